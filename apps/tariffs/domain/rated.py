@@ -1,0 +1,121 @@
+"""What rating a session yields: periods, lines of the grant, totals; frozen, explained, complete.
+
+Invariants: period energies add up to the metered total; part amounts of a tax category add up to its exact amount;
+net + tax = gross in every total and in their sum.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from apps.core.domain.tax import TaxCategory
+from apps.tariffs.domain.facts import VehicleState, ZeroEnergyPolicy
+from apps.tariffs.domain.terms import Dimension
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedPart:
+    """One dimension of one period, priced by one component.
+
+    element_index  position of the element in the tariff, from 0
+    quantity       milliwatt-hours (ENERGY), milliseconds (TIME), 1 (FLAT)
+    price          per kWh, per hour, per session, as in the tariff
+    amount         price × quantity unrounded, net or gross as the tariff says. A TIME amount that no decimal can
+                   hold is cut at 12 decimals so that the parts of a category add up to its exact amount.
+    reason         why the element matched
+    """
+
+    element_index: int
+    dimension: Dimension
+    tax_category: TaxCategory
+    quantity: int
+    price: Decimal
+    amount: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingPeriod:
+    """A stretch in which neither the tariff nor the reported state changed (OCPI 2.2.1 mod_cdrs, ChargingPeriod).
+
+    start_ms, end_ms                          UTC epoch ms, half-open
+    energy_milliwh                            metered in the period
+    charging_ms                               of the period, how long it counts as charging
+    start_register_milliwh, end_register_…    the register at both ends, interpolated between two readings; None when
+                                              the session has no reading
+    """
+
+    start_ms: int
+    end_ms: int
+    state: VehicleState
+    energy_milliwh: int
+    charging_ms: int
+    start_register_milliwh: int | None
+    end_register_milliwh: int | None
+    parts: tuple[PricedPart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryTotal:
+    """The rounded amounts of one tax category; ``rate`` is a fraction of the net (0.19)."""
+
+    tax_category: TaxCategory
+    rate: Decimal
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+
+class AdjustmentKind(StrEnum):
+    """Why the grant changed the total."""
+
+    CEILING = "ceiling"
+    FLOOR = "floor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """A line of its own that the grant's terms add; amounts are rounded and negative.
+
+    split  its share of each tax category, pro rata by gross; adds up to net, tax and gross
+    """
+
+    kind: AdjustmentKind
+    reason: str
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    split: tuple[CategoryTotal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactAmount:
+    """What the parts cost before the grant's lines and before any rounding.
+
+    The side that the tariff states is exact; the other is derived by the rate, to 12 decimals.
+    """
+
+    net: Decimal
+    gross: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedSession:
+    """A priced session.
+
+    totals       per tax category, rounded once, after the adjustments
+    zero_energy  the policy that decided what a session without energy costs; None when there was energy
+    """
+
+    currency: str
+    energy_milliwh: int
+    charging_ms: int
+    periods: tuple[ChargingPeriod, ...]
+    adjustments: tuple[Adjustment, ...]
+    totals: tuple[CategoryTotal, ...]
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    exact: ExactAmount
+    zero_energy: ZeroEnergyPolicy | None
+    engine_version: str
