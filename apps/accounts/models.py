@@ -1,0 +1,167 @@
+"""Who there is: people, legal entities, their tax registrations and the roles that join them.
+
+Every row elsewhere hangs on an ``Organisation``; a person sees what one of their memberships may see.
+"""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Lower
+from django_countries.fields import CountryField
+
+from apps.accounts.domain.roles import OPERATOR_ROLES, Role
+from apps.accounts.tenancy import TenantModel
+from apps.core.domain.money import UnknownCurrency, minor_unit
+from apps.core.domain.zones import is_zone
+
+
+def validate_zone(value: str) -> None:
+    """Refuse a name that is no IANA time zone."""
+    if not is_zone(value):
+        raise ValidationError(f"“{value}” is no IANA time zone (for example Europe/Berlin).")
+
+
+def validate_currency(value: str) -> None:
+    """Refuse a code that is no ISO 4217 currency."""
+    try:
+        minor_unit(value)
+    except UnknownCurrency as error:
+        raise ValidationError(f"“{value}” is no ISO 4217 currency code (for example EUR).") from error
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in, known by e-mail address. ``is_superuser`` is the platform's own operator."""
+
+    TENANT: ClassVar[tuple[str, ...]] = ("memberships__organisation",)
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_staff = models.BooleanField(default=False, help_text="May open the operator console.")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_without_case")]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Organisation(TenantModel):
+    """A legal entity: a station owner (seller) or a customer. Its legal data is copied onto each document."""
+
+    TENANT = ("pk",)
+
+    name = models.CharField(max_length=200, help_text="Legal name, as printed on documents (BT-27, BT-44).")
+    street = models.CharField(max_length=200)
+    postcode = models.CharField(max_length=20)
+    city = models.CharField(max_length=100)
+    country = CountryField()
+    time_zone = models.CharField(
+        max_length=64, validators=[validate_zone], help_text="Rules local years and billing days."
+    )
+    currency = models.CharField(max_length=3, validators=[validate_currency])
+    email = models.EmailField()
+    phone = models.CharField(max_length=40, blank=True)
+    registration_number = models.CharField(max_length=60, blank=True, help_text="Company register (BT-30).")
+    iban = models.CharField("IBAN", max_length=34, blank=True)
+    bic = models.CharField("BIC", max_length=11, blank=True)
+    is_station_owner = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TaxRegistration(TenantModel):
+    """An organisation's VAT registration in one country, half-open in days (null = open)."""
+
+    TENANT = ("organisation",)
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="tax_registrations")
+    country = CountryField()
+    vat_id = models.CharField("VAT identifier", max_length=20)
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True, help_text="First day on which it no longer holds.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="tax_registration_ends_after_start",
+            ),
+            ExclusionConstraint(
+                name="tax_registration_one_at_a_time",
+                expressions=[
+                    ("organisation", RangeOperators.EQUAL),
+                    ("country", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "valid_from",
+                            "valid_to",
+                            RangeBoundary(),
+                            function="daterange",
+                            output_field=DateRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.country.code} {self.vat_id}"
+
+
+class Membership(TenantModel):
+    """A person's role in an organisation; sessions and keys end with it."""
+
+    TENANT = ("organisation",)
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in Role])
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organisation"], name="membership_one_per_user_and_organisation"),
+            models.CheckConstraint(
+                condition=Q(role__in=[role.value for role in Role]), name="membership_role_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.organisation} · {self.role}"
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the role works in the operator console."""
+        return Role(self.role) in OPERATOR_ROLES

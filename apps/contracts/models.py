@@ -1,0 +1,209 @@
+"""Who may charge on whose account: customers, contracts, id tokens, vehicles, and which tariff applies where.
+
+A contract has one seller; its tokens work at that seller's stations. A token is in one active contract of a
+seller at a time.
+"""
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Func, Q
+from django_countries.fields import CountryField
+
+from apps.accounts.tenancy import TenantModel
+from apps.contracts.domain.tokens import normalise_uid
+
+
+class Customer(TenantModel):
+    """A buyer of one seller. ``organisation`` is the buyer's own tenant, whose members see it in the portal."""
+
+    TENANT = ("seller", "organisation")
+
+    class Kind(models.TextChoices):
+        FLEET = "fleet", "Fleet"
+        BUSINESS = "business", "Business"
+        COMMUNITY = "community", "Residential community"
+        PRIVATE = "private", "Private person"
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    organisation = models.ForeignKey(
+        "accounts.Organisation", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.FLEET)
+    number = models.CharField(max_length=20, help_text="The seller's customer number (BT-46).")
+    name = models.CharField(max_length=200)
+    street = models.CharField(max_length=200)
+    postcode = models.CharField(max_length=20)
+    city = models.CharField(max_length=100)
+    country = CountryField()
+    vat_id = models.CharField("VAT identifier", max_length=20, blank=True)
+    email = models.EmailField(help_text="Where invoices go.")
+    language = models.CharField(max_length=2, choices=[("en", "English"), ("de", "German")], default="en")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["seller", "number"], name="customer_number_unique_per_seller")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def amounts_are_gross(self) -> bool:
+        """Whether this customer's documents state gross amounts (TARIFFS.md, Rounding and tax)."""
+        return self.kind == self.Kind.PRIVATE
+
+
+class Contract(TenantModel):
+    """An agreement between a seller and a customer, half-open in UTC (null = open)."""
+
+    TENANT = ("seller", "customer__organisation")
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        SUSPENDED = "suspended", "Suspended"
+        ENDED = "ended", "Ended"
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contracts")
+    number = models.CharField(max_length=20)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+    payment_days = models.PositiveSmallIntegerField(default=14, help_text="Days from issue until an invoice is due.")
+    purchase_order = models.CharField(max_length=60, blank=True, help_text="Printed on invoices (BT-13).")
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "number"], name="contract_number_unique_per_seller"),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="contract_ends_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} · {self.customer}"
+
+
+class Vehicle(TenantModel):
+    TENANT = ("customer__seller", "customer__organisation")
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="vehicles")
+    plate = models.CharField(max_length=20)
+    label = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ["plate"]
+        constraints = [models.UniqueConstraint(fields=["customer", "plate"], name="vehicle_plate_unique_per_customer")]
+
+    def __str__(self) -> str:
+        return f"{self.plate} ({self.label})" if self.label else self.plate
+
+
+class IdToken(TenantModel):
+    """A card or fob. ``uid`` is stored upper-cased and trimmed, as it is compared.
+
+    ``seller`` repeats the contract's, so that the database can refuse a token in two live contracts of one seller.
+    """
+
+    TENANT = ("seller", "contract__customer__organisation")
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        BLOCKED = "blocked", "Blocked"
+        RETIRED = "retired", "Retired"
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+", editable=False)
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="tokens")
+    vehicle = models.ForeignKey(Vehicle, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens")
+    uid = models.CharField(
+        "UID",
+        max_length=36,
+        validators=[RegexValidator(r"^[\x21-\x7e]{1,36}\Z", "1–36 printable characters without spaces.")],
+    )
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
+
+    class Meta:
+        verbose_name = "id token"
+        ordering = ["uid"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seller", "uid"],
+                condition=~Q(status="retired"),
+                name="token_in_one_contract_of_a_seller",
+            ),
+            models.CheckConstraint(condition=Q(uid=Func(F("uid"), function="upper")), name="token_uid_is_upper_case"),
+        ]
+
+    def __str__(self) -> str:
+        return f"…{self.uid[-4:]}"
+
+    def clean(self) -> None:
+        self.uid = normalise_uid(self.uid)
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.uid = normalise_uid(self.uid)
+        self.seller_id = self.contract.seller_id
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class TariffAssignment(TenantModel):
+    """Where a tariff applies: to a contract, an EVSE, a station, a location, or by default; half-open in UTC.
+
+    Two tariffs of the same rank for the same moment are refused. Precedence: contract > EVSE > station > location
+    > owner's default (TARIFFS.md, Objects).
+    """
+
+    TENANT = ("seller",)
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    tariff = models.ForeignKey("tariffs.Tariff", on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments")
+    evse = models.ForeignKey("stations.Evse", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    station = models.ForeignKey(
+        "stations.ChargingStation", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    location = models.ForeignKey("stations.Location", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="assignment_ends_after_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(contract__isnull=False, evse__isnull=True, station__isnull=True, location__isnull=True)
+                | Q(contract__isnull=True, evse__isnull=False, station__isnull=True, location__isnull=True)
+                | Q(contract__isnull=True, evse__isnull=True, station__isnull=False, location__isnull=True)
+                | Q(contract__isnull=True, evse__isnull=True, station__isnull=True),
+                name="assignment_names_at_most_one_place",
+            ),
+            ExclusionConstraint(
+                name="assignment_one_per_place_and_moment",
+                expressions=[
+                    ("seller", RangeOperators.EQUAL),
+                    (Func(F("contract"), 0, function="coalesce"), RangeOperators.EQUAL),
+                    (Func(F("evse"), 0, function="coalesce"), RangeOperators.EQUAL),
+                    (Func(F("station"), 0, function="coalesce"), RangeOperators.EQUAL),
+                    (Func(F("location"), 0, function="coalesce"), RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "valid_from",
+                            "valid_to",
+                            RangeBoundary(),
+                            function="tstzrange",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        place = self.contract or self.evse or self.station or self.location or "everywhere"
+        return f"{self.tariff} → {place}"

@@ -1,0 +1,267 @@
+"""Documents of supply: billing runs, invoices and credit notes, their lines, VAT breakdown and number series.
+
+An invoice is drafted from charge records that no line points at, numbered last, frozen when issued; a credit note is
+an invoice of kind ``credit_note`` that names what it credits. A document copies what it prints.
+"""
+
+import uuid
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from djmoney.models.fields import MoneyField
+
+from apps.accounts.tenancy import TenantModel
+from apps.core.constraints import is_rounded_money
+from apps.core.triggers import frozen
+from apps.invoices.domain.status import InvoiceStatus, RunStatus
+
+
+class BillingRun(TenantModel):
+    """One pull of what is due for a seller, up to and including the local day ``until_date``; repeatable."""
+
+    TENANT = ("seller",)
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    until_date = models.DateField()
+    status = models.CharField(max_length=8, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.RUNNING)
+    contracts_total = models.PositiveIntegerField(default=0)
+    contracts_done = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(contracts_done__lte=F("contracts_total")),
+                name="run_does_no_more_than_its_contracts",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller} until {self.until_date}"
+
+
+class NumberSeries(TenantModel):
+    """The last number drawn per seller, kind and local year; drawn inside the issuing transaction, so without a hole."""
+
+    TENANT = ("seller",)
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12)
+    year = models.PositiveSmallIntegerField()
+    last_number = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "number series"
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "kind", "year"], name="series_one_per_seller_kind_and_year")
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="series_only_counts_up",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func="""
+                    IF TG_OP = 'DELETE' OR NEW.last_number <> OLD.last_number + 1
+                       OR (NEW.seller_id, NEW.kind, NEW.year) IS DISTINCT FROM (OLD.seller_id, OLD.kind, OLD.year) THEN
+                        RAISE EXCEPTION 'a number series only counts up by one' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.year}: {self.last_number}"
+
+
+class Invoice(TenantModel):
+    """An invoice or credit note (EN 16931 BT-3: 380, 381).
+
+    seller_party, buyer_party  the legal data printed, copied at issue (BG-4, BG-7)
+    amounts_are_gross          how lines are stated: gross for private persons
+    tax_date                   end of the billing period, by which VAT is reported
+    credits                    a credit note's invoice
+    content_hash               SHA-256 of the canonical content, set at issue
+    """
+
+    TENANT = ("seller", "customer__organisation")
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice", "Invoice"
+        CREDIT_NOTE = "credit_note", "Credit note"
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey("contracts.Customer", on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey("contracts.Contract", on_delete=models.PROTECT, related_name="+")
+    run = models.ForeignKey(BillingRun, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.INVOICE)
+    status = models.CharField(
+        max_length=6, choices=[(s.value, s.value) for s in InvoiceStatus], default=InvoiceStatus.DRAFT
+    )
+    credits = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credit_notes")
+    reason = models.CharField(max_length=200, blank=True, help_text="Why a credit note was written.")
+    series = models.ForeignKey(NumberSeries, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
+    sequence = models.PositiveIntegerField(null=True, blank=True)
+    number = models.CharField(max_length=30, blank=True)
+    period_from = models.DateField(help_text="First local day of supply.")
+    period_to = models.DateField(help_text="Last local day of supply.")
+    tax_date = models.DateField()
+    currency = models.CharField(max_length=3)
+    amounts_are_gross = models.BooleanField()
+    net = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    tax = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    gross = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    language = models.CharField(max_length=2)
+    seller_party = models.JSONField(default=dict)
+    buyer_party = models.JSONField(default=dict)
+    purchase_order = models.CharField(max_length=60, blank=True)
+    issued_at = models.DateTimeField(null=True, blank=True)
+    issue_date = models.DateField(null=True, blank=True, help_text="Local day of issue (BT-2).")
+    due_date = models.DateField(null=True, blank=True)
+    content_hash = models.CharField(max_length=64, blank=True)
+    issued_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["series", "sequence"], name="invoice_number_once_per_series"),
+            models.UniqueConstraint(
+                fields=["seller", "number"], condition=~Q(number=""), name="invoice_number_unique_per_seller"
+            ),
+            # One draft a contract at a time: two billing runs at once meet here.
+            models.UniqueConstraint(
+                fields=["contract"],
+                condition=Q(status="draft", kind="invoice"),
+                name="invoice_one_draft_per_contract",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status="draft",
+                    number="",
+                    series__isnull=True,
+                    sequence__isnull=True,
+                    issued_at__isnull=True,
+                )
+                | (
+                    Q(status="issued", series__isnull=False, sequence__isnull=False)
+                    & Q(issued_at__isnull=False, issue_date__isnull=False, due_date__isnull=False)
+                    & ~Q(number="")
+                    & ~Q(content_hash="")
+                ),
+                name="invoice_has_a_number_when_issued",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="invoice", credits__isnull=True)
+                | (Q(kind="credit_note", credits__isnull=False) & ~Q(reason="")),
+                name="invoice_credit_note_names_invoice_and_reason",
+            ),
+            models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="invoice_net_and_tax_make_gross"),
+            models.CheckConstraint(condition=Q(period_to__gte=F("period_from")), name="invoice_period_is_forward"),
+            is_rounded_money("net", "tax", "gross", name="invoice_amounts_are_rounded"),
+        ]
+        triggers = frozen("invoice_frozen_when_issued", what="issued documents", once="OLD.status = 'issued'")
+
+    def __str__(self) -> str:
+        return self.number or f"draft {self.pk}"
+
+
+# Children of an issued document: nothing is added, changed or removed.
+_CHILD_FROZEN = """
+    IF EXISTS (
+        SELECT 1 FROM invoices_invoice WHERE status = 'issued'
+        AND id IN (CASE WHEN TG_OP = 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END,
+                   CASE WHEN TG_OP = 'DELETE' THEN OLD.invoice_id ELSE NEW.invoice_id END)
+    ) THEN
+        RAISE EXCEPTION 'issued documents are frozen' USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+    RETURN NEW;
+"""
+
+
+def _frozen_with_invoice(name: str) -> pgtrigger.Trigger:
+    return pgtrigger.Trigger(
+        name=name,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        func=_CHILD_FROZEN,
+    )
+
+
+class InvoiceLine(TenantModel):
+    """One charge record on one document, or the line of a credit note that takes one back in full.
+
+    A line bears a revision once, for ever: ``cdr`` is unique. On credit notes ``cdr`` is null and ``credits`` set.
+    vehicle, place, zone…  copied as printed
+    net, gross  signed: negative on credit notes; gross only on documents that state gross amounts, since on the others
+                VAT is computed on the category's sum (TARIFFS.md, Rounding and tax)
+    """
+
+    TENANT = ("invoice__seller", "invoice__customer__organisation")
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveIntegerField()
+    cdr = models.OneToOneField(
+        "charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    credits = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by")
+    vehicle = models.CharField(max_length=120, blank=True)
+    token = models.CharField(max_length=40, blank=True, help_text="Last four characters of the card.")
+    place = models.CharField(max_length=240)
+    time_zone = models.CharField(max_length=64)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    energy_milliwh = models.BigIntegerField()
+    prices = models.JSONField(help_text="Price bands as printed: list of {text, quantity, unit, price, amount}.")
+    tax_category = models.CharField(max_length=2, help_text="EN 16931 VAT category code (BT-151).")
+    tax_rate = models.DecimalField(max_digits=6, decimal_places=4)
+    currency = models.CharField(max_length=3)
+    net = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    gross = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency", null=True, blank=True)
+
+    class Meta:
+        ordering = ["invoice", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="line_position_once_per_invoice"),
+            models.CheckConstraint(
+                condition=Q(cdr__isnull=False, credits__isnull=True) | Q(cdr__isnull=True, credits__isnull=False),
+                name="line_bills_a_record_or_credits_a_line",
+            ),
+            is_rounded_money("net", "gross", name="line_amounts_are_rounded"),
+        ]
+        triggers = [_frozen_with_invoice("line_frozen_when_issued")]
+
+    def __str__(self) -> str:
+        return f"{self.invoice} line {self.position}"
+
+
+class InvoiceTax(TenantModel):
+    """One VAT category of a document (EN 16931 BG-23); legal_text says why where no VAT is charged."""
+
+    TENANT = ("invoice__seller", "invoice__customer__organisation")
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="taxes")
+    category = models.CharField(max_length=2)
+    rate = models.DecimalField(max_digits=6, decimal_places=4)
+    country = models.CharField(max_length=2)
+    legal_text = models.CharField(max_length=200, blank=True)
+    currency = models.CharField(max_length=3)
+    net = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    tax = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+
+    class Meta:
+        verbose_name = "VAT category"
+        verbose_name_plural = "VAT breakdown"
+        ordering = ["invoice", "category", "rate"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "category", "rate"], name="vat_category_once_per_invoice"),
+            is_rounded_money("net", "tax", name="vat_amounts_are_rounded"),
+        ]
+        triggers = [_frozen_with_invoice("vat_frozen_when_issued")]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.rate}"

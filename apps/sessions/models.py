@@ -1,0 +1,232 @@
+"""What a charger delivered to whom: grants, charging sessions, their readings, and the charge records made of them.
+
+A session never knows who bills it. A ``Cdr`` is rated once the session is settled, frozen, and carries its own
+inputs; a correction is the next revision, the highest is current.
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from djmoney.models.fields import MoneyField
+
+from apps.accounts.tenancy import TenantModel
+from apps.core.constraints import is_rounded_money
+from apps.core.triggers import append_only, frozen
+from apps.sessions.domain.commands import AuthorisationStatus
+from apps.sessions.domain.status import SessionStatus
+from apps.tariffs.domain.rating import VehicleState
+
+
+class ChargingSession(TenantModel):
+    """One OCPP transaction, whatever the protocol.
+
+    transaction_id  what the station calls it: random positive 31-bit in OCPP 1.6, unique per station
+    contract        who pays; null = nobody by itself (unknown card), or an anonymous driver's grant
+    tariff_version, time_zone  stored at the start; a change never reprices a running session
+    review_reasons  list of sentences for an operator; non-empty only in review or once decided
+    """
+
+    TENANT = ("seller", "contract__customer__organisation")
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    station = models.ForeignKey("stations.ChargingStation", on_delete=models.PROTECT, related_name="+")
+    evse = models.ForeignKey("stations.Evse", on_delete=models.PROTECT, related_name="+")
+    transaction_id = models.BigIntegerField()
+    id_token = models.CharField(max_length=36, blank=True, help_text="As the station sent it, upper-cased and trimmed.")
+    token = models.ForeignKey("contracts.IdToken", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(
+        "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    vehicle = models.ForeignKey("contracts.Vehicle", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    authorisation = models.CharField(max_length=12, choices=[(s.value, s.value) for s in AuthorisationStatus])
+    tariff_version = models.ForeignKey(
+        "tariffs.TariffVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    time_zone = models.CharField(max_length=64)
+    status = models.CharField(max_length=10, choices=[(s.value, s.value) for s in SessionStatus])
+    started_at = models.DateTimeField(help_text="The station's clock.")
+    start_received_at = models.DateTimeField()
+    start_frame_id = models.BigIntegerField()
+    meter_start_milliwh = models.BigIntegerField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_received_at = models.DateTimeField(null=True, blank=True)
+    end_frame_id = models.BigIntegerField(null=True, blank=True)
+    meter_stop_milliwh = models.BigIntegerField(null=True, blank=True)
+    stop_reason = models.CharField(max_length=20, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    review_reasons = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ["-started_at", "-pk"]
+        indexes = [
+            models.Index(fields=["status"], condition=~Q(status="settled"), name="session_unsettled"),
+            models.Index(fields=["seller", "-started_at"], name="session_by_seller"),
+            models.Index(fields=["contract", "-started_at"], name="session_by_contract"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["station", "transaction_id"], name="session_transaction_unique_per_station"
+            ),
+            models.UniqueConstraint(fields=["evse"], condition=Q(status="live"), name="session_one_live_per_evse"),
+            models.CheckConstraint(
+                condition=Q(transaction_id__gt=0, transaction_id__lt=2**31),
+                name="session_transaction_is_positive_31_bit",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["live", "unresolved", "review"])
+                | Q(status="ended", ended_at__isnull=False, end_received_at__isnull=False)
+                | Q(status="settled", ended_at__isnull=False, settled_at__isnull=False),
+                name="session_times_match_status",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="review") | ~Q(review_reasons=[]), name="session_in_review_says_why"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station} · {self.started_at:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def is_billable(self) -> bool:
+        """Whether somebody agreed to pay for it: it was accepted, on a contract or an anonymous grant."""
+        return self.authorisation == AuthorisationStatus.ACCEPTED and self.tariff_version_id is not None
+
+
+class StartGrant(TenantModel):
+    """The permission to charge once, written before the start by whoever lets it happen.
+
+    token_hash    SHA-256 of the normalised id token, hexadecimal
+    limit_amount  gross ceiling; null = none · waive_below  gross amount below which nothing is charged
+    contract      the payer; null = anonymous
+    """
+
+    TENANT = ("seller", "contract__customer__organisation")
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    station = models.ForeignKey("stations.ChargingStation", on_delete=models.PROTECT, related_name="+")
+    evse = models.ForeignKey("stations.Evse", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    token_hash = models.CharField(max_length=64)
+    tariff_version = models.ForeignKey("tariffs.TariffVersion", on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(
+        "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    currency = models.CharField(max_length=3)
+    limit_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    waive_below = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    granted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_by_session = models.OneToOneField(
+        ChargingSession, null=True, blank=True, on_delete=models.PROTECT, related_name="grant"
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["station", "token_hash"], name="grant_by_station_and_token")]
+        constraints = [
+            is_rounded_money("limit_amount", "waive_below", name="grant_amounts_are_rounded"),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("granted_at")), name="grant_expires_after_it_is_given"),
+        ]
+
+    def __str__(self) -> str:
+        return f"grant {self.pk} at {self.station}"
+
+
+class MeterReading(TenantModel):
+    """One register value of a session; the same value at the same instant is the same reading."""
+
+    TENANT = ("session__seller", "session__contract__customer__organisation")
+
+    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="readings")
+    at = models.DateTimeField()
+    energy_milliwh = models.BigIntegerField()
+    context = models.CharField(max_length=24)
+    frame_id = models.BigIntegerField(help_text="The raw frame that said so.")
+
+    class Meta:
+        ordering = ["session", "at", "energy_milliwh"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "at", "energy_milliwh"], name="reading_once_per_session_and_instant"
+            )
+        ]
+        triggers = append_only("reading_append_only", what="meter readings")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.energy_milliwh} mWh"
+
+
+class StateChange(TenantModel):
+    """What the vehicle did from ``at`` on, as a message said; between messages nothing is assumed."""
+
+    TENANT = ("session__seller", "session__contract__customer__organisation")
+
+    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="states")
+    at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in VehicleState])
+    frame_id = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["session", "at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "at", "state"], name="state_once_per_session_and_instant")
+        ]
+        triggers = append_only("state_append_only", what="state changes")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.state}"
+
+
+class Cdr(TenantModel):
+    """A rated session, frozen: what was delivered, at which price, why, and what was told to compute it.
+
+    inputs        facts, grant terms, tax rates and policy (engine's ``inputs_as_document``); re-rating them with
+                  the same engine version gives the same ``document``
+    document      the rated session: periods with quantity, price, amount and reason (``as_document``)
+    content_hash  SHA-256 of the canonical bytes of ``document``
+    tax_date      local day of the end of supply
+    """
+
+    TENANT = ("session__seller", "session__contract__customer__organisation")
+
+    class Purpose(models.TextChoices):
+        RETAIL = "retail", "Retail"
+
+    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="cdrs")
+    purpose = models.CharField(max_length=13, choices=Purpose.choices, default=Purpose.RETAIL)
+    revision = models.PositiveIntegerField()
+    tariff_version = models.ForeignKey("tariffs.TariffVersion", on_delete=models.PROTECT, related_name="+")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    energy_milliwh = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    net = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    tax = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    gross = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    tax_date = models.DateField()
+    inputs = models.JSONField()
+    document = models.JSONField()
+    content_hash = models.CharField(max_length=64)
+    engine_version = models.CharField(max_length=10)
+    rated_at = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True, help_text="Why this revision; empty for the first.")
+    revised_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        verbose_name = "charge record"
+        ordering = ["-rated_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "purpose", "revision"], name="cdr_revision_unique"),
+            models.CheckConstraint(condition=Q(revision__gte=1), name="cdr_revision_starts_at_one"),
+            models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="cdr_net_and_tax_make_gross"),
+            models.CheckConstraint(condition=Q(energy_milliwh__gte=0), name="cdr_energy_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(revision=1) | (~Q(reason="") & Q(revised_by__isnull=False)),
+                name="cdr_correction_has_reason_and_person",
+            ),
+            is_rounded_money("net", "tax", "gross", name="cdr_amounts_are_rounded"),
+        ]
+        triggers = frozen("cdr_frozen", what="charge records")
+
+    def __str__(self) -> str:
+        return f"Cdr {self.session_id}.{self.revision}"

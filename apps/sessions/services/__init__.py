@@ -1,0 +1,1 @@
+"""What happens to sessions, each one story in one transaction."""

@@ -1,0 +1,174 @@
+"""The hardware: locations, charging stations, EVSEs, connectors, and the commands sent to them.
+
+OCPP's names. A station's key is stored only as HMAC-SHA-256; a command row is the truth, the wire follows it.
+"""
+
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django_countries.fields import CountryField
+
+from apps.accounts.models import validate_zone
+from apps.accounts.tenancy import TenantModel
+from apps.stations.domain.status import CommandStatus, ConnectorStatus, RegistrationStatus
+
+IDENTITY = RegexValidator(
+    r"^[A-Za-z0-9*\-_=+|@.:]{1,48}\Z", "1–48 characters of A–Z a–z 0–9 * - _ = + | @ . : (OCPP identity)."
+)
+
+
+class Location(TenantModel):
+    """A site with one address and one time zone; tariff windows are local to it."""
+
+    TENANT = ("owner",)
+
+    owner = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    street = models.CharField(max_length=200)
+    postcode = models.CharField(max_length=20)
+    city = models.CharField(max_length=100)
+    country = CountryField()
+    time_zone = models.CharField(max_length=64, validators=[validate_zone])
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="location_name_unique_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ChargingStation(TenantModel):
+    """One charger, known by its OCPP identity. ``connection_no`` counts its authenticated sockets; the newest wins."""
+
+    TENANT = ("location__owner",)
+
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="stations")
+    identity = models.CharField(max_length=48, unique=True, validators=[IDENTITY])
+    key_hash = models.CharField(max_length=64, editable=False, help_text="HMAC-SHA-256 of the key, hexadecimal.")
+    protocol = models.CharField(max_length=8, choices=[("1.6", "OCPP 1.6J")], default="1.6")
+    registration = models.CharField(
+        max_length=10,
+        choices=[(s.value, s.value) for s in RegistrationStatus],
+        default=RegistrationStatus.ACCEPTED,
+    )
+    vendor = models.CharField(max_length=50, blank=True)
+    model = models.CharField(max_length=50, blank=True)
+    serial_number = models.CharField(max_length=50, blank=True)
+    firmware_version = models.CharField(max_length=50, blank=True)
+    connection_no = models.PositiveBigIntegerField(default=0, editable=False)
+    connected_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["identity"]
+        constraints = [
+            # Compared exactly on the wire; two that differ only in case are somebody's mistake.
+            models.UniqueConstraint(Lower("identity"), name="station_identity_unique_without_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.identity
+
+
+class Evse(TenantModel):
+    """An independently operated charging point; OCPP 1.6's connectorId n is EVSE n with its connectors."""
+
+    TENANT = ("station__location__owner",)
+
+    station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="evses")
+    number = models.PositiveSmallIntegerField(
+        validators=[MinValueValidator(1)], help_text="OCPP evse.id, 1.6: connectorId."
+    )
+
+    class Meta:
+        verbose_name = "EVSE"
+        ordering = ["station", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["station", "number"], name="evse_number_unique_per_station"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="evse_number_starts_at_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station} / {self.number}"
+
+
+class Connector(TenantModel):
+    """One outlet or cable of an EVSE and the last status it reported."""
+
+    TENANT = ("evse__station__location__owner",)
+
+    evse = models.ForeignKey(Evse, on_delete=models.PROTECT, related_name="connectors")
+    number = models.PositiveSmallIntegerField(default=1)
+    kind = models.CharField(
+        max_length=20,
+        choices=[("type2", "Type 2"), ("ccs2", "CCS 2"), ("chademo", "CHAdeMO")],
+        default="type2",
+    )
+    max_power_w = models.PositiveIntegerField("max power (W)", validators=[MinValueValidator(1)])
+    status = models.CharField(
+        max_length=16,
+        choices=[(s.value, s.value) for s in ConnectorStatus],
+        default=ConnectorStatus.UNKNOWN,
+        editable=False,
+    )
+    status_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["evse", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["evse", "number"], name="connector_number_unique_per_evse"),
+            models.CheckConstraint(condition=Q(max_power_w__gt=0), name="connector_max_power_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.evse} ({self.get_kind_display()})"
+
+
+class StationCommand(TenantModel):
+    """A command down to a charger: requested → sent → accepted | rejected | timed_out. The row is the truth."""
+
+    TENANT = ("station__location__owner",)
+
+    station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="commands")
+    action = models.CharField(max_length=40, help_text="OCPP action, e.g. RemoteStartTransaction.")
+    payload = models.JSONField()
+    status = models.CharField(
+        max_length=10, choices=[(s.value, s.value) for s in CommandStatus], default=CommandStatus.REQUESTED
+    )
+    message_id = models.CharField(max_length=36, blank=True)
+    requested_at = models.DateTimeField()
+    deadline_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    answer = models.JSONField(null=True, blank=True)
+    requested_by = models.ForeignKey(
+        "accounts.User",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Null: the system.",
+    )
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(
+                fields=["station"],
+                condition=Q(status__in=["requested", "sent"]),
+                name="command_open_by_station",
+            )
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="requested", sent_at__isnull=True, ended_at__isnull=True)
+                | Q(status="sent", sent_at__isnull=False, ended_at__isnull=True)
+                | Q(status__in=["accepted", "rejected", "timed_out"], ended_at__isnull=False),
+                name="command_times_match_status",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} → {self.station} ({self.status})"

@@ -1,0 +1,23 @@
+"""The only list of what a bell wakes (bell → task names) and how often a sweeper finds the same work by query.
+
+A lower app rings (``core.bells.ring_on_commit``) and never names an upper app's task. The bell makes the work
+prompt, the sweeper makes it certain: losing every message of the broker costs time, no fact.
+"""
+
+BELLS: dict[str, tuple[str, ...]] = {
+    "session.settled": ("sessions.rate_settled",),
+    "invoice.issued": ("invoices.render_document", "payments.collect_invoice"),
+    "payment.operation": ("payments.drive_operation",),
+    "stripe.event": ("payments.process_event",),
+}
+
+# Task name → seconds between two sweeps.
+SWEEPERS: dict[str, float] = {
+    "sessions.sweep_unsettled": 60.0,
+    "sessions.sweep_unrated": 60.0,
+    "stations.sweep_commands": 15.0,
+    "invoices.sweep_undocumented": 300.0,
+    "payments.sweep_due": 300.0,
+    "payments.sweep_operations": 60.0,
+    "payments.sweep_events": 60.0,
+}
