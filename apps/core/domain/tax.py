@@ -34,7 +34,7 @@ class TaxCategory(StrEnum):
 
 
 class SupplyKind(StrEnum):
-    """Electricity and what goes with it is goods (CJEU C-282/22, C-60/23); membership and platform fees are services."""
+    """Electricity and what goes with it is goods (CJEU C-282/22, C-60/23); fees and memberships are services."""
 
     GOODS_ELECTRICITY = "goods_electricity"
     SERVICE = "service"
@@ -235,9 +235,7 @@ def _registration_in(question: _Question) -> Registration:
     for registration in question.seller_registrations:
         if registration.country == question.country and registration.is_valid(question.on):
             return registration
-    raise SellerNotRegistered(
-        f"the seller has no tax registration in {question.country} on {question.on.isoformat()}"
-    )
+    raise SellerNotRegistered(f"the seller has no tax registration in {question.country} on {question.on.isoformat()}")
 
 
 _TABLE: Final[Mapping[tuple[SupplyKind, BuyerKind], Callable[[_Question], TaxDecision]]] = {

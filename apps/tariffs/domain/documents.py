@@ -1,21 +1,59 @@
-"""Ratings and their inputs as JSON documents: decimals as strings, deterministic to the byte (I8)."""
+"""Ratings and their inputs as JSON documents: decimals as strings, the same to the byte for the same values (I8).
 
-from collections.abc import Mapping
+A charge record stores its inputs in this shape beside its rating, so that rating them again can be compared by hash.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any, cast
 
+from apps.core.domain.money import EXACT
 from apps.core.domain.tax import TaxCategory
-from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts, ZeroEnergyPolicy
-from apps.tariffs.domain.rated import RatedSession
+from apps.tariffs.domain.facts import (
+    GrantTerms,
+    RatingInputs,
+    Reading,
+    SessionFacts,
+    StateChange,
+    VehicleState,
+    ZeroEnergyPolicy,
+)
+from apps.tariffs.domain.rated import (
+    Adjustment,
+    CategoryTotal,
+    ChargingPeriod,
+    PricedPart,
+    RatedSession,
+)
 
 
 def as_document(rated: RatedSession) -> dict[str, object]:
-    """Return a rated session as a JSON-able dict."""
-    raise NotImplementedError
+    """Return a rated session as a JSON-able dict; amounts, prices and rates are strings."""
+    return {
+        "currency": rated.currency,
+        "energy_milliwh": rated.energy_milliwh,
+        "charging_ms": rated.charging_ms,
+        "periods": [_period_document(period) for period in rated.periods],
+        "adjustments": [_adjustment_document(adjustment) for adjustment in rated.adjustments],
+        "totals": _totals_document(rated.totals),
+        "net": _money(rated.net),
+        "tax": _money(rated.tax),
+        "gross": _money(rated.gross),
+        "exact": {"net": _plain(rated.exact.net), "gross": _plain(rated.exact.gross)},
+        "zero_energy": None if rated.zero_energy is None else rated.zero_energy.value,
+        "engine_version": rated.engine_version,
+    }
 
 
 def canonical_bytes(document: Mapping[str, object]) -> bytes:
-    """Return the one byte string of a document, for hashing and comparing."""
-    raise NotImplementedError
+    """Return the one byte string of a document: UTF-8 JSON, keys sorted, no white space.
+
+    :raises TypeError: the document holds a float or anything else JSON has no exact form for
+    """
+    _refuse_floats(document)
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
 
 
 def inputs_as_document(
@@ -25,10 +63,129 @@ def inputs_as_document(
     tax_rates: Mapping[TaxCategory, Decimal],
     zero_energy: ZeroEnergyPolicy = ZeroEnergyPolicy.FREE,
 ) -> dict[str, object]:
-    """Return what ``rate_session`` reads besides the tariff as a JSON-able dict."""
-    raise NotImplementedError
+    """Return what ``rate_session`` reads besides the tariff as a JSON-able dict; readings and states as columns."""
+    return {
+        "started_at_ms": facts.started_at_ms,
+        "ended_at_ms": facts.ended_at_ms,
+        "time_zone": facts.time_zone,
+        "register": {
+            "at_ms": [reading.at_ms for reading in facts.register],
+            "energy_milliwh": [reading.energy_milliwh for reading in facts.register],
+        },
+        "states": {
+            "at_ms": [change.at_ms for change in facts.states],
+            "state": [change.state.value for change in facts.states],
+        },
+        "grant": {
+            "limit_amount": None if grant.limit_amount is None else _plain(grant.limit_amount),
+            "waive_below": None if grant.waive_below is None else _plain(grant.waive_below),
+        },
+        "tax_rates": {category.value: _plain(rate) for category, rate in tax_rates.items()},
+        "zero_energy": zero_energy.value,
+    }
 
 
 def inputs_from_document(document: Mapping[str, object]) -> RatingInputs:
-    """Return the inputs that ``inputs_as_document`` wrote."""
-    raise NotImplementedError
+    """Return the inputs that ``inputs_as_document`` wrote.
+
+    :raises KeyError: a field is missing; such a document was not written by it
+    """
+    # The shape is our own and was checked when written; only its values are converted.
+    stored = cast("Mapping[str, Any]", document)
+    register, states, grant = stored["register"], stored["states"], stored["grant"]
+    facts = SessionFacts(
+        started_at_ms=stored["started_at_ms"],
+        ended_at_ms=stored["ended_at_ms"],
+        time_zone=stored["time_zone"],
+        register=tuple(
+            Reading(at_ms=at_ms, energy_milliwh=energy)
+            for at_ms, energy in zip(register["at_ms"], register["energy_milliwh"], strict=True)
+        ),
+        states=tuple(
+            StateChange(at_ms=at_ms, state=VehicleState(state))
+            for at_ms, state in zip(states["at_ms"], states["state"], strict=True)
+        ),
+    )
+    return RatingInputs(
+        facts=facts,
+        grant=GrantTerms(
+            limit_amount=_optional_decimal(grant["limit_amount"]),
+            waive_below=_optional_decimal(grant["waive_below"]),
+        ),
+        tax_rates={TaxCategory(name): Decimal(rate) for name, rate in stored["tax_rates"].items()},
+        zero_energy=ZeroEnergyPolicy(stored["zero_energy"]),
+    )
+
+
+def _period_document(period: ChargingPeriod) -> dict[str, object]:
+    return {
+        "start_ms": period.start_ms,
+        "end_ms": period.end_ms,
+        "state": period.state.value,
+        "energy_milliwh": period.energy_milliwh,
+        "charging_ms": period.charging_ms,
+        "start_register_milliwh": period.start_register_milliwh,
+        "end_register_milliwh": period.end_register_milliwh,
+        "parts": [_part_document(part) for part in period.parts],
+    }
+
+
+def _part_document(part: PricedPart) -> dict[str, object]:
+    return {
+        "element_index": part.element_index,
+        "dimension": part.dimension.value,
+        "tax_category": part.tax_category.value,
+        "quantity": part.quantity,
+        "price": _plain(part.price),
+        "amount": _plain(part.amount),
+        "reason": part.reason,
+    }
+
+
+def _adjustment_document(adjustment: Adjustment) -> dict[str, object]:
+    return {
+        "kind": adjustment.kind.value,
+        "reason": adjustment.reason,
+        "net": _money(adjustment.net),
+        "tax": _money(adjustment.tax),
+        "gross": _money(adjustment.gross),
+        "split": _totals_document(adjustment.split),
+    }
+
+
+def _totals_document(totals: Iterable[CategoryTotal]) -> list[dict[str, object]]:
+    return [
+        {
+            "tax_category": total.tax_category.value,
+            "rate": _plain(total.rate),
+            "net": _money(total.net),
+            "tax": _money(total.tax),
+            "gross": _money(total.gross),
+        }
+        for total in totals
+    ]
+
+
+def _money(amount: Decimal) -> str:
+    """Write posted money with its currency's decimals; a zero has no sign."""
+    return f"{abs(amount) if amount == 0 else amount:f}"
+
+
+def _plain(number: Decimal) -> str:
+    """Write a number without trailing zeros, so that equal numbers are equal text."""
+    return f"{number.normalize(EXACT):f}" if number else "0"
+
+
+def _optional_decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise TypeError(f"a float is not exact: {value!r}")
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)

@@ -1,9 +1,16 @@
-"""Clean a session's meter register before anything is priced (TARIFFS.md "Splitting" 1)."""
+"""Clean a session's meter register before anything is priced (TARIFFS.md "Splitting" 1).
 
-from collections.abc import Sequence
+Owns the decision whether a register may be billed by itself. What is odd is named for an operator, never repaired: an
+invented kilowatt-hour would be somebody's money.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import Final
 
 from apps.tariffs.domain.facts import Reading
@@ -11,8 +18,11 @@ from apps.tariffs.domain.facts import Reading
 __all__ = ["CleanRegister", "Reading", "RegisterProblem", "RegisterProblemCode", "clean_register"]
 
 DAY_MS: Final = 86_400_000
+HOUR_MS: Final = 3_600_000
 ALLOWANCE_MILLIWH: Final = 100_000
-"""100 Wh: what a coarse register and clocks in whole seconds may add to any two readings."""
+"""100 Wh: what a coarse register and clocks in whole seconds may add between any two readings."""
+HEADROOM_PERCENT: Final = 110
+"""Meters, clocks and nameplates are not exact: a tenth above the connector's power is let pass."""
 STRONGEST_CONNECTOR_W: Final = 1_000_000
 """Where the connector's power is unknown, a begin of 0 is judged against this."""
 
@@ -25,6 +35,7 @@ class RegisterProblemCode(StrEnum):
     GAP = "gap"
     CONFLICT = "conflict"
     END_BELOW_BEGIN = "end_below_begin"
+    END_BEFORE_BEGIN = "end_before_begin"
     BEGIN_NOT_REGISTER = "begin_not_register"
 
 
@@ -39,7 +50,7 @@ class RegisterProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanRegister:
-    """Readings ascending in time, one an instant; with problems the session goes to review instead of being billed."""
+    """Readings ascending in time, one an instant; with problems the session goes to review, unbilled."""
 
     readings: tuple[Reading, ...]
     problems: tuple[RegisterProblem, ...]
@@ -55,9 +66,137 @@ def clean_register(
 ) -> CleanRegister:
     """Sort, dedupe and check the readings of one session between its begin and end readings.
 
-    Readings outside begin and end are dropped, since those two anchor the register.
+    Begin and end anchor the register: readings outside them are dropped. Without an end the last reading is it.
 
-    max_power_w  the connector's; None: unknown, so no reading is too high
+    readings     only Energy.Active.Import.Register, in any order
+    max_power_w  the connector's; None: unknown, so that no rise is too steep
     max_gap_ms   the longest stretch between two readings that energy may be spread over; None: any
     """
-    raise NotImplementedError
+    problems: list[RegisterProblem] = []
+    if end is not None and end.at_ms < begin.at_ms:
+        problems.append(_end_before_begin(begin, end))
+        end = None
+    inside = (
+        reading for reading in readings if reading.at_ms >= begin.at_ms and (end is None or reading.at_ms <= end.at_ms)
+    )
+    anchors = [begin] if end is None else [begin, end]
+    kept = []
+    for same_instant in _by_instant([*anchors, *inside]):
+        kept.append(same_instant[0])
+        if len({reading.energy_milliwh for reading in same_instant}) > 1:
+            problems.append(_conflict(same_instant))
+    problems += _shape_problems(kept, end)
+    if not any(problem.code is RegisterProblemCode.BEGIN_NOT_REGISTER for problem in problems):
+        problems += _steepness_problems(kept, max_power_w)
+    if max_gap_ms is not None:
+        problems += _gap_problems(kept, max_gap_ms)
+    return CleanRegister(readings=tuple(kept), problems=tuple(problems))
+
+
+def _by_instant(anchors_first: list[Reading]) -> Iterator[list[Reading]]:
+    """Group readings by instant; an anchor leads its group, then the lowest value, so that order does not matter."""
+    anchors = anchors_first[:2]
+    ordered = sorted(
+        anchors_first,
+        key=lambda reading: (reading.at_ms, reading not in anchors, reading.energy_milliwh),
+    )
+    for _, group in groupby(ordered, key=attrgetter("at_ms")):
+        yield list(group)
+
+
+def _shape_problems(kept: list[Reading], end: Reading | None) -> Iterator[RegisterProblem]:
+    """Find where the register falls, or never was one."""
+    begin = kept[0]
+    if end is not None and end.energy_milliwh < begin.energy_milliwh:
+        yield RegisterProblem(
+            code=RegisterProblemCode.END_BELOW_BEGIN,
+            message=f"The end reading {_kwh(end)} is below the begin reading {_kwh(begin)}.",
+            readings=(begin, end),
+        )
+    for before, after in pairwise(kept):
+        if after.energy_milliwh < before.energy_milliwh and (before, after) != (begin, end):
+            yield RegisterProblem(
+                code=RegisterProblemCode.ROLLBACK,
+                message=f"The register falls from {_kwh(before)} ({_clock(before)}) to "
+                f"{_kwh(after)} ({_clock(after)}).",
+                readings=(before, after),
+            )
+    if len(kept) > 1 and begin.energy_milliwh == 0 and _is_steep(begin, kept[1], STRONGEST_CONNECTOR_W):
+        yield RegisterProblem(
+            code=RegisterProblemCode.BEGIN_NOT_REGISTER,
+            message=f"The begin reading is 0, but the register stands at {_kwh(kept[1])} "
+            f"({_clock(kept[1])}): the station did not report the register when the session began.",
+            readings=(begin, kept[1]),
+        )
+
+
+def _steepness_problems(kept: list[Reading], max_power_w: int | None) -> Iterator[RegisterProblem]:
+    """Find rises that the connector cannot deliver, from reading to reading and over the whole session."""
+    if max_power_w is None:
+        return
+    found = False
+    for before, after in pairwise(kept):
+        if _is_steep(before, after, max_power_w):
+            found = True
+            yield _jump(before, after, max_power_w)
+    # Many rises, each within the allowance, may still add up to more than the connector has.
+    if not found and _is_steep(kept[0], kept[-1], max_power_w):
+        yield _jump(kept[0], kept[-1], max_power_w)
+
+
+def _gap_problems(kept: list[Reading], max_gap_ms: int) -> Iterator[RegisterProblem]:
+    """Find long silences in which energy flowed, of which nobody knows when."""
+    for before, after in pairwise(kept):
+        if after.at_ms - before.at_ms > max_gap_ms and after.energy_milliwh > before.energy_milliwh:
+            hours = Decimal(after.at_ms - before.at_ms) / HOUR_MS
+            yield RegisterProblem(
+                code=RegisterProblemCode.GAP,
+                message=f"No reading for {hours:.1f} h between {_clock(before)} and {_clock(after)}, "
+                f"while {_kwh_between(before, after)} flowed.",
+                readings=(before, after),
+            )
+
+
+def _is_steep(before: Reading, after: Reading, power_w: int) -> bool:
+    """Tell whether more energy flowed than the power allows, with headroom and a small allowance."""
+    deliverable = power_w * (after.at_ms - before.at_ms) * HEADROOM_PERCENT // (100 * 3600)
+    return after.energy_milliwh - before.energy_milliwh > deliverable + ALLOWANCE_MILLIWH
+
+
+def _jump(before: Reading, after: Reading, max_power_w: int) -> RegisterProblem:
+    return RegisterProblem(
+        code=RegisterProblemCode.JUMP,
+        message=f"The register rises by {_kwh_between(before, after)} between {_clock(before)} and "
+        f"{_clock(after)}, more than a connector of {Decimal(max_power_w) / 1000:f} kW can deliver.",
+        readings=(before, after),
+    )
+
+
+def _conflict(same_instant: list[Reading]) -> RegisterProblem:
+    values = sorted({reading.energy_milliwh: _kwh(reading) for reading in same_instant}.items())
+    return RegisterProblem(
+        code=RegisterProblemCode.CONFLICT,
+        message=f"Two values for one instant, {_clock(same_instant[0])}: {' and '.join(text for _, text in values)}.",
+        readings=tuple(same_instant),
+    )
+
+
+def _end_before_begin(begin: Reading, end: Reading) -> RegisterProblem:
+    return RegisterProblem(
+        code=RegisterProblemCode.END_BEFORE_BEGIN,
+        message=f"The end reading ({_clock(end)}) is older than the begin reading ({_clock(begin)}).",
+        readings=(begin, end),
+    )
+
+
+def _kwh(reading: Reading) -> str:
+    return f"{Decimal(reading.energy_milliwh) / 1_000_000:.3f} kWh"
+
+
+def _kwh_between(before: Reading, after: Reading) -> str:
+    return f"{Decimal(after.energy_milliwh - before.energy_milliwh) / 1_000_000:.3f} kWh"
+
+
+def _clock(reading: Reading) -> str:
+    moment = datetime.fromtimestamp(reading.at_ms // 1000, tz=UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -21,7 +21,5 @@ def running_cost(
 
     The grant's ceiling holds the amount at the limit.
     """
-    rated = rate_session(
-        facts=facts_so_far, terms=terms, grant=grant, tax_rates=tax_rates, zero_energy=zero_energy
-    )
+    rated = rate_session(facts=facts_so_far, terms=terms, grant=grant, tax_rates=tax_rates, zero_energy=zero_energy)
     return rated.gross
