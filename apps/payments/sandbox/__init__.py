@@ -1,0 +1,22 @@
+"""A double of Stripe's HTTP API, for the calls Wattledger makes: stateful, in memory, checked against the SDK's types.
+
+Nothing of Django, no database. ``docs/sandbox.md`` tells how to use it.
+"""
+
+from apps.payments.sandbox.api import LiveKeyRefused
+from apps.payments.sandbox.browser import CheckoutRefused, complete_checkout
+from apps.payments.sandbox.control import Control, ControlError
+from apps.payments.sandbox.faults import FaultKind
+from apps.payments.sandbox.server import DEFAULT_WEBHOOK_SECRET, Sandbox, serve
+
+__all__ = [
+    "DEFAULT_WEBHOOK_SECRET",
+    "CheckoutRefused",
+    "Control",
+    "ControlError",
+    "FaultKind",
+    "LiveKeyRefused",
+    "Sandbox",
+    "complete_checkout",
+    "serve",
+]

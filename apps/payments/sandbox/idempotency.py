@@ -1,0 +1,85 @@
+"""Idempotency keys as Stripe keeps them (docs.stripe.com/api/idempotent_requests).
+
+A key remembers the answer to its first request, whatever it was, also a 500. It is forgotten after 24 hours. A request
+that fails its checks, or meets the first one still under way, leaves no trace.
+"""
+
+import threading
+from dataclasses import dataclass
+
+from apps.payments.sandbox.errors import CallerMistake, Refusal
+from apps.payments.sandbox.state import Json
+
+LIFE = 24 * 60 * 60
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What goes back over the wire.
+
+    is_dropped  the connection is cut instead of answering
+    """
+
+    status: int
+    body: Json
+    is_dropped: bool = False
+    is_replayed: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    fingerprint: str
+    at: int
+    answer: Answer | None = None
+
+
+class IdempotencyKeys:
+    """The keys seen and their answers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+
+    def begin(self, key: str, *, fingerprint: str, at: int) -> Answer | None:
+        """Return the stored answer, or None when the caller must now do the request and ``finish`` it.
+
+        fingerprint: method, path and parameters as one text
+
+        :raises CallerMistake: the key was used with other parameters
+        :raises Refusal: 409, the first request with this key is still under way
+        """
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or (entry.answer is not None and at - entry.at >= LIFE):
+                self._entries[key] = _Entry(fingerprint=fingerprint, at=at)
+                return None
+            if entry.fingerprint != fingerprint:
+                raise CallerMistake(
+                    "Keys for idempotent requests can only be used with the same parameters they were first used "
+                    f"with. Try using a key other than '{key}' if you meant to execute a different request.",
+                    kind="idempotency_error",
+                )
+            if entry.answer is None:
+                raise Refusal(
+                    "There is currently another in-progress request using this Idempotent Key. Please try again later.",
+                    status=409,
+                    kind="idempotency_error",
+                    code="idempotency_key_in_use",
+                )
+            return Answer(status=entry.answer.status, body=entry.answer.body, is_replayed=True)
+
+    def finish(self, key: str, answer: Answer) -> None:
+        """Store the answer under the key."""
+        with self._lock:
+            if key in self._entries:
+                self._entries[key].answer = answer
+
+    def forget(self, key: str) -> None:
+        """Let the key be used anew, as when nothing had been begun."""
+        with self._lock:
+            self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget all keys."""
+        with self._lock:
+            self._entries.clear()

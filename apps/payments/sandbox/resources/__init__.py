@@ -1,0 +1,1 @@
+"""One module per kind of object: how it is made, changed and read."""

@@ -1,0 +1,125 @@
+"""What the sandbox knows: its objects, its clock, what is due, and the events it has told.
+
+Objects are the JSON that Stripe would answer, with references as ids; ``expand`` fills references in on the way out.
+All of it is guarded by ``lock``, held for one request at a time.
+"""
+
+import copy
+import heapq
+import itertools
+import secrets
+import string
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.payments.sandbox.cards import Card
+from apps.payments.sandbox.checks import API_VERSION
+from apps.payments.sandbox.clock import Clock
+from apps.payments.sandbox.errors import missing
+
+Json = dict[str, Any]
+_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One checked request, as the functions of ``resources`` get it.
+
+    ids  the identifiers in the path, in order
+    """
+
+    params: Json = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+
+class State:
+    """Everything a running sandbox remembers; nothing of it outlives the process."""
+
+    def __init__(self, *, tell: Callable[[Json], None]) -> None:
+        """Start empty. tell: called with each event, once, in order."""
+        self.lock = threading.RLock()
+        self.clock = Clock()
+        self.base_url = ""
+        self._tell = tell
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every object and every due action; the clock goes on.
+
+        cards        behaviour by payment method id; never part of an answer
+        intent_data  by session id, what its payment intent will be made with
+        """
+        self.objects: dict[str, Json] = {}
+        self.cards: dict[str, Card] = {}
+        self.intent_data: dict[str, Json] = {}
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def add(self, prefix: str, members: Json) -> Json:
+        """Keep a new object under a new id and return it; ``members`` carry ``object`` and the rest."""
+        identifier = f"{prefix}_{random_text(24)}"
+        made = {"id": identifier, "created": self.clock.now()} | members
+        self.objects[identifier] = made
+        return made
+
+    def get(self, kind: str, identifier: str, *, param: str = "id") -> Json:
+        """Return the object of this kind.
+
+        :raises Refusal: 404, there is none
+        """
+        found = self.objects.get(identifier)
+        if found is None or found["object"] != kind:
+            raise missing(kind.replace(".", "_"), identifier, param=param)
+        return found
+
+    def every(self, kind: str) -> list[Json]:
+        """Return all objects of a kind, newest first."""
+        return [each for each in reversed(self.objects.values()) if each["object"] == kind]
+
+    def emit(self, kind: str, subject: Json, call: Call, **before: Any) -> None:
+        """Make and tell the event ``kind`` about a snapshot of ``subject``.
+
+        before: former values of changed fields, the event's ``previous_attributes``
+        """
+        data: Json = {"object": copy.deepcopy(subject)}
+        if before:
+            data["previous_attributes"] = before
+        event = self.add(
+            "evt",
+            {
+                "object": "event",
+                "api_version": API_VERSION,
+                "data": data,
+                "livemode": False,
+                "pending_webhooks": 0,
+                "request": {"id": call.request_id, "idempotency_key": call.idempotency_key},
+                "type": kind,
+            },
+        )
+        self._tell(event)
+
+    def at(self, due_at: int, action: Callable[[], None]) -> None:
+        """Do ``action`` when the clock reaches ``due_at`` (Unix seconds)."""
+        heapq.heappush(self._due, (due_at, next(self._order), action))
+
+    def run_due(self) -> None:
+        """Do what has fallen due, earliest first; called before each request and after the clock was advanced."""
+        while self._due and self._due[0][0] <= self.clock.now():
+            _, _, action = heapq.heappop(self._due)
+            action()
+
+
+def random_text(length: int) -> str:
+    """Return letters and digits nobody can guess; ids stay unique across sandboxes that share a client's database."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def merged_metadata(present: Json, given: Any) -> Json:
+    """Return metadata after an update: an empty text removes one key, an empty value for all removes all."""
+    if given == "":
+        return {}
+    return {key: value for key, value in (present | (given or {})).items() if value != ""}
