@@ -1,0 +1,51 @@
+"""The chart of accounts: one plain international chart, the same for every entity.
+
+Code posts to a ``Role``, never to a code, so that an entity may later number its accounts differently. Codes are
+grouped by their first digit: 1 assets, 2 liabilities, 4 income, 6 expenses.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Role(StrEnum):
+    """What an account is for (PAYMENTS.md, Postings)."""
+
+    BANK = "bank"
+    PAYOUT_IN_TRANSIT = "payout_in_transit"
+    STRIPE_CLEARING = "stripe_clearing"
+    RECEIVABLE = "receivable"
+    VAT_PAYABLE = "vat_payable"
+    REVENUE_ENERGY = "revenue_energy"
+    PAYMENT_FEES = "payment_fees"
+    BAD_DEBT = "bad_debt"
+
+
+class AccountKind(StrEnum):
+    """Which statement an account belongs to, and on which side it grows: assets and expenses by debits."""
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    INCOME = "income"
+    EXPENSE = "expense"
+
+
+class ChartRow(NamedTuple):
+    """One account as an entity opens it; ``code`` is unique in the chart."""
+
+    code: str
+    name: str
+    kind: AccountKind
+
+
+CHART: Final[Mapping[Role, ChartRow]] = {
+    Role.BANK: ChartRow("1000", "Bank", AccountKind.ASSET),
+    Role.PAYOUT_IN_TRANSIT: ChartRow("1010", "Payouts in transit", AccountKind.ASSET),
+    Role.STRIPE_CLEARING: ChartRow("1020", "Stripe clearing", AccountKind.ASSET),
+    Role.RECEIVABLE: ChartRow("1200", "Trade receivables", AccountKind.ASSET),
+    Role.VAT_PAYABLE: ChartRow("2200", "VAT payable", AccountKind.LIABILITY),
+    Role.REVENUE_ENERGY: ChartRow("4000", "Revenue from electricity", AccountKind.INCOME),
+    Role.PAYMENT_FEES: ChartRow("6000", "Payment fees", AccountKind.EXPENSE),
+    Role.BAD_DEBT: ChartRow("6100", "Bad debt", AccountKind.EXPENSE),
+}

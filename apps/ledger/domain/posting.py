@@ -1,0 +1,31 @@
+"""What is posted: signed lines that add up to zero."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from apps.core.domain.money import to_minor
+from apps.ledger.domain.chart import Role
+
+
+class UnbalancedJournal(ValueError):
+    """The lines of a journal do not add up to zero; the message says by how much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingLine:
+    """One side of a journal to be: ``amount`` > 0 debits the role's account, < 0 credits it; rounded."""
+
+    role: Role
+    amount: Decimal
+
+
+def check_balanced(lines: Sequence[PostingLine], *, currency: str) -> None:
+    """Refuse lines that do not add up to zero.
+
+    :raises UnbalancedJournal: debits and credits differ
+    :raises NotRounded: an amount has a fraction of the currency's minor unit
+    """
+    difference = sum(to_minor(line.amount, currency=currency) for line in lines)
+    if difference:
+        raise UnbalancedJournal(f"debits exceed credits by {difference} minor units of {currency}")

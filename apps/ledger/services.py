@@ -1,0 +1,106 @@
+"""Post journals. The only writer of accounts, journals and entries."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from apps.ledger.domain.chart import CHART, Role
+from apps.ledger.domain.posting import PostingLine, UnbalancedJournal, check_balanced
+from apps.ledger.models import Account, Journal, LedgerEntry
+
+__all__ = ["KeyReused", "PostingLine", "Role", "UnbalancedJournal", "post", "reverse"]
+
+
+class KeyReused(ValueError):
+    """A journal with this key is in the books and says something else; its key was not unique enough."""
+
+
+@transaction.atomic
+def post(
+    *,
+    entity_id: int,
+    key: str,
+    posted_on: date,
+    tax_date: date,
+    text: str,
+    lines: Sequence[PostingLine],
+    currency: str,
+    at: datetime,
+) -> Journal:
+    """Post one balanced journal; posting the same again returns the first.
+
+    key        natural key within the entity, e.g. ``invoice:12:issued``
+    posted_on  first open period · tax_date: the day by which VAT is reported
+    lines      rounded amounts, debits > 0; lines of zero are left out, and a journal of nothing else is kept without
+               entries, as a sign that the event was posted
+    at         the instant of posting
+
+    :raises UnbalancedJournal: the lines do not add up to zero
+    :raises NotRounded: an amount has a fraction of the currency's minor unit
+    :raises KeyReused: the key is taken by a journal with other lines
+    """
+    check_balanced(lines, currency=currency)
+    effective = [line for line in lines if line.amount]
+    journal, is_new = Journal.objects.get_or_create(
+        entity_id=entity_id,
+        key=key,
+        defaults={"posted_on": posted_on, "tax_date": tax_date, "text": text, "created_at": at},
+    )
+    if not is_new:
+        _check_same(journal, effective, currency=currency)
+        return journal
+    accounts = {role: _open_account(entity_id, role) for role in sorted({line.role for line in effective})}
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(journal=journal, account=accounts[line.role], currency=currency, amount=line.amount)
+        for line in effective
+    )
+    return journal
+
+
+@transaction.atomic
+def reverse(*, journal: Journal, key: str, posted_on: date, tax_date: date, text: str, at: datetime) -> Journal:
+    """Take a journal back by its mirror image under a key of its own; again returns the first.
+
+    :raises KeyReused: the key is taken by a journal with other lines
+    """
+    role_of = {row.code: role for role, row in CHART.items()}
+    entries = list(journal.entries.select_related("account"))
+    if not entries:
+        raise ValueError(f"journal {journal.key} has no entries to take back")
+    return post(
+        entity_id=journal.entity_id,
+        key=key,
+        posted_on=posted_on,
+        tax_date=tax_date,
+        text=text,
+        lines=[PostingLine(role=role_of[entry.account.code], amount=-entry.amount.amount) for entry in entries],
+        currency=entries[0].currency,
+        at=at,
+    )
+
+
+def _open_account(entity_id: int, role: Role) -> Account:
+    """Return the entity's account for a role, opened from the chart on first use."""
+    row = CHART[role]
+    account, _ = Account.objects.get_or_create(
+        entity_id=entity_id, code=row.code, defaults={"name": row.name, "kind": row.kind}
+    )
+    return account
+
+
+def _check_same(journal: Journal, lines: Sequence[PostingLine], *, currency: str) -> None:
+    """Refuse a key that stands for something else already.
+
+    :raises KeyReused: the posted entries are other than ``lines``
+    """
+    wanted: Counter[tuple[str, str, Decimal]] = Counter(
+        (CHART[line.role].code, currency, Decimal(line.amount)) for line in lines
+    )
+    posted = Counter(
+        (entry.account.code, entry.currency, entry.amount.amount) for entry in journal.entries.select_related("account")
+    )
+    if wanted != posted:
+        raise KeyReused(f"journal {journal.key} was posted with other lines")
