@@ -1,0 +1,169 @@
+"""Make the demo's world: idempotent, by natural keys, in one transaction."""
+
+import hashlib
+import hmac
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.accounts.domain.roles import Role
+from apps.accounts.models import Membership, Organisation, TaxRegistration, User
+from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
+from apps.stations.models import ChargingStation, Connector, Evse, Location
+from apps.stations.services import hash_key
+from apps.tariffs.models import Tariff, TariffVersion
+from config.demo.world import OWNERS, PASSWORD, VALID_FROM, Fleet, Owner, Station
+
+SINCE = datetime.fromisoformat(VALID_FROM)
+PLATFORM_OPERATOR = "admin@wattledger.example"
+
+
+def station_key(identity: str) -> str:
+    """Return the demo charger's key: derived, so that it can be printed again though only its hash is stored."""
+    return hmac.new(settings.SECRET_KEY.encode(), f"demo:{identity}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+@transaction.atomic
+def seed() -> None:
+    """Create what is missing of the demo's world and leave the rest as it is."""
+    _login(PLATFORM_OPERATOR, "Platform operator", is_staff=True, is_superuser=True)
+    for owner in OWNERS:
+        _seed_owner(owner)
+
+
+def as_json(*, web_url: str) -> dict[str, Any]:
+    """Return identities, keys, tokens and logins of the demo (see DESIGN.md, From outside)."""
+    stations, tokens = [], []
+    logins = [{"role": "platform_operator", "email": PLATFORM_OPERATOR, "password": PASSWORD, "url": f"{web_url}/admin/"}]
+    for owner in OWNERS:
+        stations += [
+            {
+                "identity": station.identity,
+                "password": station_key(station.identity),
+                "protocol": "ocpp1.6",
+                "owner": owner.name,
+                "connectors": list(range(1, station.evses + 1)),
+            }
+            for station in owner.stations
+        ]
+        tokens += [
+            {
+                "uid": token.uid,
+                "contract": owner.fleet.contract_number,
+                "seller": owner.name,
+                "status": token.status,
+            }
+            for token in owner.fleet.tokens
+        ]
+        logins += [
+            {"role": "owner", "email": owner.owner_email, "password": PASSWORD, "url": f"{web_url}/admin/"},
+            {"role": "fleet_admin", "email": owner.fleet.admin_email, "password": PASSWORD, "url": f"{web_url}/portal/"},
+        ]
+    return {"stations": stations, "id_tokens": tokens, "pay_codes": [], "logins": logins}
+
+
+def _login(email: str, name: str, **flags: bool) -> User:
+    user = User.objects.filter(email=email).first()
+    return user or User.objects.create_user(email, PASSWORD, name=name, **flags)
+
+
+def _seed_owner(owner: Owner) -> None:
+    seller, _ = Organisation.objects.get_or_create(
+        name=owner.name,
+        defaults={
+            "street": owner.street,
+            "postcode": owner.postcode,
+            "city": owner.city,
+            "country": "DE",
+            "time_zone": "Europe/Berlin",
+            "currency": "EUR",
+            "email": owner.email,
+            "registration_number": owner.registration_number,
+            "iban": owner.iban,
+            "bic": owner.bic,
+            "is_station_owner": True,
+        },
+    )
+    TaxRegistration.objects.get_or_create(
+        organisation=seller, country="DE", defaults={"vat_id": owner.vat_id, "valid_from": date(2020, 1, 1)}
+    )
+    person = _login(owner.owner_email, f"Owner of {owner.name}", is_staff=True)
+    Membership.objects.get_or_create(user=person, organisation=seller, defaults={"role": Role.OWNER})
+    for station in owner.stations:
+        _seed_station(seller, owner, station)
+    _seed_tariff(seller, owner)
+    _seed_fleet(seller, owner.fleet)
+
+
+def _seed_station(seller: Organisation, owner: Owner, station: Station) -> None:
+    location, _ = Location.objects.get_or_create(
+        owner=seller,
+        name=station.location,
+        defaults={
+            "street": station.street,
+            "postcode": owner.postcode,
+            "city": owner.city,
+            "country": "DE",
+            "time_zone": "Europe/Berlin",
+        },
+    )
+    charger, _ = ChargingStation.objects.get_or_create(
+        identity=station.identity,
+        defaults={"location": location, "key_hash": hash_key(station_key(station.identity))},
+    )
+    for number in range(1, station.evses + 1):
+        evse, _ = Evse.objects.get_or_create(station=charger, number=number)
+        Connector.objects.get_or_create(
+            evse=evse, number=1, defaults={"kind": station.kind, "max_power_w": station.max_power_w}
+        )
+
+
+def _seed_tariff(seller: Organisation, owner: Owner) -> None:
+    tariff, _ = Tariff.objects.get_or_create(owner=seller, name=owner.tariff)
+    TariffVersion.objects.get_or_create(
+        tariff=tariff,
+        valid_from=SINCE,
+        defaults={"currency": "EUR", "tax_included": False, "elements": owner.elements},
+    )
+    TariffAssignment.objects.get_or_create(
+        seller=seller,
+        contract=None,
+        evse=None,
+        station=None,
+        location=None,
+        defaults={"tariff": tariff, "valid_from": SINCE},
+    )
+
+
+def _seed_fleet(seller: Organisation, fleet: Fleet) -> None:
+    address = {"street": fleet.street, "postcode": fleet.postcode, "city": fleet.city, "country": "DE"}
+    organisation, _ = Organisation.objects.get_or_create(
+        name=fleet.name,
+        defaults={**address, "time_zone": "Europe/Berlin", "currency": "EUR", "email": fleet.admin_email},
+    )
+    person = _login(fleet.admin_email, f"Fleet manager of {fleet.name}")
+    Membership.objects.get_or_create(user=person, organisation=organisation, defaults={"role": Role.FLEET_ADMIN})
+    customer, _ = Customer.objects.get_or_create(
+        seller=seller,
+        number=fleet.customer_number,
+        defaults={
+            **address,
+            "organisation": organisation,
+            "name": fleet.name,
+            "vat_id": fleet.vat_id,
+            "email": fleet.admin_email,
+            "language": fleet.language,
+        },
+    )
+    contract, _ = Contract.objects.get_or_create(
+        seller=seller, number=fleet.contract_number, defaults={"customer": customer, "valid_from": SINCE}
+    )
+    for token in fleet.tokens:
+        vehicle, _ = Vehicle.objects.get_or_create(
+            customer=customer, plate=token.plate, defaults={"label": token.label}
+        )
+        IdToken.objects.get_or_create(
+            contract=contract, uid=token.uid, defaults={"vehicle": vehicle, "status": token.status}
+        )
