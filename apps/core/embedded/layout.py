@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -57,11 +56,6 @@ class Layout:
     @property
     def supervisor_log(self) -> Path:
         return self.home / "supervisor.log"
-
-    @property
-    def socket_directory(self) -> Path:
-        """A directory short enough for a socket's name (107 bytes), the same at each start on this ``var``."""
-        return Path(f"/tmp/wattledger-{os.geteuid()}-{sha256(bytes(self.var)).hexdigest()[:12]}")  # noqa: S108
 
     def request(self, service: Service) -> Path:
         """Exists while the service is asked for."""

