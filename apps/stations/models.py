@@ -3,6 +3,8 @@
 OCPP's names. A station's key is stored only as HMAC-SHA-256; a command row is the truth, the wire follows it.
 """
 
+from datetime import datetime
+
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -70,6 +72,21 @@ class ChargingStation(TenantModel):
 
     def __str__(self) -> str:
         return self.identity
+
+    def set_key_hash(self, key_hash: str) -> None:
+        self.key_hash = key_hash
+        self.save(update_fields=["key_hash"])
+
+    def set_connected(self, *, protocol: str, at: datetime) -> None:
+        """Count one more authenticated socket."""
+        self.connection_no += 1
+        self.protocol, self.connected_at, self.last_seen_at = protocol, at, at
+        self.save(update_fields=["connection_no", "protocol", "connected_at", "last_seen_at"])
+
+    def set_booted(self, *, vendor: str, model: str, serial_number: str, firmware_version: str, at: datetime) -> None:
+        self.vendor, self.model, self.serial_number = vendor, model, serial_number
+        self.firmware_version, self.last_seen_at = firmware_version, at
+        self.save(update_fields=["vendor", "model", "serial_number", "firmware_version", "last_seen_at"])
 
 
 class Evse(TenantModel):
@@ -172,3 +189,7 @@ class StationCommand(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.action} → {self.station} ({self.status})"
+
+    def set_ended(self, *, status: CommandStatus, answer: dict[str, object] | None, at: datetime) -> None:
+        self.status, self.answer, self.ended_at = status, answer, at
+        self.save(update_fields=["status", "answer", "ended_at"])

@@ -111,3 +111,10 @@ class ConnectorStateCommand:
     at: datetime
     received_at: datetime
     frame_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorStateOutcome:
+    """session_id: whose timeline the state went into; None when it says nothing about a session."""
+
+    session_id: int | None

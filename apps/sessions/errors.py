@@ -1,0 +1,21 @@
+"""What the world may ask of sessions and must be refused, by name."""
+
+
+class SessionError(Exception):
+    """Base of the refusals; the message is a sentence for a person."""
+
+
+class UnknownEvse(SessionError):
+    """A start names an EVSE the station does not have, and the station has not exactly one; nothing was written."""
+
+
+class RatingRefused(SessionError):
+    """The session cannot be priced: not settled, nobody pays, no tax rate, or its facts contradict themselves."""
+
+
+class NothingToBill(SessionError):
+    """Nobody agreed to pay for the session, so that it cannot be accepted as it is."""
+
+
+class RegisterUnusable(SessionError):
+    """What is known of the session contradicts itself so far that no register can be made of it."""

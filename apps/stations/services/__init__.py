@@ -1,0 +1,30 @@
+"""What happens to stations: keys and sockets, what they report of themselves, the commands sent to them."""
+
+from apps.stations.services.commands import finish_command, request_command, sweep_commands, take_commands
+from apps.stations.services.connections import (
+    StationLogin,
+    authenticate_station,
+    connect_station,
+    hash_key,
+    new_station_key,
+    set_station_key,
+    touch_stations,
+)
+from apps.stations.services.reports import ConnectorStatusUpdate, record_boot, record_connector_statuses
+
+__all__ = [
+    "ConnectorStatusUpdate",
+    "StationLogin",
+    "authenticate_station",
+    "connect_station",
+    "finish_command",
+    "hash_key",
+    "new_station_key",
+    "record_boot",
+    "record_connector_statuses",
+    "request_command",
+    "set_station_key",
+    "sweep_commands",
+    "take_commands",
+    "touch_stations",
+]

@@ -1,0 +1,89 @@
+"""Commands down to a station: the row is the truth, the wire follows it, and each one ends (I15)."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.accounts.models import User
+from apps.stations.domain.status import CommandStatus, advance
+from apps.stations.models import StationCommand
+from apps.stations.wakeups import wake_on_commit
+
+
+@transaction.atomic
+def request_command(
+    *,
+    station_id: int,
+    action: str,
+    payload: Mapping[str, object],
+    requested_at: datetime,
+    deadline_at: datetime,
+    requested_by: User | None = None,
+) -> StationCommand:
+    """Ask for a command to be sent; whoever holds the station's socket takes it, now or until the deadline.
+
+    action, payload  OCPP 1.6 action and request, e.g. ``RemoteStopTransaction``, ``{"transactionId": 17}``
+    requested_by     None: the system
+    """
+    command = StationCommand.objects.create(
+        station_id=station_id,
+        action=action,
+        payload=dict(payload),
+        requested_at=requested_at,
+        deadline_at=deadline_at,
+        requested_by=requested_by,
+    )
+    wake_on_commit(station_id, "station.commands")
+    return command
+
+
+def take_commands(*, station_ids: Collection[int], at: datetime) -> list[StationCommand]:
+    """Claim the requested commands of these stations, oldest first: they are sent from now on, by the caller alone.
+
+    Each gets its OCPP-J message id here. One statement; what another process is taking is passed over.
+    """
+    if not station_ids:
+        return []
+    taken = StationCommand.objects.raw(
+        """
+        UPDATE stations_stationcommand SET status = 'sent', sent_at = %s, message_id = gen_random_uuid()::text
+        WHERE id IN (
+            SELECT id FROM stations_stationcommand
+            WHERE station_id = ANY(%s) AND status = 'requested' AND deadline_at > %s
+            ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+        )
+        RETURNING *
+        """,
+        [at, list(station_ids), at],
+    )
+    return sorted(taken, key=lambda command: command.pk)
+
+
+@transaction.atomic
+def finish_command(
+    *, station_id: int, message_id: str, accepted: bool, answer: Mapping[str, object] | None, at: datetime
+) -> bool:
+    """End a sent command by the station's answer and return whether this very call ended it.
+
+    The first outcome wins: an answer that is late, repeated or to nothing we sent changes nothing and returns False.
+    """
+    command = (
+        StationCommand.objects.select_for_update(no_key=True)
+        .filter(station_id=station_id, message_id=message_id, status=CommandStatus.SENT)
+        .first()
+    )
+    if command is None:
+        return False
+    outcome = CommandStatus.ACCEPTED if accepted else CommandStatus.REJECTED
+    command.set_ended(
+        status=advance(CommandStatus(command.status), outcome), answer=None if answer is None else dict(answer), at=at
+    )
+    return True
+
+
+def sweep_commands(*, at: datetime) -> int:
+    """Time out the open commands whose deadline has passed and return how many those were."""
+    overdue = Q(status__in=[CommandStatus.REQUESTED, CommandStatus.SENT], deadline_at__lte=at)
+    return StationCommand.objects.filter(overdue).update(status=CommandStatus.TIMED_OUT, ended_at=at)

@@ -1,0 +1,72 @@
+"""What a station reports of itself: its make at boot, and the status of its connectors."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from apps.stations.domain.status import ConnectorStatus, RegistrationStatus
+from apps.stations.models import ChargingStation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorStatusUpdate:
+    """A connector is in ``status`` since ``at``; evse_number 0 is the whole station (OCPP 1.6 §4.9)."""
+
+    station_id: int
+    evse_number: int
+    status: ConnectorStatus
+    at: datetime
+
+
+@transaction.atomic
+def record_boot(
+    *, station_id: int, vendor: str, model: str, serial_number: str, firmware_version: str, at: datetime
+) -> RegistrationStatus:
+    """Store what the station says it is and return how it is registered (OCPP 1.6 §4.2); texts are cut to 50."""
+    station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
+    station.set_booted(
+        vendor=vendor[:50],
+        model=model[:50],
+        serial_number=serial_number[:50],
+        firmware_version=firmware_version[:50],
+        at=at,
+    )
+    return RegistrationStatus(station.registration)
+
+
+def record_connector_statuses(updates: tuple[ConnectorStatusUpdate, ...]) -> None:
+    """Store the newest status of each connector, in one statement.
+
+    Older than what is stored changes nothing, nor does a report on the whole station or on an unknown EVSE.
+    """
+    newest: dict[tuple[int, int], ConnectorStatusUpdate] = {}
+    for update in sorted(updates, key=lambda update: update.at):
+        if update.evse_number:
+            newest[update.station_id, update.evse_number] = update
+    if not newest:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH told AS (
+                SELECT * FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::timestamptz[])
+                    AS t (station_id, evse_number, status, at)
+            ), locked AS (
+                SELECT c.id, told.status, told.at
+                FROM told
+                JOIN stations_evse e ON e.station_id = told.station_id AND e.number = told.evse_number
+                JOIN stations_connector c ON c.evse_id = e.id
+                WHERE c.status_at IS NULL OR c.status_at <= told.at
+                ORDER BY c.id FOR NO KEY UPDATE OF c
+            )
+            UPDATE stations_connector c SET status = locked.status, status_at = locked.at
+            FROM locked WHERE c.id = locked.id
+            """,
+            [
+                [station_id for station_id, _ in newest],
+                [evse_number for _, evse_number in newest],
+                [update.status.value for update in newest.values()],
+                [update.at for update in newest.values()],
+            ],
+        )
