@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import copy
 import json
 import logging
 import time
@@ -15,7 +14,7 @@ from apps.payments.sandbox.checks import API_VERSION
 from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.expand import expanded
 from apps.payments.sandbox.faults import Fault, FaultKind, Faults
-from apps.payments.sandbox.idempotency import Answer, IdempotencyKeys
+from apps.payments.sandbox.idempotency import Answer, IdempotencyKeys, refused
 from apps.payments.sandbox.routes import Route, find_route
 from apps.payments.sandbox.state import Call, Json, State, random_text
 
@@ -92,9 +91,9 @@ class Api:
         try:
             answer = self._checked_answer(request, log, fault)
         except Refusal as refusal:
-            log.is_rejected = refusal.caller_mistake
-            answer = Answer(status=refusal.status, body=copy.deepcopy(refusal.body()))
+            answer = refused(refusal)
         log.status, log.error = answer.status, answer.body.get("error")
+        log.is_rejected = answer.is_rejected
         log.is_replayed = answer.is_replayed
         answer.is_dropped = fault is not None and fault.kind is FaultKind.DROP_ANSWER
         return log, answer
@@ -143,8 +142,7 @@ class Api:
                 made = route.do(self.state, call)
                 answer = Answer(status=200, body=expanded(self.state, made, call.params.get("expand", [])))
             except Refusal as refusal:
-                # Copied under the lock: the error may carry an intent that goes on changing.
-                answer = Answer(status=refusal.status, body=copy.deepcopy(refusal.body()))
+                answer = refused(refusal)
         if fault and fault.kind is FaultKind.ERROR_AFTER:
             return _server_error()
         return answer

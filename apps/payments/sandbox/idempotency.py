@@ -4,6 +4,7 @@ A key remembers the answer to its first request, whatever it was, also a 500. It
 that fails its checks, or meets the first one still under way, leaves no trace.
 """
 
+import copy
 import threading
 from dataclasses import dataclass
 
@@ -11,19 +12,27 @@ from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.state import Json
 
 LIFE = 24 * 60 * 60
+LONGEST_KEY = 255
 
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
     """What goes back over the wire.
 
-    is_dropped  the connection is cut instead of answering
+    is_dropped   the connection is cut instead of answering
+    is_rejected  no correct caller sends such a request
     """
 
     status: int
     body: Json
     is_dropped: bool = False
     is_replayed: bool = False
+    is_rejected: bool = False
+
+
+def refused(refusal: Refusal) -> Answer:
+    """Return a refusal as an answer; copied, since the error may carry an intent that goes on changing."""
+    return Answer(status=refusal.status, body=copy.deepcopy(refusal.body()), is_rejected=refusal.caller_mistake)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,9 +54,11 @@ class IdempotencyKeys:
 
         fingerprint: method, path and parameters as one text
 
-        :raises CallerMistake: the key was used with other parameters
+        :raises CallerMistake: the key is too long, or was used with other parameters
         :raises Refusal: 409, the first request with this key is still under way
         """
+        if len(key) > LONGEST_KEY:
+            raise CallerMistake(f"Idempotency keys have at most {LONGEST_KEY} characters.", kind="idempotency_error")
         with self._lock:
             entry = self._entries.get(key)
             if entry is None or (entry.answer is not None and at - entry.at >= LIFE):

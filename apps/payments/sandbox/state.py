@@ -17,7 +17,7 @@ from typing import Any
 from apps.payments.sandbox.cards import Card
 from apps.payments.sandbox.checks import API_VERSION
 from apps.payments.sandbox.clock import Clock
-from apps.payments.sandbox.errors import missing
+from apps.payments.sandbox.errors import CallerMistake, missing
 
 Json = dict[str, Any]
 _ALPHABET = string.ascii_letters + string.digits
@@ -119,7 +119,17 @@ def random_text(length: int) -> str:
 
 
 def merged_metadata(present: Json, given: Any) -> Json:
-    """Return metadata after an update: an empty text removes one key, an empty value for all removes all."""
+    """Return metadata after an update: an empty text removes one key, an empty value for all removes all.
+
+    :raises CallerMistake: more than 50 keys, a key over 40 or a value over 500 characters
+    """
     if given == "":
         return {}
-    return {key: value for key, value in (present | (given or {})).items() if value != ""}
+    merged = {key: value for key, value in (present | (given or {})).items() if value != ""}
+    if len(merged) > 50 or any(len(key) > 40 or len(value) > 500 for key, value in merged.items()):
+        raise CallerMistake(
+            "Metadata can have up to 50 keys, with key names up to 40 characters long and values up to 500 characters "
+            "long.",
+            param="metadata",
+        )
+    return merged

@@ -5,7 +5,7 @@ counted in ``amount_refunded`` although no Refund object stands for it: refunds 
 """
 
 from apps.payments.sandbox.cards import Card
-from apps.payments.sandbox.errors import Refusal
+from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.lists import page
 from apps.payments.sandbox.money import fee, printed
 from apps.payments.sandbox.resources.customers import billing_details
@@ -191,7 +191,7 @@ def create_refund(state: State, call: Call) -> Json:
 def _charge_to_refund(state: State, call: Call) -> Json:
     """Find the charge that the request names, itself or by its intent."""
     if ("charge" in call.params) == ("payment_intent" in call.params):
-        raise Refusal("Provide exactly one of charge and payment_intent.", param="charge")
+        raise CallerMistake("Provide exactly one of charge and payment_intent.", param="charge")
     if "charge" in call.params:
         charge = state.get("charge", call.params["charge"], param="charge")
     else:

@@ -4,7 +4,7 @@ open → complete (the page was filled in) | expired (asked for, or ``expires_at
 """
 
 from apps.payments.sandbox.cards import Behaviour, Card
-from apps.payments.sandbox.errors import Refusal
+from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.money import check_charge_amount
 from apps.payments.sandbox.resources.customers import add_card, create_customer
 from apps.payments.sandbox.resources.payment_intents import add_payment_intent, attempt
@@ -29,7 +29,7 @@ def create_session(state: State, call: Call) -> Json:
     params = call.params
     mode = params.get("mode")
     if mode not in MODES:
-        raise Refusal("The sandbox builds sessions in mode setup or payment.", param="mode")
+        raise CallerMistake("The sandbox builds sessions in mode setup or payment.", param="mode")
     _check_urls(params)
     _check_mode(params, mode)
     customer = params.get("customer")
@@ -50,24 +50,26 @@ def create_session(state: State, call: Call) -> Json:
 
 def _check_urls(params: Json) -> None:
     if "success_url" not in params:
-        raise Refusal("Missing required param: success_url.", code="parameter_missing", param="success_url")
+        raise CallerMistake("Missing required param: success_url.", code="parameter_missing", param="success_url")
     for name in ("success_url", "cancel_url"):
         if name in params and not params[name].startswith(("http://", "https://")):
-            raise Refusal("Not a valid URL: give an absolute one with its scheme.", code="url_invalid", param=name)
+            raise CallerMistake(
+                "Not a valid URL: give an absolute one with its scheme.", code="url_invalid", param=name
+            )
 
 
 def _check_mode(params: Json, mode: str) -> None:
     """Refuse what Stripe does not take together with this mode."""
     if mode == "setup":
         if "currency" not in params and "allowed_payment_method_types" not in params:
-            raise Refusal(
+            raise CallerMistake(
                 "Provide currency or allowed_payment_method_types in setup mode.",
                 code="parameter_missing",
                 param="currency",
             )
         _check_data(params, mode, "setup_intent_data", SETUP_DATA, wrong=("line_items", "payment_intent_data"))
     elif not params.get("line_items"):
-        raise Refusal("Missing required param: line_items.", code="parameter_missing", param="line_items")
+        raise CallerMistake("Missing required param: line_items.", code="parameter_missing", param="line_items")
     else:
         _check_data(params, mode, "payment_intent_data", INTENT_DATA, wrong=("setup_intent_data",))
 
@@ -75,9 +77,9 @@ def _check_mode(params: Json, mode: str) -> None:
 def _check_data(params: Json, mode: str, data: str, known: frozenset[str], *, wrong: tuple[str, ...]) -> None:
     for name in wrong:
         if name in params:
-            raise Refusal(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+            raise CallerMistake(f"You can not pass `{name}` in `{mode}` mode.", param=name)
     for name in params.get(data, {}).keys() - known:
-        raise Refusal(f"The sandbox does not act on {data}[{name}].", param=f"{data}[{name}]")
+        raise CallerMistake(f"The sandbox does not act on {data}[{name}].", param=f"{data}[{name}]")
 
 
 def _line_items(params: Json) -> list[Json]:
@@ -86,13 +88,13 @@ def _line_items(params: Json) -> list[Json]:
     for index, given in enumerate(params["line_items"]):
         name, price = f"line_items[{index}]", given.get("price_data")
         if price is None or "unit_amount" not in price or "product_data" not in price:
-            raise Refusal(
+            raise CallerMistake(
                 "The sandbox prices line items by price_data with unit_amount and product_data.",
                 param=f"{name}[price_data]",
             )
         quantity = given.get("quantity", 1)
         if quantity < 1 or price["unit_amount"] < 0:
-            raise Refusal("quantity and unit_amount must be positive.", param=f"{name}[quantity]")
+            raise CallerMistake("quantity and unit_amount must be positive.", param=f"{name}[quantity]")
         total = price["unit_amount"] * quantity
         items.append(
             {
@@ -110,7 +112,7 @@ def _line_items(params: Json) -> list[Json]:
             }
         )
     if len({item["currency"] for item in items}) > 1:
-        raise Refusal("All line items must have the same currency.", param="line_items")
+        raise CallerMistake("All line items must have the same currency.", param="line_items")
     check_charge_amount(sum(item["amount_total"] for item in items), items[0]["currency"], param="line_items")
     return items
 
@@ -166,7 +168,7 @@ def _expires_at(wanted: int | None, now: int) -> int:
         return now + LONGEST_LIFE
     # A request takes a moment: Stripe measures from its arrival, so a minute of grace keeps 30 minutes 30 minutes.
     if not now + SHORTEST_LIFE - 60 <= wanted <= now + LONGEST_LIFE + 60:
-        raise Refusal(
+        raise CallerMistake(
             "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.",
             param="expires_at",
         )

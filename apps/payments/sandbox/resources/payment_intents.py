@@ -5,7 +5,7 @@ a decline leads back to requires_payment_method; everything but succeeded can be
 """
 
 from apps.payments.sandbox.cards import Behaviour
-from apps.payments.sandbox.errors import Refusal
+from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.lists import page
 from apps.payments.sandbox.money import check_charge_amount
 from apps.payments.sandbox.resources.charges import add_charge, capture, decline, release
@@ -24,7 +24,7 @@ def create_payment_intent(state: State, call: Call) -> Json:
     """POST /v1/payment_intents, with ``confirm=true`` also tried at once."""
     params = call.params
     if "off_session" in params and not params.get("confirm"):
-        raise Refusal("You can only set off_session when confirm is true.", param="off_session")
+        raise CallerMistake("You can only set off_session when confirm is true.", param="off_session")
     customer = params.get("customer")
     if customer:
         state.get("customer", customer, param="customer")

@@ -1,0 +1,135 @@
+"""A sandbox on a port of its own, the real SDK against it, and a receiver for its webhooks."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import stripe
+
+from apps.payments.sandbox import Sandbox, complete_checkout
+
+SECRET = "whsec_test_of_the_sandbox"
+GOOD = "4242424242424242"
+DECLINES_LATER = "4000000000000341"
+DECLINES_AT_ENTRY = "4000000000000002"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(webhook_secret=SECRET) as running:
+        yield running
+
+
+@pytest.fixture
+def stripe_client(sandbox: Sandbox) -> Iterator[stripe.StripeClient]:
+    http_client = stripe.RequestsClient(timeout=5)
+    yield stripe.StripeClient(
+        "sk_test_sandbox",
+        base_addresses={"api": sandbox.url},
+        http_client=http_client,
+        max_network_retries=0,
+    )
+    http_client.close()
+
+
+@dataclass
+class Saved:
+    """A customer with a saved card."""
+
+    customer: str
+    payment_method: str
+
+    def payment(self, amount: int = 3000, **more: object) -> dict:
+        """Return the parameters of an off-session payment."""
+        return {
+            "amount": amount,
+            "currency": "eur",
+            "customer": self.customer,
+            "payment_method": self.payment_method,
+            "confirm": True,
+            "off_session": True,
+        } | more
+
+
+@pytest.fixture
+def save_card(stripe_client: stripe.StripeClient) -> Callable[[str], Saved]:
+    def save(number: str) -> Saved:
+        customer = stripe_client.v1.customers.create({"email": "fleet@example.com"})
+        session = stripe_client.v1.checkout.sessions.create(setup_session(customer.id))
+        complete_checkout(session.url, number)
+        methods = stripe_client.v1.payment_methods.list({"customer": customer.id})
+        return Saved(customer.id, methods.data[0].id)
+
+    return save
+
+
+@pytest.fixture
+def saved(save_card: Callable[[str], Saved]) -> Saved:
+    return save_card(GOOD)
+
+
+def setup_session(customer: str) -> dict:
+    """Return the parameters of a session that saves a card."""
+    return {
+        "mode": "setup",
+        "customer": customer,
+        "allowed_payment_method_types": ["card"],
+        "success_url": "http://127.0.0.1:9/back?session={CHECKOUT_SESSION_ID}",
+        "cancel_url": "http://127.0.0.1:9/cancel",
+    }
+
+
+def payment_session(amount: int = 4000, capture_method: str = "manual") -> dict:
+    """Return the parameters of a driver's session."""
+    price = {"currency": "eur", "unit_amount": amount, "product_data": {"name": "Charging, at most"}}
+    return {
+        "mode": "payment",
+        "allowed_payment_method_types": ["card"],
+        "line_items": [{"price_data": price, "quantity": 1}],
+        "payment_intent_data": {"capture_method": capture_method, "metadata": {"attempt": "17"}},
+        "success_url": "http://127.0.0.1:9/back?session={CHECKOUT_SESSION_ID}",
+    }
+
+
+@dataclass
+class Receiver:
+    """What arrived, and what to answer: the statuses in ``answers`` first, then 200."""
+
+    url: str = ""
+    events: list[stripe.Event] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+
+    @property
+    def types(self) -> list[str]:
+        return [event.type for event in self.events]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    received = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            payload = self.rfile.read(int(self.headers["Content-Length"]))
+            status = received.answers.pop(0) if received.answers else 200
+            # Raises on a wrong signature: the delivery would then never be answered and the test fail.
+            received.events.append(
+                stripe.Webhook.construct_event(payload, self.headers["Stripe-Signature"], SECRET)
+            )
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    received.url = f"http://127.0.0.1:{server.server_address[1]}/webhooks/stripe/"
+    yield received
+    server.shutdown()
+    thread.join()
+    server.server_close()
