@@ -1,6 +1,36 @@
-"""How id tokens are compared."""
+"""How id tokens are compared, and whether one may charge on its contract's account."""
+
+from datetime import datetime
+from enum import StrEnum
+
+
+class TokenVerdict(StrEnum):
+    """What a token is worth at an instant."""
+
+    VALID = "valid"
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
 
 
 def normalise_uid(uid: str) -> str:
     """Return ``uid`` as it is stored and compared: trimmed, upper case."""
     return uid.strip().upper()
+
+
+def judge_token(
+    *, token_status: str, contract_status: str, valid_from: datetime, valid_to: datetime | None, at: datetime
+) -> TokenVerdict:
+    """Tell whether a known token may charge at ``at``.
+
+    token_status          active | blocked (a retired token is unknown to begin with)
+    contract_status       active | suspended | ended
+    valid_from, valid_to  the contract's span, half-open; None: open
+    """
+    if token_status != "active" or contract_status == "suspended":
+        return TokenVerdict.BLOCKED
+    is_valid = valid_from <= at and (valid_to is None or at < valid_to)
+    # A contract that was ended keeps its span, so that a start from before its end, told late, still counts.
+    if is_valid and (contract_status == "active" or valid_to is not None):
+        return TokenVerdict.VALID
+    return TokenVerdict.EXPIRED

@@ -1,0 +1,185 @@
+"""Customers and what they agreed to, in the console."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
+from apps.accounts.scope import is_platform_operator
+from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
+from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
+
+STATUS_LABELS = {"Active": "success", "Suspended": "warning", "Blocked": "warning", "Ended": "info", "Retired": "info"}
+
+
+class VehicleInline(TenantTabular):
+    model = Vehicle
+    change_roles = MASTER_DATA_ROLES | SUPPORT_ROLES
+    fields = ("plate", "label")
+
+
+class ContractInline(TenantTabular):
+    model = Contract
+    fields = ("number", "status", "valid_from", "valid_to")
+    readonly_fields = fields
+    show_change_link = True
+
+
+@admin.register(Customer)
+class CustomerAdmin(TenantAdmin):
+    change_roles = MASTER_DATA_ROLES
+    deletable = True
+    owner_field = "seller"
+    refusals = {"customer_number_unique_per_seller": "You already have a customer with this number."}
+    empty_hint = "Add a customer, then a contract, then cards: from then on their sessions are billed to them."
+    list_display = ("name", "number", "kind", "city", "email", "language")
+    list_filter = ("kind", "language")
+    search_fields = ("name", "number", "email", "vat_id")
+    fields = (
+        ("number", "kind"),
+        "name",
+        ("street", "postcode", "city"),
+        ("country", "vat_id"),
+        ("email", "language"),
+        "portal_access",
+    )
+    readonly_fields = ("portal_access",)
+    inlines = (ContractInline, VehicleInline)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        # Which tenant reads a customer's documents is the platform's to say: it opens them to other people.
+        return [*fields, "organisation"] if is_platform_operator(request) else fields
+
+    @admin.display(description="portal")
+    def portal_access(self, customer: Customer) -> str:
+        organisation = customer.organisation if customer.pk else None
+        return f"read by {organisation}" if organisation else "nobody signs in for this customer yet"
+
+
+class TokenInline(TenantTabular):
+    model = IdToken
+    fields = ("uid", "vehicle", "status")
+    readonly_fields = fields
+    show_change_link = True
+
+
+@admin.register(Contract)
+class ContractAdmin(TenantAdmin):
+    change_roles = MASTER_DATA_ROLES
+    deletable = True
+    owner_field = "seller"
+    refusals = {
+        "contract_number_unique_per_seller": "You already have a contract with this number.",
+        "contract_ends_after_start": "The contract must end after it starts.",
+    }
+    empty_hint = "A contract joins a customer, their cards and their prices. Its sessions are billed to it."
+    list_display = ("number", "customer", "state", "valid_from", "valid_to", "payment_days")
+    list_filter = ("status", ("customer", RelatedOnlyFieldListFilter))
+    list_select_related = ("customer",)
+    search_fields = ("number", "customer__name", "customer__number")
+    date_hierarchy = "valid_from"
+    autocomplete_fields = ("customer",)
+    fields = (("number", "customer"), "status", ("valid_from", "valid_to"), ("payment_days", "purchase_order"))
+    inlines = (TokenInline,)
+
+    @display(description="status", label=STATUS_LABELS, ordering="status")
+    def state(self, contract: Contract) -> str:
+        return contract.get_status_display()
+
+
+@admin.register(Vehicle)
+class VehicleAdmin(TenantAdmin):
+    change_roles = MASTER_DATA_ROLES | SUPPORT_ROLES
+    deletable = True
+    refusals = {"vehicle_plate_unique_per_customer": "This customer already has a vehicle with this plate."}
+    empty_hint = "Vehicles are printed on invoice lines when a card belongs to one."
+    list_display = ("plate", "label", "customer")
+    list_filter = (("customer", RelatedOnlyFieldListFilter),)
+    list_select_related = ("customer",)
+    search_fields = ("plate", "label", "customer__name")
+    autocomplete_fields = ("customer",)
+    fields = ("customer", "plate", "label")
+
+
+class IdTokenForm(TenantForm):
+    """A card's seller is its contract's, and its vehicle the contract's customer's."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() - {"seller"}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        contract, vehicle = cleaned.get("contract"), cleaned.get("vehicle")
+        if contract is not None:
+            self.instance.seller_id = contract.seller_id
+        if contract is not None and vehicle is not None and vehicle.customer_id != contract.customer_id:
+            self.add_error("vehicle", f"This vehicle is not one of {contract.customer}.")
+        return cleaned
+
+
+@admin.register(IdToken)
+class IdTokenAdmin(TenantAdmin):
+    change_roles = SUPPORT_ROLES
+    form = IdTokenForm
+    refusals = {"token_in_one_contract_of_a_seller": "This card is in another contract already: retire it there first."}
+    empty_hint = "Add the card's number as the reader sees it; the card then charges on its contract at your stations."
+    list_display = ("uid", "contract", "vehicle", "state")
+    list_filter = ("status", ("contract__customer", RelatedOnlyFieldListFilter))
+    list_select_related = ("contract__customer", "vehicle")
+    search_fields = ("uid", "contract__number", "contract__customer__name", "vehicle__plate")
+    autocomplete_fields = ("contract", "vehicle")
+    fields = ("contract", "uid", "vehicle", "status")
+
+    @display(description="status", label=STATUS_LABELS, ordering="status")
+    def state(self, token: IdToken) -> str:
+        return token.get_status_display()
+
+
+class AssignmentForm(TenantForm):
+    """Everything an assignment names belongs to one seller."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        seller_id = self.instance.seller_id or getattr(cleaned.get("seller"), "pk", None)
+        owners = {
+            "tariff": getattr(cleaned.get("tariff"), "owner_id", seller_id),
+            "contract": getattr(cleaned.get("contract"), "seller_id", seller_id),
+            "location": getattr(cleaned.get("location"), "owner_id", seller_id),
+        }
+        for field, owner_id in owners.items():
+            if owner_id != seller_id and field in self.fields:
+                self.add_error(field, "This belongs to another seller.")
+        return cleaned
+
+
+@admin.register(TariffAssignment)
+class TariffAssignmentAdmin(TenantAdmin):
+    change_roles = MASTER_DATA_ROLES
+    deletable = True
+    owner_field = "seller"
+    form = AssignmentForm
+    refusals = {
+        "assignment_ends_after_start": "It must end after it starts.",
+        "assignment_names_at_most_one_place": "Name a contract, an EVSE, a station or a location, or none: not two.",
+        "assignment_one_per_place_and_moment": "Another tariff applies here in that time: end that assignment first.",
+    }
+    empty_hint = "Until a tariff is assigned, sessions cost nothing. Leave every place empty to apply it everywhere."
+    list_display = ("tariff", "applies_to", "valid_from", "valid_to")
+    list_filter = (("tariff", RelatedOnlyFieldListFilter),)
+    list_select_related = ("tariff", "contract__customer", "evse__station", "station", "location")
+    search_fields = ("tariff__name", "contract__number", "station__identity", "location__name")
+    date_hierarchy = "valid_from"
+    autocomplete_fields = ("tariff", "contract", "evse", "station", "location")
+    fields = ("tariff", "contract", ("location", "station", "evse"), ("valid_from", "valid_to"))
+
+    @admin.display(description="applies to")
+    def applies_to(self, assignment: TariffAssignment) -> str:
+        for kind in ("contract", "evse", "station", "location"):
+            if place := getattr(assignment, kind):
+                name = "EVSE" if kind == "evse" else kind
+                return format_html("{} <strong>{}</strong>", name, place)
+        return "everywhere"

@@ -1,0 +1,56 @@
+"""Reading id tokens: which one a station means, and what it is worth."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from apps.contracts.domain.tokens import TokenVerdict, judge_token, normalise_uid
+from apps.contracts.models import IdToken
+
+
+class TokenQuery(NamedTuple):
+    """A token as a station of ``seller_id`` sent it, and the instant it is asked about."""
+
+    seller_id: int
+    uid: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFinding:
+    """The token with its contract and vehicle loaded, unless it is unknown, and what it is worth."""
+
+    token: IdToken | None
+    verdict: TokenVerdict
+
+
+def find_token(*, seller_id: int, uid: str, at: datetime) -> TokenFinding:
+    """Find a token among the seller's and tell whether its contract lets it charge at ``at``."""
+    return find_tokens([TokenQuery(seller_id, uid, at)])[0]
+
+
+def find_tokens(queries: Iterable[TokenQuery]) -> list[TokenFinding]:
+    """Find tokens in one query, in order; see ``find_token``."""
+    wanted = [TokenQuery(query.seller_id, normalise_uid(query.uid), query.at) for query in queries]
+    known: dict[tuple[int, str], IdToken] = {}
+    if any(query.uid for query in wanted):
+        tokens = IdToken.objects.filter(
+            seller_id__in={query.seller_id for query in wanted}, uid__in={query.uid for query in wanted}
+        )
+        for token in tokens.exclude(status=IdToken.Status.RETIRED).select_related("contract__customer", "vehicle"):
+            known[token.seller_id, token.uid] = token
+    return [_judge(known.get((query.seller_id, query.uid)), query.at) for query in wanted]
+
+
+def _judge(token: IdToken | None, at: datetime) -> TokenFinding:
+    if token is None:
+        return TokenFinding(token=None, verdict=TokenVerdict.UNKNOWN)
+    verdict = judge_token(
+        token_status=token.status,
+        contract_status=token.contract.status,
+        valid_from=token.contract.valid_from,
+        valid_to=token.contract.valid_to,
+        at=at,
+    )
+    return TokenFinding(token=token, verdict=verdict)
