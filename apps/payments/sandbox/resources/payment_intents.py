@@ -149,8 +149,7 @@ def attempt(state: State, call: Call, intent: Json, *, is_off_session: bool) -> 
     if intent["capture_method"] == "manual":
         _hold(state, call, intent, charge)
     else:
-        _take(state, call, intent, charge, charge["amount"])
-        state.emit("charge.succeeded", charge, call)
+        _take(state, call, intent, charge, charge["amount"], told_as="charge.succeeded")
 
 
 def _declined(state: State, call: Call, intent: Json, charge: Json, method: Json) -> Refusal:
@@ -191,12 +190,13 @@ def _expire_hold(state: State, intent: Json, charge: Json) -> None:
         _cancel(state, call, intent, reason="automatic")
 
 
-def _take(state: State, call: Call, intent: Json, charge: Json, amount: int) -> None:
+def _take(state: State, call: Call, intent: Json, charge: Json, amount: int, *, told_as: str) -> None:
     capture(state, charge, amount)
     intent |= {"amount_capturable": 0, "amount_received": amount, "status": "succeeded"}
     for session in state.every("checkout.session"):
         if session["payment_intent"] == intent["id"]:
             session["payment_status"] = "paid"
+    state.emit(told_as, charge, call)
     state.emit("payment_intent.succeeded", intent, call)
 
 
@@ -216,8 +216,7 @@ def capture_payment_intent(state: State, call: Call) -> Json:
     check_charge_amount(amount, intent["currency"], param="amount_to_capture")
     charge = state.get("charge", intent["latest_charge"])
     intent["metadata"] = merged_metadata(intent["metadata"], call.params.get("metadata"))
-    _take(state, call, intent, charge, amount)
-    state.emit("charge.captured", charge, call)
+    _take(state, call, intent, charge, amount, told_as="charge.captured")
     return intent
 
 

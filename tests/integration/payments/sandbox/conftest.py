@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -22,16 +23,23 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.fixture
-def stripe_client(sandbox: Sandbox) -> Iterator[stripe.StripeClient]:
+@contextmanager
+def client_of(url: str) -> Iterator[stripe.StripeClient]:
+    """Make a client that never repeats by itself; each thread takes its own, so that its sockets are closed."""
     http_client = stripe.RequestsClient(timeout=5)
     yield stripe.StripeClient(
         "sk_test_sandbox",
-        base_addresses={"api": sandbox.url},
+        base_addresses={"api": url},
         http_client=http_client,
         max_network_retries=0,
     )
     http_client.close()
+
+
+@pytest.fixture
+def stripe_client(sandbox: Sandbox) -> Iterator[stripe.StripeClient]:
+    with client_of(sandbox.url) as client:
+        yield client
 
 
 @dataclass
@@ -115,9 +123,7 @@ def receiver() -> Iterator[Receiver]:
             payload = self.rfile.read(int(self.headers["Content-Length"]))
             status = received.answers.pop(0) if received.answers else 200
             # Raises on a wrong signature: the delivery would then never be answered and the test fail.
-            received.events.append(
-                stripe.Webhook.construct_event(payload, self.headers["Stripe-Signature"], SECRET)
-            )
+            received.events.append(stripe.Webhook.construct_event(payload, self.headers["Stripe-Signature"], SECRET))
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
