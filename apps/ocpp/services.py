@@ -1,0 +1,137 @@
+"""Keep what arrived, act on it, write the answer: what the writer does with one flush.
+
+``keep_frames`` commits first and by itself, so that no fault of the acting loses what a station said. Then
+``act_together`` carries out a whole flush in one transaction; ``act_alone`` is the way for a flush that failed.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import OperationalError, transaction
+
+from apps.core import failpoints
+from apps.ocpp import v16
+from apps.ocpp.domain import frames
+from apps.ocpp.models import Direction, EventKind, Frame, StationEvent
+from apps.ocpp.selectors import connection_numbers
+from apps.ocpp.v16 import Request
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A frame to keep and, if it is a request that we carry out, the request in it.
+
+    frame  unsaved
+    call   None: only keep the frame
+    notes  what was odd about the call
+    """
+
+    frame: Frame
+    call: frames.Call | None = None
+    notes: tuple[str, ...] = ()
+
+
+def keep_frames(arrivals: Sequence[Arrival]) -> None:
+    """Commit the raw frames; each then has its key."""
+    Frame.objects.bulk_create([arrival.frame for arrival in arrivals])
+
+
+@transaction.atomic
+def act_together(arrivals: Sequence[Arrival]) -> list[str | None]:
+    """Carry out a flush's requests in one transaction and return the frames that answer them, in order.
+
+    None: nothing is to be sent, because the frame asked nothing or its connection is superseded (the station
+    repeats on the newer one).
+    """
+    acting = _current(arrivals)
+    payloads = v16.answer_requests([_request_of(arrival) for arrival in acting])
+    texts = {
+        arrival.frame.pk: frames.call_result(arrival.frame.message_id, payload)
+        for arrival, payload in zip(acting, payloads, strict=True)
+    }
+    _keep_answers(acting, texts)
+    return [texts.get(arrival.frame.pk) for arrival in arrivals]
+
+
+@transaction.atomic
+def act_alone(arrivals: Sequence[Arrival]) -> list[str | None]:
+    """Carry out each request in a savepoint of its own; what breaks is answered minimally and shown to a person.
+
+    :raises OperationalError: the database itself failed; nothing may be answered
+    """
+    acting = _current(arrivals)
+    texts: dict[int, str] = {}
+    for arrival in acting:
+        try:
+            with transaction.atomic():
+                (payload,) = v16.answer_requests([_request_of(arrival)])
+            texts[arrival.frame.pk] = frames.call_result(arrival.frame.message_id, payload)
+        except OperationalError:
+            raise
+        except Exception as error:
+            # Whatever it is, it came from this one message: it must not take the others with it.
+            log.exception("frame %s could not be acted on", arrival.frame.pk)
+            texts[arrival.frame.pk] = _set_aside(arrival, error)
+    _keep_answers(acting, texts)
+    return [texts.get(arrival.frame.pk) for arrival in arrivals]
+
+
+def hit_stop_committed(arrivals: Sequence[Arrival]) -> None:
+    """Let a test kill the process after the commit of a flush that held a StopTransaction."""
+    if any(arrival.call is not None and arrival.call.action == "StopTransaction" for arrival in arrivals):
+        failpoints.hit("ocpp.stop.committed")
+
+
+def note_event(*, station_id: int, at: datetime, kind: EventKind, text: str, frame_id: int | None = None) -> None:
+    """Write down what happened to a station."""
+    StationEvent.objects.create(station_id=station_id, at=at, kind=kind, text=text[:500], frame_id=frame_id)
+
+
+def _current(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Keep the requests whose connection is still their station's newest."""
+    asking = [arrival for arrival in arrivals if arrival.call is not None]
+    newest = connection_numbers(station_ids={arrival.frame.station_id for arrival in asking})
+    return [arrival for arrival in asking if newest.get(arrival.frame.station_id) == arrival.frame.connection_no]
+
+
+def _request_of(arrival: Arrival) -> Request:
+    assert arrival.call is not None
+    return Request(
+        station_id=arrival.frame.station_id,
+        frame_id=arrival.frame.pk,
+        received_at=arrival.frame.received_at,
+        call=arrival.call,
+        notes=arrival.notes,
+    )
+
+
+def _keep_answers(acting: Sequence[Arrival], texts: dict[int, str]) -> None:
+    Frame.objects.bulk_create(
+        Frame(
+            station_id=arrival.frame.station_id,
+            connection_no=arrival.frame.connection_no,
+            direction=Direction.OUT,
+            received_at=arrival.frame.received_at,
+            message_id=arrival.frame.message_id,
+            payload=texts[arrival.frame.pk],
+        )
+        for arrival in acting
+    )
+
+
+def _set_aside(arrival: Arrival, error: Exception) -> str:
+    note_event(
+        station_id=arrival.frame.station_id,
+        at=arrival.frame.received_at,
+        kind=EventKind.REVIEW,
+        text=f"{arrival.frame.action} could not be acted on ({type(error).__name__})",
+        frame_id=arrival.frame.pk,
+    )
+    payload = v16.minimal_answer(arrival.frame.action)
+    if payload is None:
+        return frames.call_error(arrival.frame.message_id, "InternalError", "the message could not be acted on")
+    return frames.call_result(arrival.frame.message_id, payload)
