@@ -26,17 +26,12 @@ class TestFirstStart:
         assert first.execute("SHOW max_connections") == [("200",)]
         assert first.execute("SHOW listen_addresses") == [("",)]
         assert first.execute("SHOW fsync") == [("on",)]
+        locale = "SELECT datlocprovider, datlocale FROM pg_database WHERE datname = 'wattledger'"
+        assert first.execute(locale) == [("b", "C.UTF-8")]
         with second.valkey() as valkey:
             assert valkey.ping() is True
         starts = (var / "embedded/supervisor.log").read_text().splitlines()
         assert starts == ["Starting postgres.", "Starting valkey."]
-
-    def test_makes_the_database_with_the_builtin_locale(self, embedded_user):
-        user = embedded_user()
-
-        rows = user.execute("SELECT datlocprovider, datlocale FROM pg_database WHERE datname = current_database()")
-
-        assert rows == [("b", "C.UTF-8")]
 
     def test_runs_postgresql_as_nobody_for_root_and_as_oneself_otherwise(self, var, embedded_user):
         embedded_user().database_url  # noqa: B018
