@@ -3,6 +3,8 @@
 open → complete (the page was filled in) | expired (asked for, or ``expires_at`` passed).
 """
 
+import re
+
 from apps.payments.sandbox.cards import Behaviour, Card
 from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.money import check_charge_amount
@@ -18,6 +20,10 @@ INTENT_DATA = frozenset({
     "statement_descriptor_suffix", "transfer_group",
 })  # fmt: skip
 SETUP_DATA = frozenset({"description", "metadata"})
+ITEM_FIELDS = frozenset({"price_data", "quantity"})
+PRICE_FIELDS = frozenset({"currency", "product_data", "unit_amount"})
+PRODUCT_FIELDS = frozenset({"name", "description", "images", "metadata"})
+_URL = re.compile(r"https?://[!-~]+")
 
 
 class DeclinedAtEntry(Exception):
@@ -34,6 +40,8 @@ def create_session(state: State, call: Call) -> Json:
     _check_mode(params, mode)
     customer = params.get("customer")
     if customer:
+        for name in params.keys() & {"customer_creation", "customer_email"}:
+            raise CallerMistake(f"You can not give {name} together with customer.", param=name)
         state.get("customer", customer, param="customer")
     items = _line_items(params) if mode == "payment" else []
     session = state.add("cs_test", _members(state, params, items, customer))
@@ -52,7 +60,7 @@ def _check_urls(params: Json) -> None:
     if "success_url" not in params:
         raise CallerMistake("Missing required param: success_url.", code="parameter_missing", param="success_url")
     for name in ("success_url", "cancel_url"):
-        if name in params and not params[name].startswith(("http://", "https://")):
+        if name in params and not _URL.fullmatch(params[name]):
             raise CallerMistake(
                 "Not a valid URL: give an absolute one with its scheme.", code="url_invalid", param=name
             )
@@ -78,8 +86,12 @@ def _check_data(params: Json, mode: str, data: str, known: frozenset[str], *, wr
     for name in wrong:
         if name in params:
             raise CallerMistake(f"You can not pass `{name}` in `{mode}` mode.", param=name)
-    for name in params.get(data, {}).keys() - known:
-        raise CallerMistake(f"The sandbox does not act on {data}[{name}].", param=f"{data}[{name}]")
+    _check_known(params.get(data, {}), known, where=data)
+
+
+def _check_known(given: Json, known: frozenset[str], *, where: str) -> None:
+    for name in given.keys() - known:
+        raise CallerMistake(f"The sandbox does not act on {where}[{name}].", param=f"{where}[{name}]")
 
 
 def _line_items(params: Json) -> list[Json]:
@@ -87,11 +99,14 @@ def _line_items(params: Json) -> list[Json]:
     items: list[Json] = []
     for index, given in enumerate(params["line_items"]):
         name, price = f"line_items[{index}]", given.get("price_data")
+        _check_known(given, ITEM_FIELDS, where=name)
+        _check_known(price or {}, PRICE_FIELDS, where=f"{name}[price_data]")
         if price is None or "unit_amount" not in price or "product_data" not in price:
             raise CallerMistake(
                 "The sandbox prices line items by price_data with unit_amount and product_data.",
                 param=f"{name}[price_data]",
             )
+        _check_known(price["product_data"], PRODUCT_FIELDS, where=f"{name}[price_data][product_data]")
         quantity = given.get("quantity", 1)
         if quantity < 1 or price["unit_amount"] < 0:
             raise CallerMistake("quantity and unit_amount must be positive.", param=f"{name}[quantity]")

@@ -79,7 +79,9 @@ class TestParameters:
         ("given", "param"),
         [
             ({"success_url": "/back"}, "success_url"),
+            ({"success_url": "http://x/\r\nSet-Cookie: a"}, "success_url"),
             ({"line_items": [{"price": "price_1", "quantity": 1}]}, "line_items"),
+            ({"customer_email": "fleet@example.com"}, "customer_email"),
             ({"setup_intent_data": {"on_behalf_of": "acct_1"}}, "setup_intent_data[on_behalf_of]"),
         ],
     )
@@ -91,6 +93,24 @@ class TestParameters:
 
         assert refused.value.param == param
         assert len(sandbox.control.rejected()) == 1
+
+    @pytest.mark.parametrize(
+        ("item", "param"),
+        [
+            ({"price": "price_1"}, "line_items[0][price]"),
+            ({"price_data": {"currency": "eur", "product": "prod_1"}}, "line_items[0][price_data][product]"),
+            ({"quantity": 0}, "line_items[0][quantity]"),
+        ],
+    )
+    def test_of_a_line_item_that_cannot_be_priced_are_refused(self, stripe_client, sandbox, item, param):
+        session = payment_session()
+        session["line_items"][0] |= item
+
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            stripe_client.v1.checkout.sessions.create(session)
+
+        assert refused.value.param == param
+        assert sandbox.control.objects() == []
 
     def test_that_are_right_leave_the_log_of_rejected_requests_empty(self, stripe_client, sandbox):
         customer = stripe_client.v1.customers.create({"name": "Fleet", "metadata": {"contract": "7"}})
