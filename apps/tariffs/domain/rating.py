@@ -32,7 +32,7 @@ from apps.tariffs.domain.rated import (
 )
 from apps.tariffs.domain.sweep import UnratableFacts, sweep
 from apps.tariffs.domain.terms import TariffTerms
-from apps.tariffs.domain.windows import UnknownTimeZone, compile_tariff
+from apps.tariffs.domain.windows import compile_tariff
 
 __all__ = [
     "ENGINE_VERSION",
@@ -49,7 +49,6 @@ __all__ = [
     "Reading",
     "SessionFacts",
     "StateChange",
-    "UnknownTimeZone",
     "UnratableFacts",
     "VehicleState",
     "ZeroEnergyPolicy",
@@ -92,7 +91,7 @@ def rate_session(
     tax_rates  fraction of the net (0.19) for each tax category of the tariff, as of the end of supply
 
     :raises UnratableFacts: the end lies before the start, or the register is not clean
-    :raises UnknownTimeZone: the location's zone is unknown
+    :raises ValueError: the location's zone is unknown
     :raises MissingTaxRate: a category that was priced has no rate
     :raises NotRounded: a grant amount has a fraction of a minor unit
     """

@@ -4,13 +4,13 @@ Owns the decision whether a register may be billed by itself. What is odd is nam
 invented kilowatt-hour would be somebody's money.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import groupby, pairwise
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final
 
 from apps.tariffs.domain.facts import Reading
@@ -81,7 +81,7 @@ def clean_register(
     )
     anchors = [begin] if end is None else [begin, end]
     kept = []
-    for same_instant in _by_instant([*anchors, *inside]):
+    for same_instant in _by_instant(anchors, inside):
         kept.append(same_instant[0])
         if len({reading.energy_milliwh for reading in same_instant}) > 1:
             problems.append(_conflict(same_instant))
@@ -93,15 +93,13 @@ def clean_register(
     return CleanRegister(readings=tuple(kept), problems=tuple(problems))
 
 
-def _by_instant(anchors_first: list[Reading]) -> Iterator[list[Reading]]:
+def _by_instant(anchors: list[Reading], inside: Iterable[Reading]) -> Iterator[list[Reading]]:
     """Group readings by instant; an anchor leads its group, then the lowest value, so that order does not matter."""
-    anchors = anchors_first[:2]
-    ordered = sorted(
-        anchors_first,
-        key=lambda reading: (reading.at_ms, reading not in anchors, reading.energy_milliwh),
-    )
-    for _, group in groupby(ordered, key=attrgetter("at_ms")):
-        yield list(group)
+    ranked = [(reading.at_ms, 0, reading.energy_milliwh, reading) for reading in anchors]
+    ranked += [(reading.at_ms, 1, reading.energy_milliwh, reading) for reading in inside]
+    ranked.sort(key=itemgetter(0, 1, 2))
+    for _, group in groupby(ranked, key=itemgetter(0)):
+        yield [reading for *_, reading in group]
 
 
 def _shape_problems(kept: list[Reading], end: Reading | None) -> Iterator[RegisterProblem]:

@@ -90,7 +90,7 @@ def sweep(*, tariff: CompiledTariff, facts: SessionFacts, zero_energy: ZeroEnerg
     """Cut a session at its breakpoints and price each stretch.
 
     :raises UnratableFacts: the end lies before the start, or the register is not clean
-    :raises UnknownTimeZone: the zone's name is unknown
+    :raises ValueError: the zone's name is unknown
     """
     if facts.ended_at_ms < facts.started_at_ms:
         raise UnratableFacts("the session ends before it starts")

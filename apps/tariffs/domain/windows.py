@@ -3,8 +3,8 @@
 Restrictions on time of day, day of week and date depend on nothing but the instant and the zone, so their outcome is
 computed once and shared by every session of that day. A UTC day is the unit because, unlike a local one, it is never
 short, long or without a midnight: inside it the zone's offset is constant between transitions, and a wall-clock
-boundary becomes plain integer arithmetic in each such stretch. A boundary inside the spring gap exists in no stretch; it takes
-effect at the transition, which is always a breakpoint. In the autumn fold it exists in two stretches and fires twice.
+boundary becomes plain integer arithmetic in each such stretch. A boundary inside the spring gap exists in no stretch;
+it takes effect at the transition, which is always a breakpoint. In the autumn fold it exists in two and fires twice.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apps.core.domain.money import EXACT
 from apps.core.domain.tax import TaxCategory
+from apps.core.domain.zones import zone
 from apps.tariffs.domain.sentences import describe_restrictions
 from apps.tariffs.domain.terms import (
     WEEK,
@@ -41,10 +41,6 @@ _SHARES: Final = {
 
 _MOST_DAYS: Final = 20_000
 _MOST_TARIFFS: Final = 1_000
-
-
-class UnknownTimeZone(ValueError):
-    """The name is no IANA time zone of this machine."""
 
 
 class Rate(NamedTuple):
@@ -111,22 +107,22 @@ class CompiledTariff:
         self._selections: dict[tuple[bool, ...], Selection] = {}
         self._days: dict[tuple[str, int], tuple[Segment, ...]] = {}
 
-    def segments(self, zone: str, utc_day: int) -> tuple[Segment, ...]:
+    def segments(self, zone_name: str, utc_day: int) -> tuple[Segment, ...]:
         """Return the segments of a UTC day (days since 1970-01-01); the first starts with the day.
 
-        :raises UnknownTimeZone: no such zone
+        :raises ValueError: no such time zone
         """
-        segments = self._days.get((zone, utc_day))
+        segments = self._days.get((zone_name, utc_day))
         if segments is None:
-            segments = self._compile_day(zone, utc_day)
+            segments = self._compile_day(zone_name, utc_day)
             if len(self._days) >= _MOST_DAYS:
                 self._days.clear()
-            self._days[zone, utc_day] = segments
+            self._days[zone_name, utc_day] = segments
         return segments
 
-    def _compile_day(self, zone: str, utc_day: int) -> tuple[Segment, ...]:
+    def _compile_day(self, zone_name: str, utc_day: int) -> tuple[Segment, ...]:
         segments: list[Segment] = []
-        for start_ms, end_ms, offset_ms in offset_stretches(zone, utc_day):
+        for start_ms, end_ms, offset_ms in offset_stretches(zone_name, utc_day):
             local_ms = start_ms + offset_ms
             waits = {0} | {(mark - local_ms) % DAY_MS for mark in self._marks}
             for at_ms in sorted(start_ms + wait for wait in waits if start_ms + wait < end_ms):
@@ -227,48 +223,40 @@ def _shares_of(component: PriceComponent) -> int:
 
 
 @lru_cache(maxsize=_MOST_DAYS)
-def offset_stretches(zone: str, utc_day: int) -> tuple[tuple[int, int, int], ...]:
+def offset_stretches(zone_name: str, utc_day: int) -> tuple[tuple[int, int, int], ...]:
     """Cut a UTC day where the zone's offset changes.
 
     Returns (start_ms, end_ms, offset_ms) ascending, half-open, UTC epoch ms; offset is local minus UTC.
 
-    :raises UnknownTimeZone: no such zone
+    :raises ValueError: no such time zone
     """
     first = utc_day * DAY_MS // 1000
     last = first + DAY_MS // 1000
     cuts = [first]
     for hour in range(first, last, 3600):
-        before, after = _offset_s(zone, hour), _offset_s(zone, hour + 3600)
+        before, after = _offset_s(zone_name, hour), _offset_s(zone_name, hour + 3600)
         if before != after:
-            cuts.append(_transition(zone, hour, hour + 3600))
+            cuts.append(_transition(zone_name, hour, hour + 3600))
     starts = [cut for cut in cuts if cut < last]
     return tuple(
-        (start * 1000, end * 1000, _offset_s(zone, start) * 1000)
+        (start * 1000, end * 1000, _offset_s(zone_name, start) * 1000)
         for start, end in zip(starts, [*starts[1:], last], strict=True)
     )
 
 
-def _transition(zone: str, low: int, high: int) -> int:
+def _transition(zone_name: str, low: int, high: int) -> int:
     """Return the second in (low, high] at which the offset changes, by bisection."""
-    before = _offset_s(zone, low)
+    before = _offset_s(zone_name, low)
     while high - low > 1:
         middle = (low + high) // 2
-        if _offset_s(zone, middle) == before:
+        if _offset_s(zone_name, middle) == before:
             low = middle
         else:
             high = middle
     return high
 
 
-def _offset_s(zone: str, epoch_s: int) -> int:
-    offset = datetime.fromtimestamp(epoch_s, tz=UTC).astimezone(_zone(zone)).utcoffset()
+def _offset_s(zone_name: str, epoch_s: int) -> int:
+    offset = datetime.fromtimestamp(epoch_s, tz=UTC).astimezone(zone(zone_name)).utcoffset()
     assert offset is not None, "a ZoneInfo always knows its offset"
     return offset // timedelta(seconds=1)
-
-
-@lru_cache(maxsize=1_000)
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UnknownTimeZone(f"{name!r} is no IANA time zone") from error

@@ -1,0 +1,236 @@
+"""Edges of the engine that no bill shows: refusals, running cost, documents, breakpoints."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from apps.core.domain.money import NotRounded
+from apps.core.domain.tax import TaxCategory
+from apps.tariffs.domain.parse import parse_tariff
+from apps.tariffs.domain.rating import (
+    ENGINE_VERSION,
+    GrantTerms,
+    MissingTaxRate,
+    Reading,
+    SessionFacts,
+    StateChange,
+    UnratableFacts,
+    VehicleState,
+    ZeroEnergyPolicy,
+    as_document,
+    canonical_bytes,
+    rate_session,
+)
+from apps.tariffs.domain.running import running_cost
+from apps.tariffs.domain.windows import offset_stretches
+
+NOON = 1_772_366_400_000  # 2026-03-01 12:00:00 UTC, a Sunday
+HOUR = 3_600_000
+DAY = 24 * HOUR
+RATES = {TaxCategory.STANDARD: Decimal("0.19")}
+TERMS = parse_tariff(
+    {
+        "currency": "EUR",
+        "tax_included": "YES",
+        "elements": [{"price_components": [{"type": "ENERGY", "price": "0.40"}, {"type": "FLAT", "price": "1.00"}]}],
+    }
+)
+FACTS = SessionFacts(
+    started_at_ms=NOON,
+    ended_at_ms=NOON + HOUR,
+    time_zone="Europe/Berlin",
+    register=(
+        Reading(at_ms=NOON, energy_milliwh=5_000_000),
+        Reading(at_ms=NOON + HOUR, energy_milliwh=15_000_000),
+    ),
+)
+
+
+def rate(facts=FACTS, terms=TERMS, grant=None, rates=RATES, **options):
+    return rate_session(facts=facts, terms=terms, grant=grant or GrantTerms(), tax_rates=rates, **options)
+
+
+class TestRateSession:
+    def test_refuses_a_session_that_ends_before_it_starts(self):
+        with pytest.raises(UnratableFacts, match="ends before it starts"):
+            rate(replace(FACTS, ended_at_ms=NOON - 1))
+
+    @pytest.mark.parametrize(
+        ("register", "message"),
+        [
+            (FACTS.register[::-1], "instants do not ascend"),
+            ((FACTS.register[0], replace(FACTS.register[1], at_ms=NOON)), "instants do not ascend"),
+            ((FACTS.register[0], replace(FACTS.register[1], energy_milliwh=1)), "the register falls"),
+        ],
+    )
+    def test_refuses_a_register_that_was_not_cleaned(self, register, message):
+        with pytest.raises(UnratableFacts, match=message):
+            rate(replace(FACTS, register=register))
+
+    def test_refuses_an_unknown_time_zone(self):
+        with pytest.raises(ValueError, match="'Europe/Nowhere' is no IANA time zone"):
+            rate(replace(FACTS, time_zone="Europe/Nowhere"))
+
+    def test_asks_for_the_rate_of_every_category_it_priced(self):
+        with pytest.raises(MissingTaxRate, match="no tax rate given for standard"):
+            rate(rates={TaxCategory.REDUCED: Decimal("0.07")})
+
+    def test_refuses_grant_amounts_that_are_no_money(self):
+        with pytest.raises(NotRounded):
+            rate(grant=GrantTerms(limit_amount=Decimal("1.234")))
+        with pytest.raises(ValueError, match="a grant's amount is negative"):
+            rate(grant=GrantTerms(waive_below=Decimal("-1.00")))
+
+    def test_charges_the_flat_of_a_session_without_length(self):
+        facts = replace(FACTS, ended_at_ms=NOON, register=())
+
+        rated = rate(facts, zero_energy=ZeroEnergyPolicy.FULL)
+
+        (period,) = rated.periods
+        assert (period.start_ms, period.end_ms, period.start_register_milliwh) == (NOON, NOON, None)
+        assert rated.gross == Decimal("1.00")
+
+    def test_bills_a_total_equal_to_the_limit_and_the_floor(self):
+        rated = rate(grant=GrantTerms(limit_amount=Decimal("5.00"), waive_below=Decimal("5.00")))
+
+        assert rated.gross == Decimal("5.00")
+        assert rated.adjustments == ()
+
+    def test_keeps_energy_metered_outside_the_session_instants(self):
+        facts = replace(FACTS, started_at_ms=NOON + HOUR // 4, ended_at_ms=NOON + HOUR // 2)
+
+        assert rate(facts).energy_milliwh == 10_000_000
+
+    def test_names_the_register_at_both_ends_of_each_period(self):
+        facts = replace(
+            FACTS,
+            states=(
+                StateChange(at_ms=NOON - HOUR, state=VehicleState.CHARGING),
+                StateChange(at_ms=NOON + HOUR // 2, state=VehicleState.IDLE),
+                StateChange(at_ms=NOON + HOUR // 2 + 1, state=VehicleState.IDLE),
+                StateChange(at_ms=NOON + 2 * HOUR, state=VehicleState.CHARGING),
+            ),
+        )
+
+        rated = rate(facts)
+
+        assert [
+            (period.state, period.start_register_milliwh, period.end_register_milliwh) for period in rated.periods
+        ] == [
+            (VehicleState.CHARGING, 5_000_000, 10_000_000),
+            (VehicleState.IDLE, 10_000_000, 15_000_000),
+        ]
+        assert rated.charging_ms == HOUR // 2
+
+    def test_extrapolates_nothing_past_the_last_reading(self):
+        rated = rate(replace(FACTS, ended_at_ms=NOON + 3 * HOUR))
+
+        assert rated.energy_milliwh == 10_000_000
+        assert rated.charging_ms == HOUR
+
+
+class TestRunningCost:
+    def test_is_what_the_session_would_cost_if_it_ended_now(self):
+        half = replace(
+            FACTS,
+            ended_at_ms=NOON + HOUR // 2,
+            register=(FACTS.register[0], Reading(at_ms=NOON + HOUR // 2, energy_milliwh=10_000_000)),
+        )
+
+        cost = running_cost(facts_so_far=half, terms=TERMS, grant=GrantTerms(), tax_rates=RATES)
+
+        assert cost == Decimal("3.00")
+
+    def test_stays_at_the_limit(self):
+        cost = running_cost(
+            facts_so_far=FACTS,
+            terms=TERMS,
+            grant=GrantTerms(limit_amount=Decimal("4.00")),
+            tax_rates=RATES,
+        )
+
+        assert cost == Decimal("4.00")
+
+
+class TestDocuments:
+    def test_write_decimals_as_strings(self):
+        document = as_document(rate())
+
+        assert document == {
+            "currency": "EUR",
+            "energy_milliwh": 10_000_000,
+            "charging_ms": HOUR,
+            "periods": [
+                {
+                    "start_ms": NOON,
+                    "end_ms": NOON + HOUR,
+                    "state": "unknown",
+                    "energy_milliwh": 10_000_000,
+                    "charging_ms": HOUR,
+                    "start_register_milliwh": 5_000_000,
+                    "end_register_milliwh": 15_000_000,
+                    "parts": [
+                        {
+                            "element_index": 0,
+                            "dimension": "FLAT",
+                            "tax_category": "standard",
+                            "quantity": 1,
+                            "price": "1",
+                            "amount": "1",
+                            "reason": "at all times",
+                        },
+                        {
+                            "element_index": 0,
+                            "dimension": "ENERGY",
+                            "tax_category": "standard",
+                            "quantity": 10_000_000,
+                            "price": "0.4",
+                            "amount": "4",
+                            "reason": "at all times",
+                        },
+                    ],
+                }
+            ],
+            "adjustments": [],
+            "totals": [{"tax_category": "standard", "rate": "0.19", "net": "4.20", "tax": "0.80", "gross": "5.00"}],
+            "net": "4.20",
+            "tax": "0.80",
+            "gross": "5.00",
+            "exact": {"net": "4.201680672269", "gross": "5"},
+            "zero_energy": None,
+            "engine_version": ENGINE_VERSION,
+        }
+
+    def test_are_the_same_bytes_in_whatever_order_they_were_made(self):
+        assert canonical_bytes({"b": 1, "a": ["ü", None]}) == '{"a":["ü",null],"b":1}'.encode()
+
+    @pytest.mark.parametrize("inexact", [1.5, {"deep": [0.1]}, Decimal(1)])
+    def test_refuse_what_is_not_exact_json(self, inexact):
+        with pytest.raises(TypeError):
+            canonical_bytes({"amount": inexact})
+
+
+class TestOffsetStretches:
+    @pytest.mark.parametrize(
+        ("zone", "day", "stretches"),
+        [
+            ("UTC", "2026-03-29", [(0, 24, 0)]),
+            ("Europe/Berlin", "2026-03-28", [(0, 24, 1)]),
+            ("Europe/Berlin", "2026-03-29", [(0, 1, 1), (1, 24, 2)]),
+            ("Europe/Berlin", "2026-10-25", [(0, 1, 2), (1, 24, 1)]),
+            ("Australia/Lord_Howe", "2026-04-04", [(0, 15, 11), (15, 24, 10.5)]),
+            # Egypt's day of 2026-04-24 begins at 01:00: local midnight does not exist.
+            ("Africa/Cairo", "2026-04-23", [(0, 22, 2), (22, 24, 3)]),
+        ],
+    )
+    def test_cut_a_utc_day_at_its_clock_changes(self, zone, day, stretches):
+        utc_day = (date.fromisoformat(day) - date(1970, 1, 1)).days
+
+        found = offset_stretches(zone, utc_day)
+
+        assert [
+            ((start - utc_day * DAY) / HOUR, (end - utc_day * DAY) / HOUR, offset / HOUR)
+            for start, end, offset in found
+        ] == stretches
