@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import stripe
@@ -68,6 +69,21 @@ class TestIdempotencyKey:
         slow.join()
         assert (refused.value.http_status, refused.value.error.code) == (409, "idempotency_key_in_use")
         assert len(intents_of(sandbox)) == 1
+
+    def test_sent_ten_times_at_once_is_done_once(self, sandbox, saved):
+        def pay(_):
+            with client_of(sandbox.url) as own_client:
+                try:
+                    return own_client.v1.payment_intents.create(saved.payment(), KEY).id
+                except stripe.APIError as refused:
+                    return refused.http_status
+
+        with ThreadPoolExecutor(10) as pool:
+            answers = set(pool.map(pay, range(10)))
+
+        made = [each["id"] for each in intents_of(sandbox)]
+        assert len(made) == 1
+        assert answers <= {made[0], 409}
 
     def test_is_not_used_up_by_a_request_that_fails_its_checks(self, stripe_client, saved):
         with pytest.raises(stripe.InvalidRequestError):
