@@ -34,13 +34,13 @@ def prepare() -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
-def start(processes: Processes, *, port: int, host: str = "127.0.0.1", beat: bool = True) -> Installation:
+def start(processes: Processes, *, port: int, var: Path, host: str = "127.0.0.1", beat: bool = True) -> Installation:
     """Start every process and wait until the site is ready.
 
     port  wanted; a taken one moves to the next free one
+    var   where the double and beat keep their state
     :raises ProcessFailed: something ended, or is not ready in time
     """
-    var = Path(settings.BASE_DIR) / "var"
     web_port = free_port(port, host=host)
     ocpp_port = free_port(web_port + 1, host=host)
     env = {"PUBLIC_URL": f"http://{host}:{web_port}", **ASGI_ENV}
@@ -64,7 +64,7 @@ def start(processes: Processes, *, port: int, host: str = "127.0.0.1", beat: boo
     if beat:
         processes.start("beat", beat_command(var / "beat-schedule"), env=work_env)
     if sandbox_url:
-        processes.wait_ready(f"{sandbox_url}/_control/health", name="sandbox")
+        processes.wait_ready(f"{sandbox_url}/_control/clock", name="sandbox")
     processes.wait_ready(f"http://{host}:{web_port}/readyz", name="web")
     processes.wait_ready(f"http://{host}:{ocpp_port}/healthz", name="ocpp")
     return Installation(

@@ -36,7 +36,9 @@ def seed() -> None:
 def as_json(*, web_url: str) -> dict[str, Any]:
     """Return identities, keys, tokens and logins of the demo (see DESIGN.md, From outside)."""
     stations, tokens = [], []
-    logins = [{"role": "platform_operator", "email": PLATFORM_OPERATOR, "password": PASSWORD, "url": f"{web_url}/admin/"}]
+    logins = [
+        {"role": "platform_operator", "email": PLATFORM_OPERATOR, "password": PASSWORD, "url": f"{web_url}/admin/"}
+    ]
     for owner in OWNERS:
         stations += [
             {
@@ -59,7 +61,12 @@ def as_json(*, web_url: str) -> dict[str, Any]:
         ]
         logins += [
             {"role": "owner", "email": owner.owner_email, "password": PASSWORD, "url": f"{web_url}/admin/"},
-            {"role": "fleet_admin", "email": owner.fleet.admin_email, "password": PASSWORD, "url": f"{web_url}/portal/"},
+            {
+                "role": "fleet_admin",
+                "email": owner.fleet.admin_email,
+                "password": PASSWORD,
+                "url": f"{web_url}/portal/",
+            },
         ]
     return {"stations": stations, "id_tokens": tokens, "pay_codes": [], "logins": logins}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -117,6 +118,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.accounts.middleware.CurrentMembership",
+    "apps.console.middleware.OwnClock",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -217,6 +219,10 @@ UNFOLD = {
     "SITE_SYMBOL": "ev_station",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("css/console.css")],
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "apps.console.navigation.sidebar"},
+    "DASHBOARD_CALLBACK": "apps.console.home.dashboard",
+    "ACCOUNT": {"navigation": "apps.console.navigation.account"},
     "LOGIN": {"redirect_after": reverse_lazy("admin:index")},
 }
 

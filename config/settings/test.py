@@ -1,5 +1,10 @@
 """The suite: the development stack with fast password hashing and nothing that leaves the machine."""
 
+import os
+
+# Before the rest is read: runs of the suite, and the processes a journey starts, share keys with nobody else.
+os.environ.setdefault("NAMESPACE", f"test-{os.getpid()}")
+
 from config.settings.development import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
