@@ -47,7 +47,7 @@ def _judge(token: IdToken | None, at: datetime) -> TokenFinding:
     if token is None:
         return TokenFinding(token=None, verdict=TokenVerdict.UNKNOWN)
     verdict = judge_token(
-        token_status=token.status,
+        is_active=token.status == IdToken.Status.ACTIVE,
         contract_status=token.contract.status,
         valid_from=token.contract.valid_from,
         valid_to=token.contract.valid_to,

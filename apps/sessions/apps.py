@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -6,3 +8,7 @@ class SessionsConfig(AppConfig):
     # Django's own app has the label "sessions".
     label = "charging_sessions"
     verbose_name = "Charging sessions"
+
+    def ready(self) -> None:
+        # Its checks register themselves (core.audit imports no app).
+        import_module("apps.sessions.audit")

@@ -5,6 +5,8 @@ inputs; a correction is the next revision, the highest is current.
 """
 
 import uuid
+from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -13,8 +15,8 @@ from djmoney.models.fields import MoneyField
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import append_only, frozen
-from apps.sessions.domain.commands import AuthorisationStatus
-from apps.sessions.domain.status import SessionStatus
+from apps.sessions.domain.commands import AuthorisationStatus, EndCommand
+from apps.sessions.domain.status import SessionStatus, advance
 from apps.tariffs.domain.rating import VehicleState
 
 
@@ -24,7 +26,8 @@ class ChargingSession(TenantModel):
     transaction_id  what the station calls it: random positive 31-bit in OCPP 1.6, unique per station
     contract        who pays; null = nobody by itself (unknown card), or an anonymous driver's grant
     tariff_version, time_zone  stored at the start; a change never reprices a running session
-    review_reasons  list of sentences for an operator; non-empty only in review or once decided
+    review_reasons  sentences for an operator, collected from the start on; any leads to review when the session is
+                    over, and a person's decision is added as the last
     """
 
     TENANT = ("seller", "contract__customer__organisation")
@@ -64,6 +67,7 @@ class ChargingSession(TenantModel):
             models.Index(fields=["status"], condition=~Q(status="settled"), name="session_unsettled"),
             models.Index(fields=["seller", "-started_at"], name="session_by_seller"),
             models.Index(fields=["contract", "-started_at"], name="session_by_contract"),
+            models.Index(fields=["evse", "started_at"], name="session_by_evse_and_start"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -92,6 +96,30 @@ class ChargingSession(TenantModel):
     def is_billable(self) -> bool:
         """Whether somebody agreed to pay for it: it was accepted, on a contract or an anonymous grant."""
         return self.authorisation == AuthorisationStatus.ACCEPTED and self.tariff_version_id is not None
+
+    def set_end(self, command: EndCommand, *, status: SessionStatus, reasons: Iterable[str]) -> None:
+        """Take over what the station said of the end; many are saved at once by the caller."""
+        self.status = status
+        self.ended_at, self.end_received_at = command.ended_at, command.received_at
+        self.end_frame_id, self.stop_reason = command.frame_id, command.reason[:20]
+        self.meter_stop_milliwh = command.meter_stop_milliwh
+        self.review_reasons = [*self.review_reasons, *reasons]
+
+    def set_settled(self, *, at: datetime, decision: str = "") -> None:
+        """Settle the session; a person's decision is kept beside what led to the review."""
+        self.status, self.settled_at = advance(SessionStatus(self.status), SessionStatus.SETTLED), at
+        self.review_reasons = [*self.review_reasons, *filter(None, [decision])]
+        self.save(update_fields=["status", "settled_at", "review_reasons"])
+
+    def set_in_review(self, *, reasons: Iterable[str]) -> None:
+        self.status = advance(SessionStatus(self.status), SessionStatus.REVIEW)
+        self.review_reasons = [*self.review_reasons, *reasons]
+        self.save(update_fields=["status", "review_reasons"])
+
+    def set_ended_unsaid(self, *, ended_at: datetime, at: datetime) -> None:
+        """Close a session whose station never said when it ended, at its last evidence."""
+        self.ended_at, self.end_received_at = ended_at, at
+        self.save(update_fields=["ended_at", "end_received_at"])
 
 
 class StartGrant(TenantModel):

@@ -19,15 +19,15 @@ def normalise_uid(uid: str) -> str:
 
 
 def judge_token(
-    *, token_status: str, contract_status: str, valid_from: datetime, valid_to: datetime | None, at: datetime
+    *, is_active: bool, contract_status: str, valid_from: datetime, valid_to: datetime | None, at: datetime
 ) -> TokenVerdict:
     """Tell whether a known token may charge at ``at``.
 
-    token_status          active | blocked (a retired token is unknown to begin with)
+    is_active             whether the token itself is not blocked (a retired one is unknown to begin with)
     contract_status       active | suspended | ended
     valid_from, valid_to  the contract's span, half-open; None: open
     """
-    if token_status != "active" or contract_status == "suspended":
+    if not is_active or contract_status == "suspended":
         return TokenVerdict.BLOCKED
     is_valid = valid_from <= at and (valid_to is None or at < valid_to)
     # A contract that was ended keeps its span, so that a start from before its end, told late, still counts.

@@ -1,7 +1,26 @@
 """What happens to sessions, each one story in one transaction."""
 
 from apps.sessions.services.ending import end_sessions
+from apps.sessions.services.limits import request_stop
+from apps.sessions.services.permission import authorise
+from apps.sessions.services.rating import rate_or_review, rate_settled, sweep_unrated
 from apps.sessions.services.readings import record_connector_states, record_readings
-from apps.sessions.services.starting import authorise, start_sessions
+from apps.sessions.services.review import accept_session, bill_nothing
+from apps.sessions.services.settling import settle_sessions, sweep_unsettled
+from apps.sessions.services.starting import start_sessions
 
-__all__ = ["authorise", "end_sessions", "record_connector_states", "record_readings", "start_sessions"]
+__all__ = [
+    "accept_session",
+    "authorise",
+    "bill_nothing",
+    "end_sessions",
+    "rate_or_review",
+    "rate_settled",
+    "record_connector_states",
+    "record_readings",
+    "request_stop",
+    "settle_sessions",
+    "start_sessions",
+    "sweep_unrated",
+    "sweep_unsettled",
+]

@@ -1,12 +1,145 @@
-"""How a session ends."""
+"""How a session ends: by its station's word, once."""
 
-from apps.sessions.domain.commands import EndCommand, EndOutcome
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+
+from apps.contracts.domain.tokens import normalise_uid
+from apps.sessions.domain.clocks import is_plausible
+from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, EndOutcome, MeterSample
+from apps.sessions.domain.status import SessionStatus, advance
+from apps.sessions.models import ChargingSession
+from apps.sessions.services.lookup import by_transaction, locked_sessions
+from apps.sessions.services.readings import store_samples
+from apps.sessions.services.settling import settle_sessions
+from apps.stations.domain.status import ConnectorStatus
+from apps.stations.models import Connector
+
+_END_FIELDS = (
+    "status",
+    "ended_at",
+    "end_received_at",
+    "end_frame_id",
+    "meter_stop_milliwh",
+    "stop_reason",
+    "review_reasons",
+)
 
 
+@transaction.atomic
 def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     """End the session of each stop; a repeated stop gets the same answer and changes nothing.
 
     Natural key: station and transaction. A stop without a valid id (−1: the start's answer was lost) belongs to the
     station's live session if exactly one fits; else session_id is None and the raw frame keeps what was said.
     """
-    raise NotImplementedError
+    if not commands:
+        return ()
+    known = by_transaction(locked_sessions(), ((command.station_id, command.transaction_id) for command in commands))
+    unnamed = _UnnamedStops([command for command in commands if command.transaction_id <= 0])
+    ended: dict[int, tuple[ChargingSession, EndCommand]] = {}
+    outcomes = []
+    for command in commands:
+        session = known.get((command.station_id, command.transaction_id)) or unnamed.find(command)
+        if session is not None and session.ended_at is None:
+            session.set_end(command, status=_status_after(session), reasons=_reasons(session, command))
+            ended[session.pk] = (session, command)
+        outcomes.append(_outcome(session))
+    ChargingSession.objects.bulk_update([session for session, _ in ended.values()], _END_FIELDS)
+    store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
+    _settle_where_available([session for session, _ in ended.values()])
+    return tuple(outcomes)
+
+
+class _UnnamedStops:
+    """The sessions that stops without a transaction id may mean, loaded and locked at once."""
+
+    def __init__(self, commands: Sequence[EndCommand]) -> None:
+        station_ids = {command.station_id for command in commands}
+        self._live: list[ChargingSession] = []
+        self._ended: list[ChargingSession] = []
+        if commands:
+            of_stations = locked_sessions().filter(station_id__in=station_ids)
+            self._live = list(of_stations.filter(status=SessionStatus.LIVE))
+            self._ended = list(of_stations.filter(ended_at__in={command.ended_at for command in commands}))
+
+    def find(self, command: EndCommand) -> ChargingSession | None:
+        """Return the session this stop ended before, or the one live session that fits; None if not exactly one."""
+        if command.transaction_id > 0:
+            return None
+        for session in self._ended:
+            if _is_same_end(session, command):
+                return session
+        fitting = [session for session in self._live if _may_end(session, command)]
+        return fitting[0] if len(fitting) == 1 else None
+
+
+def _is_same_end(session: ChargingSession, command: EndCommand) -> bool:
+    return (
+        session.station_id == command.station_id
+        and session.ended_at == command.ended_at
+        and session.meter_stop_milliwh == command.meter_stop_milliwh
+    )
+
+
+def _may_end(session: ChargingSession, command: EndCommand) -> bool:
+    """Tell whether a stop without an id can mean this session: same station, same card if it names one, not earlier."""
+    is_same_card = command.id_token is None or normalise_uid(command.id_token) == session.id_token
+    return (
+        session.station_id == command.station_id
+        and session.status == SessionStatus.LIVE
+        and is_same_card
+        and session.started_at <= command.ended_at
+    )
+
+
+def _status_after(session: ChargingSession) -> SessionStatus:
+    """Return what the end makes of the session; one that a person already looks at stays with them."""
+    status = SessionStatus(session.status)
+    return status if status is SessionStatus.REVIEW else advance(status, SessionStatus.ENDED)
+
+
+def _reasons(session: ChargingSession, command: EndCommand) -> Iterable[str]:
+    """Say what about this end a person must look at before the session is billed."""
+    yield from command.notes
+    if command.meter_stop_milliwh is None:
+        yield "The end reading could not be read."
+    if command.ended_at < session.started_at:
+        yield (
+            f"The session ends ({command.ended_at:%Y-%m-%d %H:%M:%S} UTC) before it starts "
+            f"({session.started_at:%Y-%m-%d %H:%M:%S} UTC)."
+        )
+    elif not is_plausible(command.ended_at, command.received_at):
+        yield (
+            f"The station's clock said {command.ended_at:%Y-%m-%d %H:%M} UTC for a stop received at "
+            f"{command.received_at:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+def _samples(command: EndCommand) -> Iterable[MeterSample]:
+    yield from command.samples
+    if command.meter_stop_milliwh is not None:
+        yield MeterSample(at=command.ended_at, energy_milliwh=command.meter_stop_milliwh, context="Transaction.End")
+
+
+def _outcome(session: ChargingSession | None) -> EndOutcome:
+    if session is None:
+        return EndOutcome(session_id=None, status=AuthorisationStatus.ACCEPTED)
+    return EndOutcome(session_id=session.pk, status=AuthorisationStatus(session.authorisation))
+
+
+def _settle_where_available(sessions: Sequence[ChargingSession]) -> None:
+    """Settle at once where the connector is Available already: some stations report it before the stop."""
+    if not sessions:
+        return
+    free = set(
+        Connector.objects.filter(
+            evse_id__in={session.evse_id for session in sessions}, status=ConnectorStatus.AVAILABLE
+        ).values_list("evse_id", flat=True)
+    )
+    over = [session for session in sessions if session.evse_id in free]
+    if over:
+        settle_sessions(
+            session_ids=[session.pk for session in over],
+            at=max(session.end_received_at for session in over if session.end_received_at),
+        )

@@ -1,20 +1,47 @@
-"""Whether a token may charge here, and how a session begins."""
+"""How a session begins: once, however often the station says so, and whatever it says."""
 
-from datetime import datetime
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
+from django.db import transaction
+
+from apps.contracts.domain.tokens import normalise_uid
+from apps.sessions.domain.clocks import believed_at, is_plausible, is_repeated_start
 from apps.sessions.domain.commands import AuthorisationStatus, StartCommand, StartOutcome
+from apps.sessions.domain.status import SessionStatus, advance
+from apps.sessions.domain.tokens import hash_token
+from apps.sessions.errors import UnknownEvse
+from apps.sessions.models import ChargingSession, MeterReading, StartGrant
+from apps.sessions.services.lookup import locked_sessions
+from apps.sessions.services.permission import Permission, Request, permit
+from apps.stations.models import Evse
+from apps.tariffs.models import TariffVersion
+
+CONTRACT_GRANT_LASTS: Final = timedelta(minutes=15)
+"""A grant made from a contract is used up by the very start that made it."""
+_MAX_TOKEN_CHARS: Final = 36
+
+StartKey: TypeAlias = tuple[int, str, int | None, datetime]
+"""(EVSE id, token, meter start, start): what makes a start told twice the same."""
 
 
-def authorise(*, token: str, station_id: int, at: datetime) -> AuthorisationStatus:
-    """Tell whether an id token may charge at a station now, from its open grants, then the owner's contracts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """A start on an EVSE we know; ``token`` is normalised."""
 
-    Only answers; the start makes the grant.
+    command: StartCommand
+    evse: Evse
+    token: str
 
-    token  as the station sent it
-    """
-    raise NotImplementedError
+    @property
+    def key(self) -> StartKey:
+        return (self.evse.pk, self.token, self.command.meter_start_milliwh, self.command.started_at)
 
 
+@transaction.atomic
 def start_sessions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ...]:
     """Begin a session for each start; a repeated start finds the session it began and the same answer.
 
@@ -23,4 +50,253 @@ def start_sessions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ..
 
     :raises UnknownEvse: the station has no such EVSE, and not exactly one; nothing of the batch was written
     """
-    raise NotImplementedError
+    if not commands:
+        return ()
+    starts = _on_locked_evses(commands)
+    sessions = _find_begun(starts)
+    fresh: dict[StartKey, _Start] = {}
+    for start in starts:
+        if start.key not in sessions:
+            fresh.setdefault(start.key, start)
+    if fresh:
+        sessions |= dict(zip(fresh, _begin(list(fresh.values())), strict=True))
+    return tuple(_outcome(sessions[start.key]) for start in starts)
+
+
+def _outcome(session: ChargingSession) -> StartOutcome:
+    return StartOutcome(
+        session_id=session.pk,
+        transaction_id=session.transaction_id,
+        status=AuthorisationStatus(session.authorisation),
+    )
+
+
+def _on_locked_evses(commands: Sequence[StartCommand]) -> list[_Start]:
+    """Lock the EVSEs in pk order, so that the same start on two processes is looked up by one after the other."""
+    evses = (
+        Evse.objects.select_for_update(no_key=True, of=("self",))
+        .filter(station_id__in={command.station_id for command in commands})
+        .select_related("station__location")
+        .order_by("pk")
+    )
+    by_station: dict[int, dict[int, Evse]] = {}
+    for evse in evses:
+        by_station.setdefault(evse.station_id, {})[evse.number] = evse
+    return [
+        _Start(
+            command=command,
+            evse=_evse_of(command, by_station.get(command.station_id, {})),
+            token=normalise_uid(command.id_token)[:_MAX_TOKEN_CHARS],
+        )
+        for command in commands
+    ]
+
+
+def _evse_of(command: StartCommand, by_number: dict[int, Evse]) -> Evse:
+    if command.evse_number in by_number:
+        return by_number[command.evse_number]
+    if len(by_number) == 1:
+        return next(iter(by_number.values()))
+    raise UnknownEvse(f"station {command.station_id} has no EVSE {command.evse_number}")
+
+
+def _find_begun(starts: Sequence[_Start]) -> dict[StartKey, ChargingSession]:
+    """Find the sessions that these starts repeat; the newest where a clock that restarts made several."""
+    candidates = ChargingSession.objects.filter(
+        evse_id__in={start.evse.pk for start in starts},
+        started_at__in={start.command.started_at for start in starts},
+    ).order_by("pk")
+    by_key: dict[StartKey, list[ChargingSession]] = {}
+    for session in candidates:
+        key = (session.evse_id, session.id_token, session.meter_start_milliwh, session.started_at)
+        by_key.setdefault(key, []).append(session)
+    return {
+        start.key: session
+        for start in starts
+        for session in by_key.get(start.key, [])
+        if is_repeated_start(
+            is_live=session.status == SessionStatus.LIVE,
+            started_at=session.started_at,
+            start_received_at=session.start_received_at,
+            received_at=start.command.received_at,
+        )
+    }
+
+
+def _begin(starts: Sequence[_Start]) -> list[ChargingSession]:
+    """Write the new sessions with their grants and begin readings."""
+    permissions = permit(
+        [
+            Request(
+                token=start.token,
+                evse=start.evse,
+                at=believed_at(start.command.started_at, start.command.received_at),
+            )
+            for start in starts
+        ]
+    )
+    sessions = [_new_session(*pair) for pair in zip(starts, permissions, strict=True)]
+    _draw_transaction_ids(sessions)
+    _displace(sessions)
+    ChargingSession.objects.bulk_create(sessions)
+    _write_grants(starts, permissions, sessions)
+    _mark_versions_used(starts, permissions)
+    _write_begin_readings(sessions)
+    return sessions
+
+
+def _new_session(start: _Start, permission: Permission) -> ChargingSession:
+    location, command = start.evse.station.location, start.command
+    is_accepted = permission.status is AuthorisationStatus.ACCEPTED
+    # Nothing of a contract sticks to a session that it does not pay for.
+    token = permission.token if is_accepted else None
+    contract_id = permission.grant.contract_id if permission.grant else token.contract_id if token else None
+    return ChargingSession(
+        seller_id=location.owner_id,
+        station_id=command.station_id,
+        evse=start.evse,
+        id_token=start.token,
+        token=permission.token,
+        contract_id=contract_id,
+        vehicle_id=token.vehicle_id if token else None,
+        authorisation=permission.status,
+        tariff_version=permission.version,
+        time_zone=location.time_zone,
+        status=SessionStatus.LIVE,
+        started_at=command.started_at,
+        start_received_at=command.received_at,
+        start_frame_id=command.frame_id,
+        meter_start_milliwh=command.meter_start_milliwh,
+        review_reasons=[*command.notes, *_oddities(start), *permission.sentences],
+    )
+
+
+def _oddities(start: _Start) -> Iterable[str]:
+    """Say what a person must look at before the session is billed."""
+    command = start.command
+    if command.meter_start_milliwh is None:
+        yield "The begin reading could not be read."
+    if start.evse.number != command.evse_number:
+        yield f"The station named connector {command.evse_number}, which it does not have."
+    if not is_plausible(command.started_at, command.received_at):
+        yield (
+            f"The station's clock said {command.started_at:%Y-%m-%d %H:%M} UTC for a start received at "
+            f"{command.received_at:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+def _draw_transaction_ids(sessions: Sequence[ChargingSession]) -> None:
+    """Give each session a random positive 31-bit id that its station does not have yet."""
+    taken = set()
+    undrawn = list(sessions)
+    while undrawn:
+        for session in undrawn:
+            session.transaction_id = secrets.randbelow(2**31 - 1) + 1
+        drawn = {(session.station_id, session.transaction_id) for session in undrawn}
+        taken |= set(
+            ChargingSession.objects.filter(
+                station_id__in={station_id for station_id, _ in drawn},
+                transaction_id__in={transaction_id for _, transaction_id in drawn},
+            ).values_list("station_id", "transaction_id")
+        )
+        undrawn = [session for session in undrawn if _is_taken(session, taken)]
+
+
+def _is_taken(session: ChargingSession, taken: set[tuple[int, int]]) -> bool:
+    """Tell whether the id is in use; if not, it is from now on."""
+    pair = (session.station_id, session.transaction_id)
+    if pair in taken:
+        return True
+    taken.add(pair)
+    return False
+
+
+def _displace(sessions: Sequence[ChargingSession]) -> None:
+    """Leave one live session on each EVSE, the latest begun; whoever held it before is unresolved until its stop."""
+    live = {
+        session.evse_id: session
+        for session in locked_sessions().filter(
+            evse_id__in={session.evse_id for session in sessions}, status=SessionStatus.LIVE
+        )
+    }
+    displaced = []
+    for session in sessions:
+        holder = live.get(session.evse_id)
+        if holder is not None and _began_before(session, holder):
+            session.status = SessionStatus.UNRESOLVED
+            continue
+        if holder is not None:
+            holder.status = advance(SessionStatus(holder.status), SessionStatus.UNRESOLVED)
+            displaced.append(holder.pk)
+        live[session.evse_id] = session
+    stored = [pk for pk in displaced if pk is not None]
+    if stored:
+        ChargingSession.objects.filter(pk__in=stored).update(status=SessionStatus.UNRESOLVED)
+
+
+def _began_before(session: ChargingSession, holder: ChargingSession) -> bool:
+    """Tell whether a start that arrives now is older than the live session's, as far as both clocks are believed."""
+    return (
+        session.started_at < holder.started_at
+        and is_plausible(session.started_at, session.start_received_at)
+        and is_plausible(holder.started_at, holder.start_received_at)
+    )
+
+
+def _write_grants(
+    starts: Sequence[_Start], permissions: Sequence[Permission], sessions: Sequence[ChargingSession]
+) -> None:
+    """Use up the grants that were written before, and make one from the contract for each accepted card."""
+    used, made = [], []
+    for start, permission, session in zip(starts, permissions, sessions, strict=True):
+        if permission.grant is not None:
+            permission.grant.used_by_session = session
+            used.append(permission.grant)
+        elif permission.version is not None:
+            made.append(_grant_from_contract(start, permission.version, session))
+    if used:
+        StartGrant.objects.bulk_update(used, ["used_by_session"])
+    if made:
+        StartGrant.objects.bulk_create(made)
+
+
+def _grant_from_contract(start: _Start, version: TariffVersion, session: ChargingSession) -> StartGrant:
+    return StartGrant(
+        seller_id=session.seller_id,
+        station_id=session.station_id,
+        evse=start.evse,
+        token_hash=hash_token(start.token),
+        tariff_version=version,
+        contract_id=session.contract_id,
+        currency=version.currency,
+        granted_at=start.command.received_at,
+        expires_at=start.command.received_at + CONTRACT_GRANT_LASTS,
+        used_by_session=session,
+    )
+
+
+def _mark_versions_used(starts: Sequence[_Start], permissions: Sequence[Permission]) -> None:
+    """Freeze the tariff versions that these sessions are the first to use."""
+    unused = {
+        permission.version.pk: start.command.received_at
+        for start, permission in reversed(list(zip(starts, permissions, strict=True)))
+        if permission.version is not None and permission.version.used_at is None
+    }
+    for version_id in sorted(unused):
+        TariffVersion.objects.filter(pk=version_id, used_at__isnull=True).update(used_at=unused[version_id])
+
+
+def _write_begin_readings(sessions: Sequence[ChargingSession]) -> None:
+    MeterReading.objects.bulk_create(
+        [
+            MeterReading(
+                session=session,
+                at=session.started_at,
+                energy_milliwh=session.meter_start_milliwh,
+                context="Transaction.Begin",
+                frame_id=session.start_frame_id,
+            )
+            for session in sessions
+            if session.meter_start_milliwh is not None
+        ]
+    )

@@ -1,0 +1,131 @@
+"""A charge record told step by step: each period with its prices, reasons and the readings that prove it.
+
+Reads only what the record carries and the session's readings; computes no price. Shown by console, portal and API.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from apps.core.clock import from_epoch_ms, to_epoch_ms
+from apps.core.domain.money import EXACT
+from apps.sessions.models import Cdr, MeterReading
+from apps.tariffs.domain.terms import Dimension
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartExplained:
+    """One price of a period.
+
+    quantity  kWh (ENERGY), hours as a span (TIME) or None (FLAT) · price per ``unit`` · amount unrounded
+    """
+
+    dimension: Dimension
+    energy_milliwh: int | None
+    span: timedelta | None
+    price: Decimal
+    unit: str
+    amount: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What proves the register at an instant: one reading taken then, or the two it is interpolated between."""
+
+    at: datetime
+    register_milliwh: int | None
+    readings: tuple[MeterReading, ...]
+
+    @property
+    def is_interpolated(self) -> bool:
+        return len(self.readings) > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodExplained:
+    start_at: datetime
+    end_at: datetime
+    state: str
+    energy_milliwh: int
+    begin: Evidence
+    end: Evidence
+    parts: tuple[PartExplained, ...]
+
+    @property
+    def lasted(self) -> timedelta:
+        return self.end_at - self.start_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrExplained:
+    """adjustments, totals: as the record's document has them, amounts as strings."""
+
+    cdr: Cdr
+    periods: tuple[PeriodExplained, ...]
+    adjustments: tuple[dict[str, Any], ...]
+    totals: tuple[dict[str, Any], ...]
+    prices_include_tax: bool
+
+
+def current_revisions(records: QuerySet[Cdr]) -> QuerySet[Cdr]:
+    """Leave out charge records that a later revision has replaced."""
+    later = Cdr.objects.filter(
+        session=OuterRef("session"), purpose=OuterRef("purpose"), revision__gt=OuterRef("revision")
+    )
+    return records.filter(~Exists(later))
+
+
+_UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: ""}
+
+
+def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading]) -> CdrExplained:
+    """Explain ``cdr`` with its session's ``readings`` (``at`` ascending)."""
+    document = cast("dict[str, Any]", cdr.document)
+    return CdrExplained(
+        cdr=cdr,
+        periods=tuple(_period(period, readings) for period in document["periods"]),
+        adjustments=tuple(document["adjustments"]),
+        totals=tuple(document["totals"]),
+        prices_include_tax=cdr.tariff_version.tax_included,
+    )
+
+
+def _period(period: dict[str, Any], readings: Sequence[MeterReading]) -> PeriodExplained:
+    return PeriodExplained(
+        start_at=from_epoch_ms(period["start_ms"]),
+        end_at=from_epoch_ms(period["end_ms"]),
+        state=period["state"],
+        energy_milliwh=period["energy_milliwh"],
+        begin=_evidence(period["start_ms"], period["start_register_milliwh"], readings),
+        end=_evidence(period["end_ms"], period["end_register_milliwh"], readings),
+        parts=tuple(_part(part) for part in period["parts"]),
+    )
+
+
+def _evidence(at_ms: int, register_milliwh: int | None, readings: Sequence[MeterReading]) -> Evidence:
+    instants = [to_epoch_ms(reading.at) for reading in readings]
+    after = bisect_left(instants, at_ms)
+    if after < len(instants) and instants[after] == at_ms:
+        around = readings[after : after + 1]
+    else:
+        around = readings[max(after - 1, 0) : after + 1]
+    return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=tuple(around))
+
+
+def _part(part: dict[str, Any]) -> PartExplained:
+    dimension = Dimension(part["dimension"])
+    return PartExplained(
+        dimension=dimension,
+        energy_milliwh=part["quantity"] if dimension is Dimension.ENERGY else None,
+        span=timedelta(milliseconds=part["quantity"]) if dimension is Dimension.TIME else None,
+        price=EXACT.create_decimal(part["price"]),
+        unit=_UNITS[dimension],
+        amount=EXACT.create_decimal(part["amount"]),
+        reason=part["reason"],
+    )

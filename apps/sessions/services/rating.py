@@ -1,0 +1,164 @@
+"""How a settled session becomes a charge record: rated once, frozen, with all that was told to compute it."""
+
+import logging
+from datetime import datetime
+from hashlib import sha256
+
+from django.db import transaction
+from django.db.models import Max
+
+from apps.accounts.models import User
+from apps.core.clock import from_epoch_ms
+from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.errors import RatingRefused
+from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.services.evidence import begin_of, end_of, gather, local_date, tax_rates
+from apps.sessions.services.lookup import locked_sessions
+from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts, ZeroEnergyPolicy
+from apps.tariffs.domain.rating import (
+    UnratableFacts,
+    as_document,
+    canonical_bytes,
+    inputs_as_document,
+    rate_session,
+)
+
+log = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def rate_settled(*, session_id: int, at: datetime) -> Cdr:
+    """Rate a settled session and keep the result as revision 1; a session that has a charge record returns it.
+
+    :raises RatingRefused: not settled, nobody pays, no tax rate, or facts that contradict themselves
+    """
+    session = lock_for_rating(session_id)
+    current = current_cdr(session)
+    if current is not None:
+        return current
+    if session.status != SessionStatus.SETTLED or session.ended_at is None:
+        raise RatingRefused(f"The session is {session.status}, not settled.")
+    begin, end = begin_of(session), end_of(session)
+    if not session.is_billable or begin is None or end is None:
+        raise RatingRefused("Nobody pays for the session, or its register has no beginning or end.")
+    (evidence,) = gather([session])
+    clean = evidence.clean(begin=begin, end=end)
+    if clean.problems:
+        raise RatingRefused(clean.problems[0].message)
+    facts = evidence.facts(clean.readings, ended_at=session.ended_at)
+    return write_cdr(session, facts=facts, grant=grant_terms(session), at=at)
+
+
+@transaction.atomic
+def rate_or_review(*, session_id: int, at: datetime) -> Cdr | None:
+    """Rate a settled session; one that cannot be rated goes to review with the reason, and nothing is billed."""
+    try:
+        with transaction.atomic():
+            return rate_settled(session_id=session_id, at=at)
+    except RatingRefused as refusal:
+        log.warning("session %s is not rated: %s", session_id, refusal)
+        session = lock_for_rating(session_id)
+        if session.status == SessionStatus.SETTLED:
+            session.set_in_review(reasons=[str(refusal)])
+        return None
+
+
+def sweep_unrated(*, at: datetime, limit: int = 500) -> int:
+    """Rate the settled sessions that no bell has brought here, oldest first; return how many were looked at."""
+    ids = list(
+        ChargingSession.objects.filter(
+            status=SessionStatus.SETTLED,
+            authorisation="Accepted",
+            tariff_version__isnull=False,
+            cdrs__isnull=True,
+        )
+        .order_by("settled_at", "pk")
+        .values_list("pk", flat=True)[:limit]
+    )
+    for session_id in ids:
+        rate_or_review(session_id=session_id, at=at)
+    return len(ids)
+
+
+def lock_for_rating(session_id: int) -> ChargingSession:
+    """Lock a session and load what its rating reads."""
+    return locked_sessions().select_related("tariff_version", "grant", "evse__station__location").get(pk=session_id)
+
+
+def current_cdr(session: ChargingSession) -> Cdr | None:
+    """Return the session's highest retail revision, if any."""
+    return session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).order_by("-revision").first()
+
+
+def grant_terms(session: ChargingSession) -> GrantTerms:
+    """Return the ceiling and floor the session was granted; none without a grant."""
+    grant = getattr(session, "grant", None)
+    if grant is None:
+        return GrantTerms()
+    return GrantTerms(limit_amount=grant.limit_amount, waive_below=grant.waive_below)
+
+
+def write_cdr(
+    session: ChargingSession,
+    *,
+    facts: SessionFacts,
+    grant: GrantTerms,
+    at: datetime,
+    reason: str = "",
+    by: User | None = None,
+) -> Cdr:
+    """Price the facts and freeze the result as the session's next revision; the caller holds the session's lock.
+
+    :raises RatingRefused: no tax rate, or facts that contradict themselves
+    """
+    version = session.tariff_version
+    assert version is not None
+    terms = version.terms()
+    tax_date = local_date(from_epoch_ms(facts.ended_at_ms), session)
+    try:
+        inputs = RatingInputs(
+            facts=facts,
+            grant=grant,
+            tax_rates=tax_rates(session, terms=terms, on=tax_date),
+            zero_energy=ZeroEnergyPolicy.FREE,
+        )
+        rated = rate_session(
+            facts=inputs.facts,
+            terms=terms,
+            grant=inputs.grant,
+            tax_rates=inputs.tax_rates,
+            zero_energy=inputs.zero_energy,
+        )
+    except (NoTaxRate, SellerNotRegistered, TaxNotSupported, UnratableFacts) as error:
+        raise RatingRefused(f"It cannot be priced: {error}.") from error
+    document = as_document(rated)
+    last = session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).aggregate(last=Max("revision"))["last"] or 0
+    return Cdr.objects.create(
+        session=session,
+        purpose=Cdr.Purpose.RETAIL,
+        revision=last + 1,
+        tariff_version=version,
+        started_at=session.started_at,
+        ended_at=from_epoch_ms(facts.ended_at_ms),
+        energy_milliwh=rated.energy_milliwh,
+        currency=rated.currency,
+        net=rated.net,
+        tax=rated.tax,
+        gross=rated.gross,
+        tax_date=tax_date,
+        inputs=inputs_as_document(
+            facts=inputs.facts, grant=inputs.grant, tax_rates=inputs.tax_rates, zero_energy=inputs.zero_energy
+        ),
+        document=document,
+        content_hash=content_hash(document),
+        engine_version=rated.engine_version,
+        rated_at=at,
+        reason=reason,
+        revised_by=by,
+    )
+
+
+def content_hash(document: dict[str, object]) -> str:
+    """Return the SHA-256 of a rated session's canonical bytes, hexadecimal."""
+    return sha256(canonical_bytes(document)).hexdigest()

@@ -1,0 +1,25 @@
+"""Alarm clocks of sessions; each is harmless when delivered twice."""
+
+from celery import shared_task
+from django.db import OperationalError
+
+from apps.core.clock import now
+from apps.sessions import services
+
+
+@shared_task(name="sessions.rate_settled", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def rate_settled(*, id: int, **_: object) -> None:  # noqa: A002 - the bell's word
+    """Rate one settled session."""
+    services.rate_or_review(session_id=id, at=now())
+
+
+@shared_task(name="sessions.sweep_unrated", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_unrated(**_: object) -> None:
+    """Rate the settled sessions whose bell was not heard."""
+    services.sweep_unrated(at=now())
+
+
+@shared_task(name="sessions.sweep_unsettled", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_unsettled(**_: object) -> None:
+    """Settle what is over, and give up what its station has forgotten."""
+    services.sweep_unsettled(at=now())
