@@ -22,7 +22,7 @@ class PricedPart:
     price          per kWh, per hour, per session, as in the tariff
     amount         price × quantity unrounded, net or gross as the tariff says. A TIME amount that no decimal can
                    hold is cut at 12 decimals so that the parts of a category add up to its exact amount.
-    reason         why the element matched
+    reason         why the element matched, or that the session's volume was rounded up to its step (a part of its own)
     """
 
     element_index: int

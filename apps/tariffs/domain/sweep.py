@@ -7,6 +7,7 @@ the instant alone, so parts telescope to the metered total exactly, and cutting 
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -110,6 +111,8 @@ def sweep(*, tariff: CompiledTariff, facts: SessionFacts, zero_energy: ZeroEnerg
             end = energies[-1] if stretch.end_ms == facts.ended_at_ms else register.value_at(stretch.end_ms)
         periods.append(_period(stretch, register, bill, begin, end))
         begin = end
+    for part in bill.steps():
+        _append(periods, part)
     charging_ms = sum(period.charging_ms for period in periods)
     return Swept(tuple(periods), bill.exact(), energy, charging_ms)
 
@@ -132,30 +135,57 @@ def _period(
     )
 
 
+def _append(periods: list[ChargingPeriod], part: PricedPart) -> None:
+    """Add a part to the last period in which its dimension was priced."""
+    at = max(
+        index
+        for index, period in enumerate(periods)
+        if any(priced.dimension is part.dimension for priced in period.parts)
+    )
+    periods[at] = replace(periods[at], parts=(*periods[at].parts, part))
+
+
 class _Bill:
     """Prices stretches in order and keeps the exact sum of each tax category in integers."""
 
-    __slots__ = ("_prices_flat", "_prices_use", "_shares")
+    __slots__ = ("_energy", "_energy_rate", "_prices_flat", "_prices_use", "_shares", "_time", "_time_rate")
 
     def __init__(self, *, prices_flat: bool, prices_use: bool) -> None:
         self._prices_flat = prices_flat
         self._prices_use = prices_use
         self._shares: dict[TaxCategory, int] = {}
+        # The volume priced so far and the component that priced the last of it, for the step at the end.
+        self._energy = self._time = 0
+        self._energy_rate: Rate | None = None
+        self._time_rate: Rate | None = None
 
     def price(self, selection: Selection, energy_milliwh: int, charging_ms: int) -> tuple[PricedPart, ...]:
         """Price one stretch; the first FLAT met is the session's only one."""
         parts = []
         if self._prices_flat and selection.flat is not None:
             self._prices_flat = False
-            parts.append(self._part(selection.flat, 1))
+            parts.append(self._part(selection.flat, 1, selection.flat.reason))
         if self._prices_use:
             if energy_milliwh and selection.energy is not None:
-                parts.append(self._part(selection.energy, energy_milliwh))
+                self._energy += energy_milliwh
+                self._energy_rate = selection.energy
+                parts.append(self._part(selection.energy, energy_milliwh, selection.energy.reason))
             if charging_ms and selection.time is not None:
-                parts.append(self._part(selection.time, charging_ms))
+                self._time += charging_ms
+                self._time_rate = selection.time
+                parts.append(self._part(selection.time, charging_ms, selection.time.reason))
         return tuple(parts)
 
-    def _part(self, rate: Rate, quantity: int) -> PricedPart:
+    def steps(self) -> Iterator[PricedPart]:
+        """Round the priced volume up to its step, once per session, at the component that priced the last of it.
+
+        A step of 1 is a watt-hour or a second, coarser than the register and the clock.
+        """
+        for quantity, rate in ((self._energy, self._energy_rate), (self._time, self._time_rate)):
+            if rate is not None and quantity % rate.step:
+                yield self._part(rate, -quantity % rate.step, rate.step_reason)
+
+    def _part(self, rate: Rate, quantity: int, reason: str) -> PricedPart:
         """Book price × quantity.
 
         A third of a unit is no decimal: the amount is what the category's running sum, cut at 12 decimals, grows by.
@@ -172,7 +202,7 @@ class _Bill:
             quantity=quantity,
             price=rate.price,
             amount=Decimal(pico).scaleb(_PICO, context=EXACT),
-            reason=rate.reason,
+            reason=reason,
         )
 
     def exact(self) -> dict[TaxCategory, Decimal]:

@@ -42,7 +42,7 @@ class PriceComponent:
     price         currency units per kWh (ENERGY), per hour of charging (TIME) or per session (FLAT), ≥ 0, at most
                   6 decimals, net or gross as ``TariffTerms.tax_included`` says
     tax_category  what it is taxed as; the rate is that of the day the supply ends
-    step_size     Wh or s; 1 is the only one supported so far
+    step_size     Wh or s, to which the session's volume is rounded up, once; 1 is the only one supported so far
     """
 
     dimension: Dimension

@@ -39,6 +39,10 @@ _SHARES: Final = {
     Dimension.FLAT: SHARES_PER_PICO * 1_000_000,
 }
 
+_STEP_UNITS: Final = 1_000
+"""A step is stated in Wh or s, a quantity in mWh or ms."""
+_STEP_NAMES: Final = {Dimension.ENERGY: "Wh", Dimension.TIME: "s", Dimension.FLAT: ""}
+
 _MOST_DAYS: Final = 20_000
 _MOST_TARIFFS: Final = 1_000
 
@@ -47,6 +51,7 @@ class Rate(NamedTuple):
     """A price component ready for the sweep.
 
     shares  the amount of one quantity unit, in 1/18 of 10⁻¹² currency units
+    step    what the session's volume is rounded up to a multiple of, in quantity units
     """
 
     element_index: int
@@ -55,6 +60,8 @@ class Rate(NamedTuple):
     price: Decimal
     shares: int
     reason: str
+    step: int
+    step_reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,12 +212,14 @@ def _rates_of(index: int, element: TariffElement) -> dict[Dimension, Rate]:
     reason = describe_restrictions(element.restrictions, language="en")
     return {
         component.dimension: Rate(
-            index,
-            component.dimension,
-            component.tax_category,
-            component.price,
-            _shares_of(component),
-            reason,
+            element_index=index,
+            dimension=component.dimension,
+            tax_category=component.tax_category,
+            price=component.price,
+            shares=_shares_of(component),
+            reason=reason,
+            step=component.step_size * _STEP_UNITS,
+            step_reason=f"rounded up to a multiple of {component.step_size} {_STEP_NAMES[component.dimension]}",
         )
         for component in element.price_components
     }

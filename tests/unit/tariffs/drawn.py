@@ -106,7 +106,7 @@ def sessions(draw: st.DrawFn) -> SessionFacts:
         st.lists(
             st.builds(
                 StateChange,
-                at_ms=st.integers(start_s - 60, end_s + 60).map(lambda second: second * 1000),
+                at_ms=st.integers((start_s - 60) * 1000, (end_s + 60) * 1000),
                 state=st.sampled_from(VehicleState),
             ),
             max_size=4,

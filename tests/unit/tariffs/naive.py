@@ -10,11 +10,12 @@ from collections import defaultdict
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from apps.core.domain.money import minor_unit
 from apps.tariffs.domain.facts import SessionFacts, VehicleState, ZeroEnergyPolicy
-from apps.tariffs.domain.terms import WEEK, Dimension, Restrictions, TariffTerms
+from apps.tariffs.domain.terms import WEEK, Dimension, PriceComponent, Restrictions, TariffTerms
 
 UNITS = {Dimension.ENERGY: 1_000_000, Dimension.TIME: 3_600_000, Dimension.FLAT: 1}
 
@@ -103,10 +104,12 @@ def exact_amounts(facts: SessionFacts, terms: TariffTerms, zero_energy: ZeroEner
             ZeroEnergyPolicy.FLAT_ONLY: {Dimension.FLAT},
             ZeroEnergyPolicy.FULL: set(Dimension),
         }[zero_energy]
+    volumes: dict[Dimension, int] = defaultdict(int)
+    last: dict[Dimension, PriceComponent] = {}
     edges = cuts(facts)
     for start_ms, end_ms in pairwise(edges):
-        last = end_ms == facts.ended_at_ms and bool(readings)
-        end_value = readings[-1].energy_milliwh if last else register_at(facts, end_ms)
+        is_last = end_ms == facts.ended_at_ms and bool(readings)
+        end_value = readings[-1].energy_milliwh if is_last else register_at(facts, end_ms)
         quantities = {
             Dimension.ENERGY: end_value - register_at(facts, start_ms),
             Dimension.TIME: end_ms - start_ms if is_charging(facts, start_ms, end_ms) else 0,
@@ -127,8 +130,16 @@ def exact_amounts(facts: SessionFacts, terms: TariffTerms, zero_energy: ZeroEner
             if component is None or not quantities[dimension]:
                 continue
             amounts[component.tax_category] += Fraction(component.price) * quantities[dimension] / UNITS[dimension]
+            volumes[dimension] += quantities[dimension]
+            last[dimension] = component
             if dimension is Dimension.FLAT:
                 allowed = allowed - {Dimension.FLAT}
+    for dimension in (Dimension.ENERGY, Dimension.TIME):
+        if dimension in last:
+            # A step of 1 is a whole watt-hour or second.
+            surplus = ceil(Fraction(volumes[dimension], 1000)) * 1000 - volumes[dimension]
+            component = last[dimension]
+            amounts[component.tax_category] += Fraction(component.price) * surplus / UNITS[dimension]
     return dict(amounts)
 
 
