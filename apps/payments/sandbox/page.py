@@ -100,8 +100,8 @@ def _form(session: Json, said: str) -> str:
 <input id="card_number" name="card_number" inputmode="numeric" autocomplete="off" required autofocus>
 <button type="submit">{escape(button)}</button>
 </form>{cancel}
-<p class="note">Sandbox: no real card works here. 4242 4242 4242 4242 is good, 4000 0000 0000 0341 declines when
-charged later, 4000 0000 0000 0002 declines at once.</p>"""
+<p class="note">Sandbox: no real card works here. 4242 4242 4242 4242 is good, 4000 0000 0000 0341 can be
+saved but not charged, 4000 0000 0000 0002 declines at once.</p>"""
     )
 
 
