@@ -40,7 +40,7 @@ CLOSE_SUPERSEDED: Final = 4001
 CLOSE_FAULT: Final = 1011
 Answer: TypeAlias = CallResult | CallError
 
-_brake: Final = Brake()
+brake = Brake()
 
 
 class StationConsumer(AsyncWebsocketConsumer):
@@ -65,7 +65,7 @@ class StationConsumer(AsyncWebsocketConsumer):
         try:
             login = await self._authenticate(identity)
             if login is None:
-                await _brake.hold(self._address, identity)
+                await brake.hold(self._address, identity)
                 await self._refuse(401, "unknown station or wrong key", [(b"WWW-Authenticate", b'Basic realm="OCPP"')])
             elif SUBPROTOCOL not in self.scope["subprotocols"]:
                 await self._refuse(400, f"offer the websocket subprotocol {SUBPROTOCOL}")

@@ -1,0 +1,349 @@
+"""A charger that speaks OCPP 1.6J, for the demo, the tests and whoever has no hardware at hand.
+
+Instants and registers are given, not measured, so that a night of charging is told in seconds. What was not answered
+stays in ``unanswered`` and can be sent again, over this socket or the next, under its own id or a new one.
+"""
+
+import asyncio
+import base64
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+ANSWER_TIMEOUT_S: Final = 30.0
+
+OnFrame: TypeAlias = Callable[[str, str], None]
+Reply: TypeAlias = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
+
+
+class UnsupportedProtocolError(ValueError):
+    """The simulator does not speak the protocol asked for."""
+
+
+class ConnectionLostError(Exception):
+    """The socket closed before the answer came; the message stands in ``unanswered``."""
+
+
+class RefusedError(Exception):
+    """The central system answered CALLERROR.
+
+    code, description  as OCPP-J says them
+    """
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentCall:
+    """A request that went out."""
+
+    message_id: str
+    action: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The answer to StartTransaction."""
+
+    transaction_id: int
+    status: str
+
+
+def wire_time(at: datetime) -> str:
+    """Write an instant as a charger does."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def meter_value(at: datetime, energy_wh: int, context: str = "Sample.Periodic") -> dict[str, Any]:
+    """Write one sample of the energy register (OCPP 1.6 §7.32)."""
+    sample = {"value": str(energy_wh), "context": context, "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
+    return {"timestamp": wire_time(at), "sampledValue": [sample]}
+
+
+class SimulatedCharger:
+    """One charging station and its socket.
+
+    url       the central system's, without the identity: ``ws://127.0.0.1:8000/ocpp``
+    power_w   what its connectors deliver
+    clock     gives the instants of messages for which none is given
+    on_frame  is told each frame: "→" or "←", and the text
+    replies   what it answers to requests, by action; a reply of None leaves the request unanswered
+    requests  what the central system asked, as (action, payload)
+    """
+
+    def __init__(
+        self,
+        url: str,
+        identity: str,
+        password: str,
+        *,
+        protocol: str = "1.6",
+        power_w: int = 11_000,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_frame: OnFrame | None = None,
+    ) -> None:
+        if protocol != "1.6":
+            raise UnsupportedProtocolError(f"OCPP {protocol} is not spoken yet; only 1.6 is")
+        self.url = url.rstrip("/")
+        self.identity = identity
+        self.password = password
+        self.power_w = power_w
+        self.clock = clock
+        self.unanswered: list[SentCall] = []
+        self.requests: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+        self.replies: dict[str, Reply] = {
+            "RemoteStartTransaction": self.on_remote_start,
+            "RemoteStopTransaction": self.on_remote_stop,
+            "UnlockConnector": self.on_unlock,
+        }
+        self.closed = asyncio.Event()
+        self._on_frame = on_frame
+        self._socket: ClientConnection | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._open: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "SimulatedCharger":
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.disconnect()
+
+    # --- the socket -------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Open the socket (HTTP Basic, subprotocol ocpp1.6).
+
+        :raises websockets.exceptions.InvalidStatus: the central system refused
+        """
+        pair = base64.b64encode(f"{self.identity}:{self.password}".encode()).decode()
+        self._socket = await connect(
+            f"{self.url}/{quote(self.identity, safe='*-_=+|@.:')}",
+            subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+            additional_headers={"Authorization": f"Basic {pair}"},
+            compression=None,
+            proxy=None,
+        )
+        self.closed.clear()
+        self._reader = asyncio.create_task(self._read(self._socket))
+
+    async def disconnect(self) -> None:
+        """Close the socket in good order."""
+        if self._socket is not None:
+            await self._socket.close()
+        await self._let_go()
+
+    async def drop(self) -> None:
+        """Cut the connection without a word, as a lost mobile network does."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+        await self._let_go()
+
+    @property
+    def close_code(self) -> int | None:
+        """The code with which the central system closed the socket."""
+        return self._socket.close_code if self._socket is not None else None
+
+    async def _let_go(self) -> None:
+        if self._reader is not None:
+            await self._reader
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    async def _read(self, socket: ClientConnection) -> None:
+        try:
+            async for text in socket:
+                self._tell("←", str(text))
+                self._take(json.loads(text))
+        except ConnectionClosed:
+            # How it closed is read from ``close_code``.
+            pass
+        finally:
+            for future in self._open.values():
+                if not future.done():
+                    future.set_exception(ConnectionLostError())
+            self._open.clear()
+            self.closed.set()
+
+    def _take(self, message: list[Any]) -> None:
+        if message[0] == 2:
+            self._spawn(self._reply(message[1], message[2], message[3]))
+            return
+        future = self._open.pop(message[1], None)
+        if future is None or future.done():
+            return
+        if message[0] == 3:
+            future.set_result(message[2])
+        else:
+            future.set_exception(RefusedError(message[2], message[3]))
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reply(self, message_id: str, action: str, payload: dict[str, Any]) -> None:
+        reply = self.replies.get(action)
+        if reply is None:
+            await self.send_text(json.dumps([4, message_id, "NotImplemented", f"{action} is not simulated", {}]))
+        else:
+            answer = await reply(payload)
+            if answer is not None:
+                await self.send_text(json.dumps([3, message_id, answer]))
+        self.requests.put_nowait((action, payload))
+
+    async def send_text(self, text: str | bytes) -> None:
+        """Send whatever it is, as it is.
+
+        :raises ConnectionLostError: the socket is closed
+        """
+        self._tell("→", text if isinstance(text, str) else repr(text))
+        try:
+            assert self._socket is not None, "connect first"
+            await self._socket.send(text)
+        except ConnectionClosed as error:
+            raise ConnectionLostError from error
+
+    def _tell(self, direction: str, text: str) -> None:
+        if self._on_frame is not None:
+            self._on_frame(direction, text)
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    async def call(self, action: str, payload: dict[str, Any], *, message_id: str | None = None) -> dict[str, Any]:
+        """Send a request and return the payload of its answer.
+
+        :raises RefusedError: it was answered CALLERROR
+        :raises ConnectionLostError: it was not answered; it stands in ``unanswered``
+        """
+        sent = SentCall(message_id=message_id or str(uuid.uuid4()), action=action, payload=payload)
+        self.unanswered.append(sent)
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._open[sent.message_id] = future
+        try:
+            await self.send_text(json.dumps([2, sent.message_id, action, payload], separators=(",", ":")))
+            answer = await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
+        except RefusedError:
+            self.unanswered.remove(sent)
+            raise
+        finally:
+            self._open.pop(sent.message_id, None)
+        self.unanswered.remove(sent)
+        return answer
+
+    async def resend(self, sent: SentCall, *, same_id: bool = True) -> dict[str, Any]:
+        """Send a request again, as chargers do after a reconnect."""
+        if sent in self.unanswered:
+            self.unanswered.remove(sent)
+        return await self.call(sent.action, sent.payload, message_id=sent.message_id if same_id else None)
+
+    async def boot(self) -> str:
+        """Send BootNotification and return the registration status."""
+        answer = await self.call(
+            "BootNotification",
+            {"chargePointVendor": "Wattledger", "chargePointModel": "Simulator", "firmwareVersion": "1.0"},
+        )
+        return str(answer["status"])
+
+    async def heartbeat(self) -> str:
+        """Send Heartbeat and return the central system's time."""
+        return str((await self.call("Heartbeat", {}))["currentTime"])
+
+    async def status(
+        self, status: str, *, connector: int = 1, at: datetime | None = None, error: str = "NoError"
+    ) -> None:
+        """Report a connector's status; connector 0 is the whole station."""
+        payload = {"connectorId": connector, "errorCode": error, "status": status}
+        await self.call("StatusNotification", {**payload, "timestamp": wire_time(at or self.clock())})
+
+    async def authorize(self, token: str) -> str:
+        """Ask whether a token may charge and return the status."""
+        return str((await self.call("Authorize", {"idTag": token}))["idTagInfo"]["status"])
+
+    async def start(self, token: str, *, at: datetime, meter_wh: int, connector: int = 1) -> Started:
+        """Begin a transaction; ``meter_wh`` is what the register shows."""
+        payload = {"connectorId": connector, "idTag": token, "meterStart": meter_wh, "timestamp": wire_time(at)}
+        answer = await self.call("StartTransaction", payload)
+        return Started(transaction_id=answer["transactionId"], status=answer["idTagInfo"]["status"])
+
+    async def meter_values(
+        self, transaction_id: int | None, readings: Sequence[tuple[datetime, int]], *, connector: int = 1
+    ) -> None:
+        """Report the register: (at, Wh) each."""
+        payload: dict[str, Any] = {"connectorId": connector, "meterValue": [meter_value(*one) for one in readings]}
+        if transaction_id is not None:
+            payload["transactionId"] = transaction_id
+        await self.call("MeterValues", payload)
+
+    async def stop(
+        self, transaction_id: int, *, at: datetime, meter_wh: int, reason: str = "Local", token: str | None = None
+    ) -> dict[str, Any]:
+        """End a transaction and return the answer's payload."""
+        payload: dict[str, Any] = {
+            "transactionId": transaction_id,
+            "meterStop": meter_wh,
+            "timestamp": wire_time(at),
+            "reason": reason,
+        }
+        return await self.call("StopTransaction", payload if token is None else {**payload, "idTag": token})
+
+    async def unplug(self, *, connector: int = 1, at: datetime | None = None) -> None:
+        """Report that the cable is out."""
+        await self.status("Available", connector=connector, at=at)
+
+    async def charge(
+        self,
+        token: str,
+        *,
+        started_at: datetime,
+        energy_wh: int,
+        meter_start_wh: int = 0,
+        connector: int = 1,
+        sample_every: timedelta = timedelta(minutes=15),
+    ) -> Started:
+        """Tell a whole session at ``power_w``: plug in, authorise, start, samples, stop, unplug."""
+        duration = timedelta(hours=energy_wh / self.power_w)
+        ended_at = started_at + duration
+        await self.status("Preparing", connector=connector, at=started_at)
+        await self.authorize(token)
+        started = await self.start(token, at=started_at, meter_wh=meter_start_wh, connector=connector)
+        if started.status != "Accepted":
+            await self.stop(started.transaction_id, at=started_at, meter_wh=meter_start_wh, reason="DeAuthorized")
+            await self.unplug(connector=connector, at=started_at)
+            return started
+        await self.status("Charging", connector=connector, at=started_at)
+        at = started_at + sample_every
+        while at < ended_at:
+            energy = meter_start_wh + energy_wh * (at - started_at) // duration
+            await self.meter_values(started.transaction_id, [(at, energy)], connector=connector)
+            at += sample_every
+        await self.stop(started.transaction_id, at=ended_at, meter_wh=meter_start_wh + energy_wh, token=token)
+        await self.status("Finishing", connector=connector, at=ended_at)
+        await self.unplug(connector=connector, at=ended_at)
+        return started
+
+    # --- what it answers --------------------------------------------------------------------------------------
+
+    async def on_remote_start(self, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Accept; a scripted charger is then started by its script."""
+        return {"status": "Accepted"}
+
+    async def on_remote_stop(self, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Accept; a scripted charger is then stopped by its script."""
+        return {"status": "Accepted"}
+
+    async def on_unlock(self, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Unlock."""
+        return {"status": "Unlocked"}

@@ -1,0 +1,190 @@
+"""A simulated charger that lives in real time: it reacts to remote starts, charges, and survives lost connections.
+
+Transaction messages wait in a queue until they are answered, in order, as OCPP 1.6 §4.7–4.10 asks of a charger; the
+transaction's id is filled in when a message is sent, since the answer to its start may have come late.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from apps.ocpp.simulator.charger import (
+    ConnectionLostError,
+    OnFrame,
+    RefusedError,
+    SimulatedCharger,
+    meter_value,
+    wire_time,
+)
+
+_RECONNECT_S: Final = 2.0
+_HEARTBEAT_S: Final = 60.0
+_SECONDS_PER_HOUR: Final = 3600
+
+
+def fast_clock(speedup: int, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Callable[[], datetime]:
+    """Return a clock that starts now and runs ``speedup`` times as fast, so ahead of the real one."""
+    began_at = now()
+    return lambda: began_at + (now() - began_at) * speedup
+
+
+class LiveCharger(SimulatedCharger):
+    """One connector with a car that plugs in when asked to, and leaves a moment after the charge has ended.
+
+    energy_wh   how much the car takes before it is full; None = it never is
+    meter_wh    what the register shows at first
+    interval_s  real seconds between two samples
+    """
+
+    def __init__(
+        self,
+        url: str,
+        identity: str,
+        password: str,
+        *,
+        protocol: str = "1.6",
+        power_w: int = 11_000,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_frame: OnFrame | None = None,
+        connector: int = 1,
+        energy_wh: int | None = None,
+        meter_wh: int = 0,
+        interval_s: float = 5.0,
+    ) -> None:
+        super().__init__(url, identity, password, protocol=protocol, power_w=power_w, clock=clock, on_frame=on_frame)
+        self.connector = connector
+        self.energy_wh = energy_wh
+        self.meter_wh = meter_wh
+        self.interval_s = interval_s
+        self.state = "Available"
+        self.transaction_id = -1
+        self._queue: deque[tuple[str, dict[str, Any]]] = deque()
+        self._sending = asyncio.Lock()
+        self._stop_reason: asyncio.Future[str] | None = None
+        self._charging: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Stay online for ever, connecting again whenever the connection is lost.
+
+        :raises websockets.exceptions.InvalidStatus: the central system refuses this identity or key
+        """
+        while True:
+            try:
+                await self.connect()
+                await self._live()
+            except (ConnectionLostError, OSError, TimeoutError):
+                # Whatever is queued is sent on the next connection.
+                await self.drop()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _live(self) -> None:
+        # The queue of this class knows what to repeat.
+        self.unanswered.clear()
+        await self.boot()
+        await self.status(self.state, connector=self.connector)
+        await self._send_queue()
+        while not self.closed.is_set():
+            try:
+                await asyncio.wait_for(self.closed.wait(), _HEARTBEAT_S)
+            except TimeoutError:
+                await self.heartbeat()
+
+    # --- what the central system asks -------------------------------------------------------------------------
+
+    async def on_remote_start(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Start unless a charge runs or another connector is meant."""
+        if self._charging is not None or payload.get("connectorId", self.connector) != self.connector:
+            return {"status": "Rejected"}
+        self._charging = asyncio.create_task(self._charge(payload["idTag"]))
+        return {"status": "Accepted"}
+
+    async def on_remote_stop(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Stop the running transaction, no other."""
+        if payload.get("transactionId") != self.transaction_id or not self._ask_to_stop("Remote"):
+            return {"status": "Rejected"}
+        return {"status": "Accepted"}
+
+    async def on_unlock(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Stop what runs and let the cable go."""
+        self._ask_to_stop("UnlockCommand")
+        return {"status": "Unlocked"}
+
+    def _ask_to_stop(self, reason: str) -> bool:
+        if self._stop_reason is None or self._stop_reason.done():
+            return False
+        self._stop_reason.set_result(reason)
+        return True
+
+    # --- one charge -------------------------------------------------------------------------------------------
+
+    async def _charge(self, token: str) -> None:
+        self._stop_reason = asyncio.get_running_loop().create_future()
+        try:
+            await self._show("Preparing")
+            self.transaction_id = -1
+            await self._queue_up("StartTransaction", idTag=token, meterStart=self.meter_wh)
+            await self._show("Charging")
+            reason = await self._deliver()
+            await self._queue_up("StopTransaction", meterStop=self.meter_wh, reason=reason)
+            await self._show("Finishing")
+            await asyncio.sleep(min(2.0, self.interval_s))
+            await self._show("Available")
+        finally:
+            self._charging = self._stop_reason = None
+
+    async def _deliver(self) -> str:
+        """Turn the register until somebody stops it or the car is full, and return the reason of the stop."""
+        assert self._stop_reason is not None
+        begun_wh, begun_at = self.meter_wh, self.clock()
+        while True:
+            stopped, _ = await asyncio.wait({self._stop_reason}, timeout=self.interval_s)
+            given_wh = self._given_wh(self.clock() - begun_at)
+            self.meter_wh = begun_wh + given_wh
+            if stopped:
+                return self._stop_reason.result()
+            await self._queue_up("MeterValues", meterValue=[meter_value(self.clock(), self.meter_wh)])
+            if given_wh == self.energy_wh:
+                return "EVDisconnected"
+
+    def _given_wh(self, duration: timedelta) -> int:
+        given_wh = self.power_w * duration // timedelta(seconds=_SECONDS_PER_HOUR)
+        return given_wh if self.energy_wh is None else min(given_wh, self.energy_wh)
+
+    async def _show(self, state: str) -> None:
+        self.state = state
+        try:
+            await self.status(state, connector=self.connector)
+        except ConnectionLostError:
+            # The state is reported again after the next boot.
+            return
+
+    async def _queue_up(self, action: str, **fields: Any) -> None:
+        payload = {"connectorId": self.connector, **fields} if action != "StopTransaction" else fields
+        if action != "MeterValues":
+            payload["timestamp"] = wire_time(self.clock())
+        self._queue.append((action, payload))
+        await self._send_queue()
+
+    async def _send_queue(self) -> None:
+        async with self._sending:
+            while self._queue:
+                action, payload = self._queue[0]
+                filled = payload if action == "StartTransaction" else {**payload, "transactionId": self.transaction_id}
+                try:
+                    answer = await self.call(action, filled)
+                except (ConnectionLostError, TimeoutError):
+                    return
+                except RefusedError:
+                    # OCPP 1.6 §4.8: a message that was answered, even so, is not repeated.
+                    answer = {}
+                self._queue.popleft()
+                self._take_start(action, answer)
+
+    def _take_start(self, action: str, answer: dict[str, Any]) -> None:
+        if action != "StartTransaction" or not answer:
+            return
+        self.transaction_id = answer["transactionId"]
+        if answer["idTagInfo"]["status"] != "Accepted":
+            self._ask_to_stop("DeAuthorized")

@@ -1,0 +1,185 @@
+"""A real server on a real socket, with the options of the Procfile, in a thread of the test's process."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from django.db import connection, connections
+
+from apps.accounts.models import Organisation
+from apps.ocpp import consumers
+from apps.ocpp.authentication import Brake
+from apps.ocpp.pool import stop_pool
+from apps.ocpp.routing import websocket_application
+from apps.ocpp.simulator.charger import SimulatedCharger
+from apps.ocpp.writer import writer
+from apps.stations.models import ChargingStation, Connector, Evse, Location
+from apps.stations.services import set_station_key
+
+PROJECT = Path(__file__).resolve().parents[3]
+SERVER_OPTIONS = {
+    "ws": "websockets-sansio",
+    "ws_ping_interval": 30,
+    "ws_ping_timeout": 30,
+    "ws_max_size": 1_048_576,
+    "ws_per_message_deflate": False,
+    "loop": "uvloop",
+    "http": "httptools",
+    "lifespan": "off",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A station and the key it was given."""
+
+    station: ChargingStation
+    key: str
+
+    def at(self, url: str, **options: Any) -> SimulatedCharger:
+        """Return its simulated charger."""
+        return SimulatedCharger(url, self.station.identity, self.key, **options)
+
+
+@pytest.fixture
+def owner(transactional_db) -> Organisation:
+    return Organisation.objects.create(
+        name="Solar Park GmbH",
+        street="Sonnenallee 1",
+        postcode="12047",
+        city="Berlin",
+        country="DE",
+        time_zone="Europe/Berlin",
+        currency="EUR",
+        email="books@example.org",
+        is_station_owner=True,
+    )
+
+
+@pytest.fixture
+def location(owner) -> Location:
+    return Location.objects.create(
+        owner=owner,
+        name="Yard",
+        street="Hof 1",
+        postcode="12047",
+        city="Berlin",
+        country="DE",
+        time_zone="Europe/Berlin",
+    )
+
+
+@pytest.fixture
+def make_box(location) -> Callable[..., Box]:
+    def make(identity: str = "BOX-1", *, evses: int = 2) -> Box:
+        station = ChargingStation.objects.create(location=location, identity=identity)
+        for number in range(1, evses + 1):
+            evse = Evse.objects.create(station=station, number=number)
+            Connector.objects.create(evse=evse, number=1, max_power_w=22_000)
+        return Box(station=station, key=set_station_key(station_id=station.pk))
+
+    return make
+
+
+@pytest.fixture
+def box(make_box) -> Box:
+    return make_box()
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve in a thread of this process; yield the chargers' URL."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(websocket_application, log_level="error", **SERVER_OPTIONS))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/ocpp"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def url(transactional_db, monkeypatch) -> Iterator[str]:
+    # All of a suite's refusals come from one address; each test starts with none.
+    monkeypatch.setattr(consumers, "brake", Brake(max_delay_s=0.1))
+    with serving() as url:
+        yield url
+    writer.stop()
+    stop_pool()
+
+
+@pytest.fixture
+def second_url(url) -> Iterator[str]:
+    """A second event loop with connections of its own: what another ocpp process is to the first."""
+    with serving() as second:
+        yield second
+
+
+async def in_database(work: Callable[[], Any]) -> Any:
+    """Use the ORM from a story that runs on an event loop."""
+
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(run)
+
+
+async def until(condition: Callable[[], Any], *, timeout_s: float = 5.0) -> Any:
+    """Wait until the database shows it, and return what it shows."""
+    deadline = time.monotonic() + timeout_s
+    while not (shown := await in_database(condition)):
+        assert time.monotonic() < deadline, "it never came true"
+        await asyncio.sleep(0.02)
+    return shown
+
+
+def tell(story: Callable[[], Awaitable[Any]]) -> Any:
+    """Run an async story from a test that may use the ORM before and after."""
+    return asyncio.run(asyncio.wait_for(story(), 30))
+
+
+@contextmanager
+def process(*, failpoint: str = "") -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Serve in a process of its own on this test's database, with a fail-point armed; yield URL and process."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    host, _, _ = os.environ["DATABASE_URL"].rpartition("/")
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"{host}/{connection.settings_dict['NAME']}",
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "FAILPOINT": failpoint,
+    }
+    command = [
+        *(sys.executable, "-m", "uvicorn", "config.asgi:application", "--fd", str(listener.fileno())),
+        *("--ws", "websockets-sansio", "--ws-ping-interval", "30", "--ws-ping-timeout", "30"),
+        *("--ws-max-size", "1048576", "--ws-per-message-deflate", "false", "--loop", "uvloop", "--http", "httptools"),
+        *("--lifespan", "off", "--log-level", "error"),
+    ]
+    server = subprocess.Popen(command, cwd=PROJECT, env=environment, pass_fds=[listener.fileno()])
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/ocpp", server
+    finally:
+        server.kill()
+        server.wait()
+        listener.close()

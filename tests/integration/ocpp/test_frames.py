@@ -1,0 +1,161 @@
+"""What a station may send that is no transaction, and what is kept of it."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from apps.ocpp.models import Direction, EventKind, Frame, StationEvent
+from apps.ocpp.simulator.charger import RefusedError
+from tests.integration.ocpp.conftest import tell, until
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+async def answer_to(charger, text: str | bytes, message_id: str) -> list:
+    """Send anything and return the frame that answers it."""
+    answer = asyncio.get_running_loop().create_future()
+    charger._on_frame = lambda direction, told: (
+        answer.set_result(json.loads(told)) if direction == "←" and not answer.done() else None
+    )
+    await charger.send_text(text)
+    frame = await asyncio.wait_for(answer, 5)
+    assert frame[1] == message_id
+    return frame
+
+
+class TestAFrameThatIsNoMessage:
+    @pytest.mark.parametrize(
+        ("text", "message_id", "code"),
+        [
+            ("hello", "-1", "FormationViolation"),
+            (b"\x00\x01", "-1", "FormationViolation"),
+            ('[2,"1","DataTransfer",{"data":"\\u0000"}]', "-1", "FormationViolation"),
+            ('[2,"1","DataTransfer",{"vendorId":"\0"}]', "-1", "FormationViolation"),
+            ("[" * 2_000, "-1", "FormationViolation"),
+            ("x" * 65_537, "-1", "FormationViolation"),
+            ('[2,"1","Heartbeat"]', "1", "FormationViolation"),
+            ('[6,"1",{}]', "1", "ProtocolError"),
+        ],
+    )
+    def test_is_kept_and_gets_an_error_and_the_socket_lives(self, url, box, text, message_id, code):
+        async def story():
+            async with box.at(url) as charger:
+                error = await answer_to(charger, text, message_id)
+                return error, await charger.boot()
+
+        error, registration = tell(story)
+        assert (error[0], error[2]) == (4, code)
+        assert registration == "Accepted"
+        assert Frame.objects.filter(action="", direction=Direction.IN).exclude(note="").count() == 1
+        assert StationEvent.objects.get(kind=EventKind.UNREADABLE).frame_id == Frame.objects.earliest("pk").pk
+
+
+class TestARequest:
+    @pytest.mark.parametrize(
+        ("action", "code"),
+        [("MakeCoffee", "NotImplemented"), ("SignCertificate", "NotSupported"), ("Reset", "NotSupported")],
+    )
+    def test_that_nobody_handles_is_refused_by_name(self, url, box, action, code):
+        async def story():
+            async with box.at(url) as charger:
+                with pytest.raises(RefusedError) as refused:
+                    await charger.call(action, {})
+                return refused.value.code
+
+        assert tell(story) == code
+        assert Frame.objects.get(direction=Direction.IN).action == action
+
+    def test_that_breaks_its_schema_is_refused(self, url, box):
+        async def story():
+            async with box.at(url) as charger:
+                with pytest.raises(RefusedError) as refused:
+                    await charger.call("BootNotification", {"chargePointVendor": "V"})
+                return refused.value.code
+
+        assert tell(story) == "OccurenceConstraintViolation"
+        box.station.refresh_from_db()
+        assert box.station.vendor == ""
+
+    def test_is_kept_with_its_answer(self, url, box):
+        async def story():
+            async with box.at(url) as charger:
+                return await charger.call(
+                    "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}, message_id="b1"
+                )
+
+        answer = tell(story)
+        received, sent = Frame.objects.order_by("pk")
+        assert received.payload == '[2,"b1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]'
+        assert (received.direction, received.action, received.connection_no) == ("in", "BootNotification", 1)
+        assert (sent.direction, json.loads(sent.payload)) == ("out", [3, "b1", answer])
+        assert (answer["status"], answer["interval"]) == ("Accepted", 300)
+
+    @pytest.mark.parametrize(
+        ("action", "payload", "answer"),
+        [
+            ("DataTransfer", {"vendorId": "org.example"}, {"status": "UnknownVendorId"}),
+            ("FirmwareStatusNotification", {"status": "Installed"}, {}),
+            ("DiagnosticsStatusNotification", {"status": "Idle"}, {}),
+            ("SecurityEventNotification", {"type": "Tamper", "timestamp": "2026-03-01T12:00:00Z"}, {}),
+            ("LogStatusNotification", {"status": "Idle", "requestId": 1}, {}),
+        ],
+    )
+    def test_of_the_lesser_kind_is_answered(self, url, box, action, payload, answer):
+        async def story():
+            async with box.at(url) as charger:
+                return await charger.call(action, payload)
+
+        assert tell(story) == answer
+
+    def test_for_the_time_touches_no_row_but_last_seen(self, url, box):
+        async def story():
+            async with box.at(url) as charger:
+                at = await charger.heartbeat()
+                await until(lambda: type(box.station).objects.get().last_seen_at is not None)
+                return at
+
+        at = datetime.fromisoformat(tell(story))
+        assert abs(datetime.now(UTC) - at) < timedelta(seconds=10)
+        assert not Frame.objects.exists()
+
+    def test_of_a_security_event_is_shown(self, url, box):
+        async def story():
+            async with box.at(url) as charger:
+                await charger.call("SecurityEventNotification", {"type": "Tamper", "timestamp": "2026-03-01T12:00:00Z"})
+
+        tell(story)
+        assert StationEvent.objects.get(kind=EventKind.SECURITY).text == "Tamper"
+
+
+class TestAFloodOfFrames:
+    def test_is_read_more_slowly_and_answered_whole(self, url, box, settings):
+        settings.OCPP_MESSAGES_PER_SECOND = 5
+
+        async def story():
+            async with box.at(url) as charger:
+                began = asyncio.get_running_loop().time()
+                await asyncio.gather(*[charger.heartbeat() for _ in range(55)])
+                return asyncio.get_running_loop().time() - began
+
+        assert tell(story) > 0.9
+        assert StationEvent.objects.filter(kind=EventKind.THROTTLED).count() == 1
+
+
+class TestTheRawLog:
+    @pytest.mark.parametrize("model", [Frame, StationEvent])
+    def test_refuses_change_and_deletion(self, box, model):
+        common = {"station": box.station}
+        row = (
+            Frame.objects.create(connection_no=1, direction="in", received_at=NOON, payload="[]", **common)
+            if model is Frame
+            else StationEvent.objects.create(at=NOON, kind=EventKind.BOOT, text="x", **common)
+        )
+
+        with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+            model.objects.filter(pk=row.pk).update(station_id=box.station.pk)
+        with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+            model.objects.filter(pk=row.pk).delete()
+        assert model.objects.count() == 1
