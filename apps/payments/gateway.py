@@ -1,0 +1,295 @@
+"""The only door to Stripe: typed calls in, values of our own out. No other module imports the SDK.
+
+Each call is made once (``max_network_retries=0``; the janitor repeats, under the same key), outside any transaction,
+with 3 s to connect and 10 s to be answered, under a pinned API version. Settings are read at each call.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import stripe
+from django.conf import settings
+from django.db import connection
+
+from apps.payments.domain.amounts import from_stripe
+from apps.payments.domain.failures import Failure
+from apps.payments.domain.status import PaymentStatus
+from apps.payments.outcomes import (
+    CardSnapshot,
+    Done,
+    EventHint,
+    Fee,
+    ForgedEvent,
+    IntentSnapshot,
+    Next,
+    Outcome,
+    Reference,
+    Rejected,
+    SetupSnapshot,
+    SetupStatus,
+    Unknown,
+)
+
+API_VERSION: Final = "2026-10-28.endive"
+TIMEOUT: Final = (3, 10)
+"""Seconds to connect, seconds to be answered; the SDK's own 80 s would hold a worker for longer than the janitor."""
+WEBHOOK_TOLERANCE: Final = 300
+INTENT_EXPANDED: Final = ["latest_charge.balance_transaction"]
+SETUP_EXPANDED: Final = ["setup_intent.payment_method"]
+
+Params = Mapping[str, Any]
+Value = TypeVar("Value")
+
+
+def livemode() -> bool:
+    """Return whether our key moves real money."""
+    return settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+
+
+# calls that change something; each under its idempotency key
+
+
+def create_customer(*, params: Params, key: str) -> Outcome[str]:
+    """Make a customer; the value is its id."""
+    return _call(lambda client: client.v1.customers.create(_given(params), _options(key)).id)
+
+
+def create_setup_session(*, params: Params, key: str) -> Outcome[SetupSnapshot]:
+    """Make a hosted page on which a customer saves a card."""
+    return _call(lambda client: _setup(client.v1.checkout.sessions.create(_given(params), _options(key))))
+
+
+def detach_method(*, payment_method_id: str, key: str) -> Outcome[CardSnapshot]:
+    """Let Stripe forget a saved card."""
+    return _call(lambda client: _card(client.v1.payment_methods.detach(payment_method_id, {}, _options(key))))
+
+
+def create_intent(*, params: Params, key: str) -> Outcome[IntentSnapshot]:
+    """Make an unconfirmed intent."""
+    return _call(lambda client: _intent(client.v1.payment_intents.create(_given(params), _options(key))))
+
+
+def update_intent(*, stripe_id: str, params: Params, key: str) -> Outcome[IntentSnapshot]:
+    """Change an unconfirmed intent, e.g. its ``amount`` (minor units)."""
+    return _call(lambda client: _intent(client.v1.payment_intents.update(stripe_id, _given(params), _options(key))))
+
+
+def confirm_intent(*, stripe_id: str, params: Params, key: str) -> Outcome[IntentSnapshot]:
+    """Charge an intent off-session; a decline is ``Rejected``."""
+    return _call(lambda client: _intent(client.v1.payment_intents.confirm(stripe_id, _given(params), _options(key))))
+
+
+def cancel_intent(*, stripe_id: str, key: str) -> Outcome[IntentSnapshot]:
+    """Cancel an intent that has not succeeded; what it held is released."""
+    return _call(lambda client: _intent(client.v1.payment_intents.cancel(stripe_id, {}, _options(key))))
+
+
+# looks
+
+
+def retrieve_intent(stripe_id: str) -> Outcome[IntentSnapshot]:
+    """Look at an intent, its latest charge and that charge's balance transaction."""
+    return _call(
+        lambda client: _intent(client.v1.payment_intents.retrieve(stripe_id, {"expand": INTENT_EXPANDED}, _options()))
+    )
+
+
+def find_intent(*, customer: str, payment_uid: str, since: datetime) -> Outcome[IntentSnapshot | None]:
+    """Look among a customer's intents made since then for the one that bears our payment's reference."""
+
+    def look(client: stripe.StripeClient) -> IntentSnapshot | None:
+        intents = client.v1.payment_intents.list(
+            {"customer": customer, "created": {"gte": int(since.timestamp())}, "limit": 100}, _options()
+        )
+        for intent in intents.auto_paging_iter():
+            if _metadata(intent).get(Reference.PAYMENT) == payment_uid:
+                return _intent(intent)
+        return None
+
+    return _call(look)
+
+
+def retrieve_setup_session(stripe_id: str) -> Outcome[SetupSnapshot]:
+    """Look at a Checkout session in setup mode and the card it saved."""
+    return _call(
+        lambda client: _setup(client.v1.checkout.sessions.retrieve(stripe_id, {"expand": SETUP_EXPANDED}, _options()))
+    )
+
+
+def retrieve_method(stripe_id: str) -> Outcome[CardSnapshot]:
+    """Look at a saved card."""
+    return _call(lambda client: _card(client.v1.payment_methods.retrieve(stripe_id, {}, _options())))
+
+
+def retrieve_event(stripe_id: str) -> Outcome[dict[str, Any]]:
+    """Look at an event of the last 30 days, as Stripe keeps it."""
+    return _call(lambda client: client.v1.events.retrieve(stripe_id, {}, _options()).to_dict())
+
+
+# webhooks
+
+
+def read_webhook(*, body: bytes, signature: str) -> EventHint:
+    """Verify a raw webhook body against each configured secret and read its envelope.
+
+    :raises ForgedEvent: none of the secrets signed it within 300 s, or it is no event
+    """
+    for secret in settings.STRIPE_WEBHOOK_SECRETS:
+        try:
+            stripe.WebhookSignature.verify_header(body, signature, secret, WEBHOOK_TOLERANCE)
+            event = stripe.Webhook.construct_event_without_verification(body).to_dict()
+        except stripe.SignatureVerificationError:
+            continue
+        except ValueError as error:
+            raise ForgedEvent("signed, but no event") from error
+        return _hint(event)
+    raise ForgedEvent("signed by none of our secrets")
+
+
+def _hint(event: Mapping[str, Any]) -> EventHint:
+    try:
+        if event["object"] != "event" or not isinstance(event["data"]["object"], dict):
+            raise ForgedEvent("signed, but no snapshot event")
+        return EventHint(
+            stripe_id=event["id"],
+            type=event["type"],
+            livemode=event["livemode"],
+            api_version=event["api_version"] or "",
+            payload=dict(event),
+        )
+    except (KeyError, TypeError) as error:
+        raise ForgedEvent("signed, but no event") from error
+
+
+# how a call is made
+
+
+@lru_cache(maxsize=1)
+def _connections() -> stripe.RequestsClient:
+    """Return what keeps connections open; each thread has its own."""
+    return stripe.RequestsClient(timeout=TIMEOUT)
+
+
+def forget_connections() -> None:
+    """Close this thread's connections, e.g. before the thread ends."""
+    _connections().close()
+
+
+def _client() -> stripe.StripeClient:
+    base = settings.STRIPE_API_BASE
+    return stripe.StripeClient(
+        settings.STRIPE_SECRET_KEY,
+        stripe_version=API_VERSION,
+        base_addresses={"api": base} if base else {},
+        max_network_retries=0,
+        http_client=_connections(),
+    )
+
+
+def _options(key: str = "") -> Any:
+    return {"idempotency_key": key} if key else {}
+
+
+def _given(params: Params) -> Any:
+    """Parameters as the SDK's generated types want them; that they fit is what the sandbox checks."""
+    return dict(params)
+
+
+def _call(deed: Callable[[stripe.StripeClient], Value]) -> Outcome[Value]:
+    """Make one call and say what it came to."""
+    assert not connection.in_atomic_block, "no call to Stripe while a transaction holds locks"
+    try:
+        return Done(value=deed(_client()))
+    except stripe.APIConnectionError as error:
+        return Unknown(then=Next.SAME_KEY, reason=f"no answer: {type(error.__cause__).__name__}")
+    except stripe.StripeError as error:
+        return _refused(error)
+
+
+def _refused(error: stripe.StripeError) -> Rejected | Unknown:
+    status = error.http_status or 0
+    reason = f"{status} {error.user_message or type(error).__name__}"
+    if status >= 500:
+        return Unknown(then=Next.LOOK, reason=reason)
+    # A key that is not let in says nothing of an earlier attempt, so it must not end an operation either.
+    if status in (401, 403, 409, 429):
+        return Unknown(then=Next.LATER, reason=reason)
+    # The key is known with other parameters: something was done under it, and only looking tells what.
+    if isinstance(error, stripe.IdempotencyError):
+        return Unknown(then=Next.LOOK, reason=reason)
+    if not 400 <= status < 500:
+        return Unknown(then=Next.SAME_KEY, reason=f"unreadable answer: {reason}")
+    return Rejected(status=status, failure=_failure(error.error), message=reason)
+
+
+# Stripe's objects as our values
+
+
+def _failure(said: Any) -> Failure:
+    """Read the codes of an error or of an intent's ``last_payment_error``."""
+    code = getattr(said, "decline_code", None) or getattr(said, "code", None) or getattr(said, "type", None)
+    return Failure(code=code or "", advice=getattr(said, "advice_code", None) or "")
+
+
+def _metadata(found: Any) -> dict[str, str]:
+    return found.metadata.to_dict() if found.metadata else {}
+
+
+def _intent(intent: stripe.PaymentIntent) -> IntentSnapshot:
+    currency = intent.currency.upper()
+    charge = intent.latest_charge
+    booked = getattr(charge, "balance_transaction", None) if intent.status == "succeeded" else None
+    return IntentSnapshot(
+        stripe_id=intent.id,
+        status=PaymentStatus(intent.status),
+        currency=currency,
+        amount=from_stripe(intent.amount, currency=currency),
+        amount_received=from_stripe(intent.amount_received, currency=currency),
+        livemode=intent.livemode,
+        latest_charge=_id(charge),
+        balance_transaction=_id(booked),
+        fee=_fee(booked) if isinstance(booked, stripe.BalanceTransaction) else None,
+        failure=_failure(intent.last_payment_error) if intent.last_payment_error else None,
+        metadata=_metadata(intent),
+    )
+
+
+def _fee(booked: stripe.BalanceTransaction) -> Fee:
+    currency = booked.currency.upper()
+    return Fee(amount=from_stripe(booked.fee, currency=currency), currency=currency)
+
+
+def _id(reference: Any) -> str:
+    """Return the id of a reference, expanded or not; nothing for none."""
+    if reference is None or isinstance(reference, str):
+        return reference or ""
+    return str(reference.id)
+
+
+def _card(method: stripe.PaymentMethod) -> CardSnapshot:
+    card = getattr(method, "card", None)
+    return CardSnapshot(
+        stripe_id=method.id,
+        brand=getattr(card, "brand", None) or method.type,
+        last4=getattr(card, "last4", None) or "",
+        expiry_month=getattr(card, "exp_month", None),
+        expiry_year=getattr(card, "exp_year", None),
+        is_attached=method.customer is not None,
+        livemode=method.livemode,
+    )
+
+
+def _setup(session: stripe.checkout.Session) -> SetupSnapshot:
+    intent = session.setup_intent
+    method = getattr(intent, "payment_method", None)
+    is_saved = session.status == "complete" and isinstance(method, stripe.PaymentMethod)
+    closed = SetupStatus.EXPIRED if session.status == "expired" else SetupStatus.OPEN
+    return SetupSnapshot(
+        stripe_id=session.id,
+        status=SetupStatus.SAVED if is_saved else closed,
+        url=session.url or "",
+        livemode=session.livemode,
+        card=_card(method) if is_saved and isinstance(method, stripe.PaymentMethod) else None,
+    )

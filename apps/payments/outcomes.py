@@ -1,0 +1,138 @@
+"""What a call to Stripe can come to, and the shapes in which its objects reach us. Nothing here knows the SDK."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from apps.payments.domain.failures import Failure
+from apps.payments.domain.status import PaymentStatus
+
+Value = TypeVar("Value", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done(Generic[Value]):
+    """Stripe answered 2xx."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """Stripe answered that it will not (4xx): declined, refused, not there.
+
+    failure  its codes · message: its words, for the operator
+    """
+
+    status: int
+    failure: Failure
+    message: str
+
+
+class Next(StrEnum):
+    """What may be done after an answer that settles nothing.
+
+    SAME_KEY  nothing was heard: the same key again finds out
+    LOOK      5xx: Stripe has stored that answer under the key, so look whether it was done before using the next key
+    LATER     409, 429, or our key was not let in: nothing was done now, the same key again later
+    """
+
+    SAME_KEY = "same_key"
+    LOOK = "look"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Whether it was done is not known; ``then`` is what the rule allows next."""
+
+    then: Next
+    reason: str
+
+
+Outcome = Done[Value] | Rejected | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """What Stripe kept of a payment, in the currency it settles in."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentSnapshot:
+    """A PaymentIntent as it stands. Amounts in currency units, rounded.
+
+    balance_transaction, fee  of the charge that succeeded, once Stripe has booked it
+    """
+
+    stripe_id: str
+    status: PaymentStatus
+    currency: str
+    amount: Decimal
+    amount_received: Decimal
+    livemode: bool
+    latest_charge: str = ""
+    balance_transaction: str = ""
+    fee: Fee | None = None
+    failure: Failure | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSnapshot:
+    """A saved card as it stands: what may be shown of it, and whether it is still the customer's."""
+
+    stripe_id: str
+    brand: str
+    last4: str
+    expiry_month: int | None
+    expiry_year: int | None
+    is_attached: bool
+    livemode: bool
+
+
+class SetupStatus(StrEnum):
+    """A Checkout session in setup mode, from our side."""
+
+    OPEN = "open"
+    SAVED = "saved"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupSnapshot:
+    """A Checkout session in setup mode as it stands; ``url`` while open, ``card`` once saved."""
+
+    stripe_id: str
+    status: SetupStatus
+    url: str
+    livemode: bool
+    card: CardSnapshot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventHint:
+    """A verified webhook: its id, type and mode, and the whole as it arrived."""
+
+    stripe_id: str
+    type: str
+    livemode: bool
+    api_version: str
+    payload: dict[str, object]
+
+
+class ForgedEvent(Exception):
+    """The body is not signed by any of our secrets within the tolerance, or is no event."""
+
+
+class Reference(StrEnum):
+    """Our references on Stripe's objects (metadata), by which an object is found whose id we never heard."""
+
+    PAYMENT = "wattledger_payment"
+    METHOD = "wattledger_method"
+    CUSTOMER = "wattledger_customer"
+    INVOICE = "wattledger_invoice"

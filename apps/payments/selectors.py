@@ -1,0 +1,221 @@
+"""What screens, the demo and the sweepers ask: what is open of an invoice, how its payment stands, what is due."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Abs, Coalesce
+from django.utils.translation import gettext as _
+
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import Invoice
+from apps.payments.domain.status import (
+    CANCELABLE,
+    OPEN_PAYMENT,
+    UNFINISHED,
+    MethodStatus,
+    OperationKind,
+    OperationStatus,
+    PaymentStatus,
+)
+from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent
+
+RESYNC_AFTER: Final = timedelta(hours=1)
+_AMOUNT: DecimalField = DecimalField(max_digits=20, decimal_places=6)
+
+
+class PaymentWord(StrEnum):
+    """How an invoice stands, for people."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PROCESSING = "processing"
+    PAID = "paid"
+    CREDITED = "credited"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentState:
+    """How an invoice stands, how much of it is open (gross, never below zero), and why in words."""
+
+    state: PaymentWord
+    open_amount: Decimal
+    why: str
+
+
+def _sum_of(queryset: QuerySet[Any], *, by: str, amount: Any) -> Coalesce:
+    """Sum ``amount`` of the rows that ``by`` joins to the outer invoice, 0 where there are none."""
+    rows = queryset.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(total=Sum(amount)).values("total")
+    return Coalesce(Subquery(rows, output_field=_AMOUNT), Value(Decimal(0)), output_field=_AMOUNT)
+
+
+def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
+    """Annotate ``allocated``, ``credited`` and ``open_amount`` = gross − allocated − credited (Decimal).
+
+    Negative when an invoice was paid before it was credited: so much is to be given back.
+    """
+    credit_notes = Invoice.objects.filter(kind=Invoice.Kind.CREDIT_NOTE, status=InvoiceStatus.ISSUED)
+    return invoices.annotate(
+        allocated=_sum_of(Allocation.objects.all(), by="invoice", amount="amount"),
+        credited=_sum_of(credit_notes, by="credits", amount=Abs("gross")),
+    ).annotate(
+        open_amount=Coalesce(F("gross") - F("allocated") - F("credited"), Value(Decimal(0)), output_field=_AMOUNT)
+    )
+
+
+def open_amount(invoice: Invoice) -> Decimal:
+    """Return gross − allocations − credit notes; below zero when so much is to be given back."""
+    amount: Decimal = with_open_amounts(Invoice.objects.filter(pk=invoice.pk)).values_list("open_amount", flat=True)[0]
+    return amount
+
+
+def active_method(customer_id: int) -> SavedMethod | None:
+    """Return the method by which the customer's invoices are collected."""
+    method: SavedMethod | None = SavedMethod.objects.filter(customer_id=customer_id, status=MethodStatus.ACTIVE).first()
+    return method
+
+
+def tries_of(invoice: Any, method: Any) -> QuerySet[Any]:
+    """Return the operations that were this invoice's try with this method, successful or not.
+
+    A call whose key was spent on nothing is no try; its successor is.
+    """
+    return PaymentOperation.objects.filter(
+        Q(kind=OperationKind.CONFIRM_INTENT) | Q(status=OperationStatus.REJECTED),
+        payment__invoice=invoice,
+        method=method,
+        retried_by__isnull=True,
+    )
+
+
+def due_invoice_ids() -> list[int]:
+    """Return the invoices that ``collect_invoice`` has something to do for, oldest first.
+
+    Those open, with a saved method that was not tried on them and nothing under way; and those settled or credited
+    while an intent for them is still open at Stripe.
+    """
+    method = SavedMethod.objects.filter(customer=OuterRef("customer"), status=MethodStatus.ACTIVE).values("pk")[:1]
+    issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED)
+    payments = Payment.objects.filter(invoice=OuterRef("pk"))
+    under_way = PaymentOperation.objects.filter(payment__invoice=OuterRef("pk"), status__in=UNFINISHED)
+    refused_cancel = PaymentOperation.objects.filter(
+        payment__invoice=OuterRef("pk"), kind=OperationKind.CANCEL_INTENT, status=OperationStatus.REJECTED
+    )
+    busy = payments.filter(
+        status__in=[PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION, PaymentStatus.REQUIRES_CAPTURE]
+    )
+    rows = with_open_amounts(issued.annotate(method=Subquery(method))).exclude(Exists(under_way))
+    to_collect = rows.filter(open_amount__gt=0, method__isnull=False).exclude(
+        Exists(tries_of(OuterRef("pk"), OuterRef("method"))) | Exists(busy)
+    )
+    to_cancel = rows.filter(Exists(payments.filter(status__in=CANCELABLE)), open_amount__lte=0).exclude(
+        Exists(refused_cancel)
+    )
+    return sorted({*to_collect.values_list("pk", flat=True), *to_cancel.values_list("pk", flat=True)})
+
+
+def due_operation_ids(*, at: datetime) -> list[int]:
+    """Return the unfinished operations whose alarm has gone off, the longest waiting first."""
+    due = PaymentOperation.objects.filter(status__in=UNFINISHED, next_try_at__lte=at)
+    return list(due.order_by("next_try_at").values_list("pk", flat=True)[:500])
+
+
+def due_event_ids(*, at: datetime) -> list[int]:
+    """Return the events that wait to be processed, the longest waiting first."""
+    due = StripeEvent.objects.filter(processed_at__isnull=True, next_try_at__lte=at)
+    return list(due.order_by("next_try_at").values_list("pk", flat=True)[:500])
+
+
+def stale_payment_ids(*, at: datetime) -> list[int]:
+    """Return the payments to look at again: Stripe may move them, or owes us their fee, and no event said so.
+
+    Open ones are looked at hourly; those whose fee is not known, for a day.
+    """
+    stale = Payment.objects.filter(stripe_id__isnull=False, synced_at__lte=at - RESYNC_AFTER).filter(
+        Q(status__in=OPEN_PAYMENT)
+        | Q(status=PaymentStatus.SUCCEEDED, balance_transaction="", succeeded_at__gt=at - timedelta(days=1))
+    )
+    return list(stale.exclude(operations__status__in=UNFINISHED).order_by("synced_at").values_list("pk", flat=True))
+
+
+def stale_method_ids(*, at: datetime) -> list[int]:
+    """Return the requested methods to look at again: the customer may have saved a card and no event said so."""
+    requested = SavedMethod.objects.filter(status=MethodStatus.REQUESTED, checkout_session_id__isnull=False)
+    return list(
+        requested.annotate(seen_at=Coalesce("synced_at", "requested_at"))
+        .filter(seen_at__lte=at - RESYNC_AFTER)
+        .values_list("pk", flat=True)
+    )
+
+
+def payment_state(invoice: Invoice) -> PaymentState:
+    """Return how one document stands."""
+    return payment_states([invoice])[invoice.pk]
+
+
+def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
+    """Return how each document stands, by pk, in four queries however many there are."""
+    documents = {invoice.pk: invoice for invoice in invoices}
+    amounts = {row.pk: row for row in with_open_amounts(Invoice.objects.filter(pk__in=documents))}
+    payments: dict[int, list[Payment]] = defaultdict(list)
+    for payment in Payment.objects.filter(invoice__in=documents).order_by("pk"):
+        payments[payment.invoice_id].append(payment)
+    busy = set(
+        PaymentOperation.objects.filter(payment__invoice__in=documents, status__in=UNFINISHED).values_list(
+            "payment__invoice_id", flat=True
+        )
+    )
+    customers = {invoice.customer_id for invoice in documents.values()}
+    methods = {
+        method.customer_id: method
+        for method in SavedMethod.objects.filter(customer__in=customers, status=MethodStatus.ACTIVE)
+    }
+    return {
+        pk: _state(
+            invoice=invoice,
+            amounts=amounts[pk],
+            payment=payments[pk][-1] if payments[pk] else None,
+            is_busy=pk in busy,
+            method=methods.get(invoice.customer_id),
+        )
+        for pk, invoice in documents.items()
+    }
+
+
+def _state(
+    *, invoice: Invoice, amounts: Any, payment: Payment | None, is_busy: bool, method: SavedMethod | None
+) -> PaymentState:
+    left = max(amounts.open_amount, Decimal(0))
+
+    def said(state: PaymentWord, why: str) -> PaymentState:
+        return PaymentState(state=state, open_amount=left, why=why)
+
+    if invoice.status == InvoiceStatus.DRAFT:
+        return said(PaymentWord.DRAFT, _("Not issued yet."))
+    if invoice.kind == Invoice.Kind.CREDIT_NOTE:
+        return PaymentState(state=PaymentWord.CREDITED, open_amount=Decimal(0), why=_("A credit note."))
+    if left == 0:
+        return said(*_settled(amounts))
+    if is_busy or (payment and payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE)):
+        return said(PaymentWord.PROCESSING, _("The payment is being finalised."))
+    if payment and payment.failure_message:
+        return said(PaymentWord.FAILED, payment.failure_message)
+    if method is None:
+        return said(PaymentWord.OPEN, _("No card is saved to collect it from."))
+    return said(PaymentWord.OPEN, _("Will be collected from %(card)s.") % {"card": method})
+
+
+def _settled(amounts: Any) -> tuple[PaymentWord, str]:
+    if amounts.credited and amounts.credited >= amounts.gross.amount:
+        if amounts.allocated:
+            return PaymentWord.CREDITED, _("Credited in full after it was paid; the money is to be given back.")
+        return PaymentWord.CREDITED, _("Credited in full.")
+    if not amounts.allocated:
+        return PaymentWord.PAID, _("Nothing to pay.")
+    return PaymentWord.PAID, _("Paid.")

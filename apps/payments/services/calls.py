@@ -1,0 +1,131 @@
+"""What an operation says to Stripe, and how Stripe is asked afterwards whether it was done. Network only, no writes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from apps.core import failpoints
+from apps.payments import gateway
+from apps.payments.domain.amounts import to_stripe
+from apps.payments.domain.failures import Failure
+from apps.payments.domain.retries import is_key_old
+from apps.payments.domain.status import CONFIRMABLE, OperationKind, PaymentStatus
+from apps.payments.models import Payment, PaymentOperation
+from apps.payments.outcomes import Done, IntentSnapshot, Outcome, Rejected, Unknown
+
+CLOCK_SKEW: Final = timedelta(hours=1)
+"""How far our clock may be from Stripe's when we list what was made since a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """Stripe's objects show that the call did nothing."""
+
+
+Answer = Done[Any] | Rejected | Unknown | NotDone
+
+
+def attempt(operation: PaymentOperation, *, at: datetime) -> Answer:
+    """Send a claimed operation's call; after a 5xx or with a key that grows old, look first instead."""
+    failpoints.hit("payments.before_call")
+    kind = OperationKind(operation.kind)
+    must_look = operation.is_look_first or is_key_old(first_sent_at=operation.first_sent_at, at=at)
+    answer = _LOOK[kind](operation) if must_look else _SEND[kind](operation)
+    failpoints.hit("payments.after_call")
+    return answer
+
+
+def _payment(operation: PaymentOperation) -> Payment:
+    assert operation.payment is not None
+    return operation.payment
+
+
+def _intent_id(operation: PaymentOperation) -> str:
+    stripe_id = _payment(operation).stripe_id
+    assert stripe_id is not None
+    return stripe_id
+
+
+def _send_detach(operation: PaymentOperation) -> Outcome[Any]:
+    return gateway.detach_method(payment_method_id=operation.params["payment_method"], key=operation.idempotency_key)
+
+
+_SEND: Final[dict[OperationKind, Callable[[PaymentOperation], Outcome[Any]]]] = {
+    OperationKind.CREATE_CUSTOMER: lambda op: gateway.create_customer(params=op.params, key=op.idempotency_key),
+    OperationKind.CREATE_SETUP_SESSION: lambda op: gateway.create_setup_session(
+        params=op.params, key=op.idempotency_key
+    ),
+    OperationKind.DETACH_METHOD: _send_detach,
+    OperationKind.CREATE_INTENT: lambda op: gateway.create_intent(params=op.params, key=op.idempotency_key),
+    OperationKind.UPDATE_AMOUNT: lambda op: gateway.update_intent(
+        stripe_id=_intent_id(op), params=op.params, key=op.idempotency_key
+    ),
+    OperationKind.CONFIRM_INTENT: lambda op: gateway.confirm_intent(
+        stripe_id=_intent_id(op), params=op.params, key=op.idempotency_key
+    ),
+    OperationKind.CANCEL_INTENT: lambda op: gateway.cancel_intent(stripe_id=_intent_id(op), key=op.idempotency_key),
+}
+
+
+def _look_for_nothing(operation: PaymentOperation) -> Answer:
+    """Take a customer or a page for not made: a second one costs nothing and is never used beside the first."""
+    return NotDone()
+
+
+def _look_detached(operation: PaymentOperation) -> Answer:
+    seen = gateway.retrieve_method(operation.params["payment_method"])
+    if isinstance(seen, Done) and seen.value.is_attached:
+        return NotDone()
+    return seen
+
+
+def _look_created(operation: PaymentOperation) -> Answer:
+    sent_at = operation.first_sent_at or operation.created_at
+    seen = gateway.find_intent(
+        customer=operation.params["customer"], payment_uid=str(_payment(operation).uid), since=sent_at - CLOCK_SKEW
+    )
+    return NotDone() if isinstance(seen, Done) and seen.value is None else seen
+
+
+def _look_updated(operation: PaymentOperation) -> Answer:
+    def is_done(intent: IntentSnapshot) -> bool:
+        return to_stripe(intent.amount, currency=intent.currency) == operation.params["amount"]
+
+    return _look_at_intent(operation, is_done)
+
+
+def _look_canceled(operation: PaymentOperation) -> Answer:
+    return _look_at_intent(operation, lambda intent: intent.status == PaymentStatus.CANCELED)
+
+
+def _look_confirmed(operation: PaymentOperation) -> Answer:
+    """Say what became of a confirmation: an attempt leaves another charge than the one before it."""
+    seen = gateway.retrieve_intent(_intent_id(operation))
+    if not isinstance(seen, Done):
+        return seen
+    intent = seen.value
+    if intent.status == PaymentStatus.CANCELED:
+        return Rejected(status=400, failure=Failure(code="canceled"), message="the intent is canceled")
+    if intent.status not in CONFIRMABLE:
+        return seen
+    if intent.latest_charge == operation.charge_before:
+        return NotDone()
+    failure = intent.failure or Failure(code="card_declined")
+    return Rejected(status=402, failure=failure, message=f"declined: {failure.code}")
+
+
+def _look_at_intent(operation: PaymentOperation, is_done: Callable[[IntentSnapshot], bool]) -> Answer:
+    seen = gateway.retrieve_intent(_intent_id(operation))
+    return NotDone() if isinstance(seen, Done) and not is_done(seen.value) else seen
+
+
+_LOOK: Final[dict[OperationKind, Callable[[PaymentOperation], Answer]]] = {
+    OperationKind.CREATE_CUSTOMER: _look_for_nothing,
+    OperationKind.CREATE_SETUP_SESSION: _look_for_nothing,
+    OperationKind.DETACH_METHOD: _look_detached,
+    OperationKind.CREATE_INTENT: _look_created,
+    OperationKind.UPDATE_AMOUNT: _look_updated,
+    OperationKind.CONFIRM_INTENT: _look_confirmed,
+    OperationKind.CANCEL_INTENT: _look_canceled,
+}

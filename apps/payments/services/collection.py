@@ -1,0 +1,84 @@
+"""Collect what is open of an issued invoice from the customer's saved card, off-session."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import Invoice
+from apps.payments import gateway
+from apps.payments.domain.amounts import to_stripe
+from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind
+from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeCustomer
+from apps.payments.outcomes import Reference
+from apps.payments.selectors import active_method, open_amount, tries_of
+from apps.payments.services.driver import drive_operation
+from apps.payments.services.operations import request_operation
+from apps.payments.services.plan import plan_next
+
+
+def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
+    """Take what is open of an invoice: make an intent, store its id, set its amount, confirm it off-session.
+
+    One try per saved method; after a decline the invoice stays open and the payment says why. Without a saved
+    method, for a draft, or when nothing is open, nothing is done; an intent still open for an invoice that was
+    credited is canceled. For a credit note the invoice it credits is meant. Harmless when repeated or run at once.
+    Returns the invoice's latest payment, if any.
+    """
+    operation = _begin(invoice_id, at=at)
+    if operation is not None:
+        drive_operation(operation_id=operation.pk, at=at)
+        invoice_id = operation.payment.invoice_id if operation.payment else invoice_id
+    payment: Payment | None = Payment.objects.filter(invoice=invoice_id).order_by("-pk").first()
+    return payment
+
+
+@transaction.atomic
+def _begin(invoice_id: int, *, at: datetime) -> PaymentOperation | None:
+    """Ask for the first call, or find the one that waits; None when there is nothing to call for."""
+    given = Invoice.objects.get(pk=invoice_id)
+    # The lock that makes two collections at once take turns.
+    invoice: Invoice = Invoice.objects.select_for_update().get(pk=given.credits_id or given.pk)
+    if invoice.status != InvoiceStatus.ISSUED:
+        return None
+    payment = Payment.objects.select_for_update().filter(invoice=invoice, status__in=OPEN_PAYMENT).first()
+    if payment is not None:
+        waiting: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
+        return waiting or plan_next(invoice=invoice, payment=payment, at=at)
+    method = active_method(invoice.customer_id)
+    amount = open_amount(invoice)
+    if amount <= 0 or method is None or tries_of(invoice, method).exists():
+        return None
+    return _ask_for_intent(invoice, method, amount, at=at)
+
+
+def _ask_for_intent(invoice: Invoice, method: SavedMethod, amount: Decimal, *, at: datetime) -> PaymentOperation:
+    """Write down the wish and the call that makes the intent, unconfirmed."""
+    currency = invoice.currency
+    payment = Payment.objects.create(
+        seller_id=invoice.seller_id,
+        customer_id=invoice.customer_id,
+        invoice=invoice,
+        livemode=gateway.livemode(),
+        currency=currency,
+        amount=amount,
+        amount_received=Decimal(0),
+        created_at=at,
+    )
+    params = {
+        "amount": to_stripe(amount, currency=currency),
+        "currency": currency.lower(),
+        "customer": StripeCustomer.objects.get(customer=invoice.customer_id).stripe_id,
+        "allowed_payment_method_types": ["card"],
+        "description": f"Invoice {invoice.number}",
+        "metadata": {Reference.PAYMENT: str(payment.uid), Reference.INVOICE: invoice.number},
+    }
+    return request_operation(
+        kind=OperationKind.CREATE_INTENT,
+        customer=invoice.customer,
+        params=params,
+        at=at,
+        payment=payment,
+        method=method,
+    )

@@ -1,0 +1,169 @@
+"""Lay Stripe's objects over our rows. Success page, webhook, resync and our own calls all come through here.
+
+A snapshot is taken outside any transaction, after noting the row's version, and projected only if the version still
+stands; so an older snapshot never overwrites a newer one, in whatever order the news arrives. Money that Stripe says
+it received is allocated and posted in the same transaction, under natural keys.
+"""
+
+import logging
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+from djmoney.money import Money
+
+from apps.accounts.models import Organisation
+from apps.core.domain.zones import zone
+from apps.invoices.models import Invoice
+from apps.ledger import services as ledger
+from apps.ledger.services import PostingLine, Role
+from apps.payments import gateway
+from apps.payments.domain.failures import Failure, in_words
+from apps.payments.domain.status import PaymentStatus, advance_payment
+from apps.payments.models import Allocation, Payment
+from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Unknown
+from apps.payments.selectors import open_amount
+from apps.payments.services.operations import WrongMode
+
+log = logging.getLogger(__name__)
+
+LOOKS = 5
+"""How often a snapshot is taken anew when somebody else projected meanwhile."""
+
+
+class StripeUnreachable(Exception):
+    """Stripe's object could not be looked at now; nothing was changed, and trying later is right."""
+
+
+class StrangeObject(Exception):
+    """Stripe's object is of another mode or currency than our row; the message says which."""
+
+
+def sync_payment(*, payment_id: int, at: datetime) -> Payment:
+    """Look at the payment's intent and project it; a payment without one yet is left to its operation.
+
+    :raises StripeUnreachable: no answer, or too many writers at once
+    """
+    for _ in range(LOOKS):
+        payment = Payment.objects.get(pk=payment_id)
+        if payment.stripe_id is None:
+            return payment
+        snapshot = look_at_intent(payment)
+        with transaction.atomic():
+            invoice, locked = lock_payment(payment_id)
+            if locked.version == payment.version:
+                project_intent(invoice=invoice, payment=locked, snapshot=snapshot, at=at)
+                return locked
+    raise StripeUnreachable(f"{payment} is being written by others")
+
+
+def look_at_intent(payment: Payment) -> IntentSnapshot:
+    """Return the payment's intent as it stands at Stripe.
+
+    :raises StripeUnreachable: no answer
+    :raises WrongMode: the payment belongs to the other mode
+    """
+    assert payment.stripe_id is not None
+    if payment.livemode != gateway.livemode():
+        raise WrongMode(f"{payment} belongs to the other mode")
+    match gateway.retrieve_intent(payment.stripe_id):
+        case Done(value=snapshot):
+            return snapshot
+        case Unknown(reason=reason) | Rejected(message=reason):
+            raise StripeUnreachable(reason)
+
+
+def lock_payment(payment_id: int) -> tuple[Invoice, Payment]:
+    """Lock a payment after its invoice: whoever allocates needs both, and always in this order."""
+    invoice_id = Payment.objects.values_list("invoice_id", flat=True).get(pk=payment_id)
+    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    return invoice, payment
+
+
+def project_intent(*, invoice: Invoice, payment: Payment, snapshot: IntentSnapshot, at: datetime) -> None:
+    """Lay a snapshot over a locked payment, and settle what was received of its locked invoice.
+
+    :raises StrangeObject: the snapshot is of another mode or currency
+    """
+    if (snapshot.livemode, snapshot.currency) != (payment.livemode, payment.currency):
+        raise StrangeObject(f"{snapshot.stripe_id}: {snapshot.currency}, live {snapshot.livemode}; ours is {payment}")
+    payment.status = advance_payment(PaymentStatus(payment.status), snapshot.status)
+    payment.amount = Money(snapshot.amount, payment.currency)
+    payment.amount_received = Money(snapshot.amount_received, payment.currency)
+    payment.latest_charge = snapshot.latest_charge
+    payment.balance_transaction = snapshot.balance_transaction or payment.balance_transaction
+    if snapshot.failure is not None:
+        set_failure(payment, snapshot.failure)
+    elif payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.SUCCEEDED):
+        payment.failure_code = payment.failure_advice = payment.failure_message = ""
+    payment.version += 1
+    payment.synced_at = at
+    if payment.status == PaymentStatus.SUCCEEDED:
+        payment.succeeded_at = payment.succeeded_at or at
+    payment.save()
+    if payment.status == PaymentStatus.SUCCEEDED:
+        _settle(invoice=invoice, payment=payment, at=at)
+        if snapshot.fee is not None:
+            _post_fee(payment=payment, fee=snapshot.fee, at=at)
+
+
+def set_failure(payment: Payment, failure: Failure) -> None:
+    """Note why the last attempt failed, with words for the customer; the caller saves."""
+    payment.failure_code = failure.code
+    payment.failure_advice = failure.advice
+    payment.failure_message = in_words(failure)
+
+
+def _settle(*, invoice: Invoice, payment: Payment, at: datetime) -> None:
+    """Post what was received, once, and allocate it as far as the invoice is open; the rest stays the customer's."""
+    received = payment.amount_received.amount
+    today = _local_day(payment.seller, at)
+    ledger.post(
+        entity_id=payment.seller_id,
+        key=f"payment:{payment.pk}:received",
+        posted_on=today,
+        tax_date=today,
+        text=f"Card payment of {invoice.number}",
+        lines=[
+            PostingLine(role=Role.STRIPE_CLEARING, amount=received),
+            PostingLine(role=Role.RECEIVABLE, amount=-received),
+        ],
+        currency=payment.currency,
+        at=at,
+    )
+    if payment.allocations.exists():
+        return
+    amount = min(received, max(open_amount(invoice), Decimal(0)))
+    if amount < received:
+        log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, invoice)
+    if amount:
+        Allocation.objects.create(
+            payment=payment,
+            invoice=invoice,
+            currency=payment.currency,
+            amount=amount,
+            allocated_at=at,
+        )
+
+
+def _post_fee(*, payment: Payment, fee: Fee, at: datetime) -> None:
+    """Post what Stripe kept, in the currency it settles in."""
+    today = _local_day(payment.seller, at)
+    ledger.post(
+        entity_id=payment.seller_id,
+        key=f"payment:{payment.pk}:fee",
+        posted_on=today,
+        tax_date=today,
+        text=f"Stripe's fee, {payment.balance_transaction}",
+        lines=[
+            PostingLine(role=Role.PAYMENT_FEES, amount=fee.amount),
+            PostingLine(role=Role.STRIPE_CLEARING, amount=-fee.amount),
+        ],
+        currency=fee.currency,
+        at=at,
+    )
+
+
+def _local_day(seller: Organisation, at: datetime) -> date:
+    return at.astimezone(zone(seller.time_zone)).date()

@@ -1,0 +1,72 @@
+"""Alarm clocks of the payments app: named, keyword-only, each one call into a service, harmless when repeated.
+
+Sweepers find the work by query and hand it out one task each, so that one poisoned row never stops the others.
+"""
+
+from typing import Final
+
+from celery import shared_task
+from django.db import OperationalError
+
+from apps.core.clock import now
+from apps.payments import selectors
+from apps.payments.services import collection, driver, events, projection, setups
+
+SWEPT_LIVES: Final = 300
+"""Seconds after which a swept task is dropped unrun: the next sweep hands it out again."""
+
+
+@shared_task(name="payments.collect_invoice", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def collect_invoice(*, id: int, **_: object) -> None:  # noqa: A002 the bell's own word
+    """Collect what is open of an invoice."""
+    collection.collect_invoice(invoice_id=id, at=now())
+
+
+@shared_task(name="payments.drive_operation", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def drive_operation(*, id: int, **_: object) -> None:  # noqa: A002
+    """Drive one operation to its end, or its next alarm."""
+    driver.drive_operation(operation_id=id, at=now())
+
+
+@shared_task(name="payments.process_event", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def process_event(*, id: int, **_: object) -> None:  # noqa: A002
+    """Look at what an event hints at."""
+    events.process_event(event_id=id, at=now())
+
+
+@shared_task(name="payments.sync_payment", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
+def sync_payment(*, id: int, **_: object) -> None:  # noqa: A002
+    """Look at a payment's intent."""
+    projection.sync_payment(payment_id=id, at=now())
+
+
+@shared_task(name="payments.sync_method", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
+def sync_method(*, id: int, **_: object) -> None:  # noqa: A002
+    """Look at a saved method's page or card."""
+    setups.sync_method(method_id=id, at=now())
+
+
+@shared_task(name="payments.sweep_due")
+def sweep_due(**_: object) -> None:
+    """Hand out every invoice that is to be collected, or whose open intent is to be canceled."""
+    for invoice_id in selectors.due_invoice_ids():
+        collect_invoice.apply_async(kwargs={"id": invoice_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="payments.sweep_operations")
+def sweep_operations(**_: object) -> None:
+    """The janitor: hand out every operation whose alarm has gone off."""
+    for operation_id in selectors.due_operation_ids(at=now()):
+        drive_operation.apply_async(kwargs={"id": operation_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="payments.sweep_events")
+def sweep_events(**_: object) -> None:
+    """Hand out waiting events, and look hourly at what an event should have told of and did not."""
+    at = now()
+    for event_id in selectors.due_event_ids(at=at):
+        process_event.apply_async(kwargs={"id": event_id}, expires=SWEPT_LIVES)
+    for payment_id in selectors.stale_payment_ids(at=at):
+        sync_payment.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
+    for method_id in selectors.stale_method_ids(at=at):
+        sync_method.apply_async(kwargs={"id": method_id}, expires=SWEPT_LIVES)

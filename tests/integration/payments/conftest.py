@@ -1,0 +1,167 @@
+"""A seller, a fleet, an issued invoice, and the real SDK over HTTP against a sandbox of its own."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+
+import pytest
+from django.db import connection
+
+from apps.accounts.models import Organisation
+from apps.contracts.models import Contract, Customer
+from apps.core.audit import find_violations
+from apps.invoices.models import Invoice, NumberSeries
+from apps.ledger.models import LedgerEntry
+from apps.payments import gateway
+from apps.payments.models import Payment, SavedMethod
+from apps.payments.sandbox import Sandbox, complete_checkout
+from apps.payments.services import collection, methods, setups
+
+SECRET = "whsec_test_of_payments"
+GOOD = "4242424242424242"
+DECLINES_LATER = "4000000000000341"
+DECLINES_AT_ENTRY = "4000000000000002"
+BACK = "https://wattledger.example/portal/cards/?session={CHECKOUT_SESSION_ID}"
+CANCEL = "https://wattledger.example/portal/cards/"
+# The machine's own time, because Stripe's double lives in it; tests hand it, and later instants, down.
+NOON = datetime.now(UTC).replace(microsecond=0)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def sandbox(settings) -> Iterator[Sandbox]:
+    """Stripe's double, with this process's gateway pointed at it."""
+    settings.STRIPE_SECRET_KEY = "sk_test_of_payments"
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_rotated_out", SECRET]
+    with Sandbox(webhook_secret=SECRET) as running:
+        settings.STRIPE_API_BASE = running.url
+        yield running
+        gateway.forget_connections()
+        assert running.control.rejected() == []
+
+
+@pytest.fixture
+def seller(transactional_db) -> Organisation:
+    return make_organisation("Solar Park GmbH", is_station_owner=True)
+
+
+@pytest.fixture
+def customer(seller: Organisation) -> Customer:
+    return make_customer(seller)
+
+
+def make_organisation(name: str, **more: object) -> Organisation:
+    return Organisation.objects.create(
+        name=name,
+        street="Sonnenallee 1",
+        postcode="12047",
+        city="Berlin",
+        country="DE",
+        time_zone="Europe/Berlin",
+        currency="EUR",
+        email="books@example.org",
+        **more,
+    )
+
+
+def make_customer(seller: Organisation, number: str = "C-1") -> Customer:
+    return Customer.objects.create(
+        seller=seller,
+        organisation=make_organisation(f"Fleet {number}"),
+        number=number,
+        name=f"Fleet {number}",
+        street="Hafen 2",
+        postcode="20095",
+        city="Hamburg",
+        country="DE",
+        email="fleet@example.org",
+        language="en",
+    )
+
+
+_sequence = count(1)
+
+
+def make_invoice(customer: Customer, gross: str = "119.00", *, currency: str = "EUR", credits=None) -> Invoice:
+    """Insert an issued document as the invoices app would leave it behind; a credit note where it ``credits`` one."""
+    contract, _ = Contract.objects.get_or_create(
+        seller=customer.seller,
+        number=f"K-{customer.number}",
+        defaults={"customer": customer, "valid_from": datetime(2026, 1, 1, tzinfo=UTC)},
+    )
+    kind = Invoice.Kind.CREDIT_NOTE if credits else Invoice.Kind.INVOICE
+    series, _ = NumberSeries.objects.get_or_create(seller=customer.seller, kind=kind, year=2026)
+    sequence = next(_sequence)
+    return Invoice.objects.create(
+        seller=customer.seller,
+        customer=customer,
+        contract=contract,
+        kind=kind,
+        credits=credits,
+        reason="agreed" if credits else "",
+        status="issued",
+        series=series,
+        sequence=sequence,
+        number=f"{kind[:3].upper()}-2026-{sequence:06}",
+        period_from=date(2026, 10, 1),
+        period_to=date(2026, 10, 31),
+        tax_date=date(2026, 10, 31),
+        currency=currency,
+        amounts_are_gross=False,
+        net=Decimal(gross),
+        tax=Decimal(0),
+        gross=Decimal(gross),
+        language="en",
+        issued_at=NOON,
+        issue_date=date(2026, 11, 1),
+        due_date=date(2026, 11, 15),
+        content_hash="0" * 64,
+    )
+
+
+@pytest.fixture
+def invoice(customer: Customer) -> Invoice:
+    return make_invoice(customer)
+
+
+SaveCard = Callable[..., SavedMethod]
+
+
+@pytest.fixture
+def save_card(sandbox: Sandbox, customer: Customer) -> SaveCard:
+    def save(number: str = GOOD, of: Customer = customer) -> SavedMethod:
+        url = methods.start_method_setup(customer_id=of.pk, success_url=BACK, cancel_url=CANCEL, at=NOON)
+        complete_checkout(url, number)
+        requested = SavedMethod.objects.get(customer=of, status="requested")
+        return setups.sync_method(method_id=requested.pk, at=NOON)
+
+    return save
+
+
+@pytest.fixture
+def card(save_card: SaveCard) -> SavedMethod:
+    return save_card()
+
+
+def collect(invoice: Invoice, at: datetime = NOON) -> Payment | None:
+    return collection.collect_invoice(invoice_id=invoice.pk, at=at)
+
+
+def journals(seller: Organisation) -> dict[str, dict[str, Decimal]]:
+    """Return the books: per journal key the amount on each account code."""
+    books: dict[str, dict[str, Decimal]] = {}
+    for entry in LedgerEntry.objects.filter(journal__entity=seller).select_related("journal", "account"):
+        books.setdefault(entry.journal.key, {})[entry.account.code] = entry.amount.amount
+    return books
+
+
+def charges(sandbox: Sandbox) -> list[tuple[str, int]]:
+    """Return status and captured amount (minor units) of every charge at Stripe."""
+    return [(charge["status"], charge["amount_captured"]) for charge in sandbox.control.objects("charge")]
+
+
+def assert_clean() -> None:
+    """Assert that no standing invariant over payments is violated and no deferred constraint either."""
+    connection.check_constraints()
+    assert [each for each in find_violations() if each.subject.split()[0] in ("payment", "operation", "event")] == []
