@@ -101,7 +101,11 @@ class TestRateSession:
     def test_keeps_energy_metered_outside_the_session_instants(self):
         facts = replace(FACTS, started_at_ms=NOON + HOUR // 4, ended_at_ms=NOON + HOUR // 2)
 
-        assert rate(facts).energy_milliwh == 10_000_000
+        rated = rate(facts)
+
+        (period,) = rated.periods
+        assert rated.energy_milliwh == period.energy_milliwh == 10_000_000
+        assert rated.gross == Decimal("5.00")
 
     def test_names_the_register_at_both_ends_of_each_period(self):
         facts = replace(
