@@ -92,24 +92,22 @@ class PostgresServer(Server):
         new.rename(self.data)
 
     def _remove_stale_files(self) -> None:
-        """Remove what a killed server left behind, which PostgreSQL believes when the process id lives again.
+        """Remove what a killed server left behind, where PostgreSQL would take it for a sign of life.
 
-        The lock that we hold says that no server of ours is alive; the command line must say so too.
+        The lock that we hold says that no server of ours is alive; the command line must say so too. The pid file of
+        a dead process stays: from it PostgreSQL knows the shared memory that it has to give back.
         """
         pid = self._recorded_pid()
         if pid and self._is_ours(pid):
             return
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        if pid is None or _command_line(pid):
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
         for left in self.sockets.glob(".s.PGSQL.*"):
             left.unlink()
 
     def _is_ours(self, pid: int) -> bool:
-        try:
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        program = os.path.basename(arguments[0])
-        return program == b"postgres" and bytes(self.sockets) in arguments
+        arguments = _command_line(pid)
+        return bool(arguments) and os.path.basename(arguments[0]) == b"postgres" and bytes(self.sockets) in arguments
 
     def _recorded_pid(self) -> int | None:
         first = (self._pid_file_lines() or [""])[0]
@@ -120,6 +118,14 @@ class PostgresServer(Server):
             return (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
+
+
+def _command_line(pid: int) -> list[bytes]:
+    """Return the arguments of a living process, or nothing when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _socket_directory(layout: Layout) -> Path:

@@ -34,17 +34,18 @@ def stop(var: Path) -> None:
 
 class TestStalePidFile:
     def test_whose_process_id_was_given_away_harms_neither_side(self, var, embedded_user):
-        user = embedded_user()
+        user = embedded_user(var)
         user.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         pid_file = var / "embedded/postgres/postmaster.pid"
         lines = pid_file.read_text().splitlines()
         user.leave()
         wait_until_stopped(var)
+        # An account's own process is the dangerous one: PostgreSQL knows that the others cannot be its own.
         account = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []} if AS_ROOT else {}
         with subprocess.Popen(["sleep", "60"], **account) as unrelated:
             pid_file.write_text("\n".join([str(unrelated.pid), *lines[1:]]) + "\n")
 
-            again = embedded_user()
+            again = embedded_user(var)
 
             try:
                 assert again.execute("SELECT answer FROM kept") == [(42,)]
@@ -55,7 +56,7 @@ class TestStalePidFile:
 
 class TestKilledPostgres:
     def test_comes_back_with_every_acknowledged_commit(self, var, embedded_user):
-        user = embedded_user(valkey=True)
+        user = embedded_user(var, valkey=True)
         with psycopg.connect(user.database_url, autocommit=True) as connection:
             connection.execute("CREATE TABLE counted (number integer)")
             for number in range(50):
@@ -63,7 +64,7 @@ class TestKilledPostgres:
             postmaster = postmaster_pid(var)
             os.kill(postmaster, signal.SIGKILL)
 
-        following = embedded_user(valkey=True)
+        following = embedded_user(var, valkey=True)
 
         assert following.execute("SELECT count(*), max(number) FROM counted") == [(50, 49)]
         assert following.answer == user.answer
@@ -71,61 +72,62 @@ class TestKilledPostgres:
 
 
 class TestKilledValkey:
-    def test_comes_back_at_the_same_address(self, var, embedded_user):
-        user = embedded_user(postgres=False, valkey=True)
+    def test_comes_back_at_the_same_address(self, fresh_var, embedded_user):
+        user = embedded_user(fresh_var, postgres=False, valkey=True)
         with user.valkey() as valkey:
             killed = int(valkey.info("server")["process_id"])
             os.kill(killed, signal.SIGKILL)
         wait_until(lambda: not is_alive(killed))
 
-        following = embedded_user(postgres=False, valkey=True)
+        following = embedded_user(fresh_var, postgres=False, valkey=True)
 
         assert following.answer == user.answer
         with following.valkey() as valkey:
             assert valkey.ping() is True
 
-    def test_moves_to_a_free_port_when_its_own_was_taken_meanwhile(self, var, embedded_user):
-        user = embedded_user(postgres=False, valkey=True)
+    def test_moves_to_a_free_port_when_its_own_was_taken_meanwhile(self, fresh_var, embedded_user):
+        user = embedded_user(fresh_var, postgres=False, valkey=True)
         with user.valkey() as valkey:
             port = int(valkey.info("server")["tcp_port"])
-        stop(var)
+        stop(fresh_var)
         with socket.socket() as squatter:
             squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             squatter.bind(("127.0.0.1", port))
             squatter.listen()
 
-            following = embedded_user(postgres=False, valkey=True)
+            following = embedded_user(fresh_var, postgres=False, valkey=True)
 
             with following.valkey() as valkey:
                 assert valkey.info("server")["tcp_port"] != port
 
 
 class TestUnusableData:
-    def test_are_refused_with_the_log_and_a_later_start_tries_again(self, var, embedded_user):
-        data = var / "embedded/postgres"
+    def test_are_refused_with_the_log_and_a_later_start_tries_again(self, fresh_var, embedded_user):
+        data = fresh_var / "embedded/postgres"
         data.mkdir(parents=True, mode=0o700)
         if AS_ROOT:
             os.chown(data, NOBODY.pw_uid, NOBODY.pw_gid)
 
-        refused = embedded_user(grace_seconds=30)
+        refused = embedded_user(fresh_var, grace_seconds=30)
 
         message = refused.answer["error"]
         first, *log = message.splitlines()
-        assert first == f"PostgreSQL cannot start; the end of {var}/embedded/postgres.log says:"
+        assert first == f"PostgreSQL cannot start; the end of {fresh_var}/embedded/postgres.log says:"
         assert any("postgresql.conf" in line for line in log)
         data.rmdir()
-        assert embedded_user().execute("SELECT 1") == [(1,)]
+        assert embedded_user(fresh_var).execute("SELECT 1") == [(1,)]
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root can become somebody else")
 class TestAccounts:
-    def test_a_normal_user_runs_everything_alone(self, embedded_user):
+    def test_a_normal_user_runs_everything_alone(self, directory, embedded_user):
         interpreter = interpreter_for_all()
         with tempfile.TemporaryDirectory(prefix="wattledger-test-") as name:
             home = Path(name)
             home.chmod(0o755)
             copy_services(home)
-            var = home / "var"
+            directory.chmod(0o711)
+            var = directory / "var"
             var.mkdir()
             os.chown(var, NOBODY.pw_uid, NOBODY.pw_gid)
             account = (f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups")

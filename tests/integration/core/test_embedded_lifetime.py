@@ -15,9 +15,9 @@ from tests.integration.core.embedded_user import (
 
 
 class TestFirstStart:
-    def test_by_two_processes_at_once_gives_both_the_same_servers(self, var, embedded_user):
-        first = embedded_user(valkey=True)
-        second = embedded_user(valkey=True)
+    def test_by_two_processes_at_once_gives_both_the_same_servers(self, fresh_var, embedded_user):
+        first = embedded_user(fresh_var, valkey=True)
+        second = embedded_user(fresh_var, valkey=True)
 
         answers = first.answer, second.answer
 
@@ -30,46 +30,48 @@ class TestFirstStart:
         assert first.execute(locale) == [("b", "C.UTF-8")]
         with second.valkey() as valkey:
             assert valkey.ping() is True
-        starts = (var / "embedded/supervisor.log").read_text().splitlines()
+        starts = (fresh_var / "embedded/supervisor.log").read_text().splitlines()
         assert starts == ["Starting postgres.", "Starting valkey."]
 
-    def test_runs_postgresql_as_nobody_for_root_and_as_oneself_otherwise(self, var, embedded_user):
-        embedded_user().database_url  # noqa: B018
+    def test_runs_postgresql_as_nobody_for_root_and_as_oneself_otherwise(self, fresh_var, embedded_user):
+        embedded_user(fresh_var).database_url  # noqa: B018
 
-        owner = os.stat(f"/proc/{postmaster_pid(var)}").st_uid
+        owner = os.stat(f"/proc/{postmaster_pid(fresh_var)}").st_uid
 
         expected = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
         assert owner == expected
 
-    def test_publishes_addresses_to_its_own_user_only(self, var, embedded_user):
-        embedded_user(postgres=False, valkey=True).answer  # noqa: B018
+    def test_publishes_addresses_to_its_own_user_only(self, fresh_var, embedded_user):
+        embedded_user(fresh_var, postgres=False, valkey=True).answer  # noqa: B018
 
-        modes = {name: (var / "embedded" / name).stat().st_mode & 0o777 for name in ("valkey.json", "valkey.access")}
+        modes = {
+            name: (fresh_var / "embedded" / name).stat().st_mode & 0o777 for name in ("valkey.json", "valkey.access")
+        }
 
         assert modes == {"valkey.json": 0o600, "valkey.access": 0o600}
 
 
 class TestLaterStart:
     def test_adds_a_service_that_the_first_did_not_ask_for(self, var, embedded_user):
-        first = embedded_user(postgres=False, valkey=True)
+        first = embedded_user(var, postgres=False, valkey=True)
         assert first.answer["database_url"] is None
         supervisor = living_supervisor(var)
 
-        second = embedded_user(postgres=True, valkey=True)
+        second = embedded_user(var, postgres=True, valkey=True)
 
         assert second.execute("SELECT 1") == [(1,)]
         assert second.answer["redis_url"] == first.answer["redis_url"]
         assert living_supervisor(var) == supervisor
 
     def test_finds_what_was_stored_before(self, var, embedded_user):
-        first = embedded_user(valkey=True)
+        first = embedded_user(var, valkey=True)
         first.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         with first.valkey() as valkey:
             valkey.set("kept", "42")
         first.leave()
         wait_until_stopped(var)
 
-        second = embedded_user(valkey=True)
+        second = embedded_user(var, valkey=True)
 
         assert second.execute("SELECT answer FROM kept") == [(42,)]
         with second.valkey() as valkey:
@@ -78,9 +80,9 @@ class TestLaterStart:
 
 class TestSupervisor:
     def test_outlives_its_killed_launcher_while_another_user_lives_and_ends_after_the_last(self, var, embedded_user):
-        launcher = embedded_user(valkey=True)
+        launcher = embedded_user(var, valkey=True)
         launcher.answer  # noqa: B018
-        other = embedded_user(valkey=True)
+        other = embedded_user(var, valkey=True)
         other.answer  # noqa: B018
         postmaster = postmaster_pid(var)
 
@@ -93,21 +95,21 @@ class TestSupervisor:
         assert not list(var.glob("embedded/*.json"))
 
     def test_waits_for_the_grace_period_after_the_last_user(self, var, embedded_user):
-        first = embedded_user(grace_seconds=30)
+        first = embedded_user(var, grace_seconds=30)
         first.database_url  # noqa: B018
         supervisor = living_supervisor(var)
         first.leave()
 
-        second = embedded_user(grace_seconds=30)
+        second = embedded_user(var, grace_seconds=30)
 
         assert second.execute("SELECT 1") == [(1,)]
         assert living_supervisor(var) == supervisor
 
     def test_is_out_of_reach_of_the_launchers_terminal(self, var, embedded_user):
-        launcher = embedded_user()
+        launcher = embedded_user(var)
         launcher.database_url  # noqa: B018
         supervisor = living_supervisor(var)
-        other = embedded_user()
+        other = embedded_user(var)
         other.database_url  # noqa: B018
 
         os.killpg(launcher.process.pid, signal.SIGINT)
@@ -118,24 +120,24 @@ class TestSupervisor:
         assert other.execute("SELECT 1") == [(1,)]
 
     def test_stays_while_a_forked_child_of_a_user_lives(self, var, embedded_user):
-        parent = embedded_user(fork=True, grace_seconds=0)
+        parent = embedded_user(var, fork=True, grace_seconds=0)
         parent.answer  # noqa: B018
         parent.process.wait()
 
-        late = embedded_user(grace_seconds=0)
+        late = embedded_user(var, grace_seconds=0)
 
         assert late.answer == parent.answer
         starts = (var / "embedded/supervisor.log").read_text().splitlines()
         assert starts == ["Starting postgres."]
 
     def test_is_replaced_by_the_next_command_when_killed(self, var, embedded_user):
-        survivor = embedded_user(valkey=True)
+        survivor = embedded_user(var, valkey=True)
         survivor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         killed = living_supervisor(var)
         postmaster = postmaster_pid(var)
 
         os.kill(killed, signal.SIGKILL)
-        following = embedded_user()
+        following = embedded_user(var)
 
         assert following.execute("SELECT answer FROM kept") == [(42,)]
         assert living_supervisor(var) != killed
@@ -147,12 +149,12 @@ class TestSupervisor:
             assert valkey.ping() is True
 
     def test_goes_when_its_directory_was_removed_and_leaves_the_successor_alone(self, var, embedded_user):
-        old = embedded_user()
+        old = embedded_user(var)
         old.database_url  # noqa: B018
         evicted = living_supervisor(var)
         shutil.rmtree(var)
 
-        new = embedded_user()
+        new = embedded_user(var)
 
         assert new.execute("SELECT 1") == [(1,)]
         assert new.database_url != old.database_url
@@ -161,15 +163,15 @@ class TestSupervisor:
 
 
 class TestTwoCheckouts:
-    def test_do_not_disturb_each_other(self, tmp_path, embedded_user):
-        here = embedded_user(tmp_path / "here", valkey=True)
-        there = embedded_user(tmp_path / "there", valkey=True)
+    def test_do_not_disturb_each_other(self, directory, embedded_user):
+        here = embedded_user(directory / "here", valkey=True)
+        there = embedded_user(directory / "there", valkey=True)
         assert here.database_url != there.database_url
         assert here.answer["redis_url"] != there.answer["redis_url"]
         here.execute("CREATE TABLE only_here ()")
 
         here.leave()
-        wait_until_stopped(tmp_path / "here")
+        wait_until_stopped(directory / "here")
 
         assert there.execute("SELECT to_regclass('only_here')") == [(None,)]
         with there.valkey() as valkey:
