@@ -18,7 +18,10 @@ from apps.invoices.domain.status import InvoiceStatus, RunStatus
 
 
 class BillingRun(TenantModel):
-    """One pull of what is due for a seller, up to and including the local day ``until_date``; repeatable."""
+    """One pull of what is due for a seller, up to and including the local day ``until_date``; repeatable.
+
+    problems  a sentence for each contract whose documents were refused
+    """
 
     TENANT = ("seller",)
 
@@ -27,6 +30,7 @@ class BillingRun(TenantModel):
     status = models.CharField(max_length=8, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.RUNNING)
     contracts_total = models.PositiveIntegerField(default=0)
     contracts_done = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -36,7 +40,17 @@ class BillingRun(TenantModel):
             models.CheckConstraint(
                 condition=Q(contracts_done__lte=F("contracts_total")),
                 name="run_does_no_more_than_its_contracts",
-            )
+            ),
+            # A killed run is taken up by the next, and two at once share their progress.
+            models.UniqueConstraint(
+                fields=["seller", "until_date"],
+                condition=Q(status="running"),
+                name="run_one_running_per_seller_and_day",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="running", ended_at__isnull=True) | Q(status="done", ended_at__isnull=False),
+                name="run_ends_when_done",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -44,7 +58,7 @@ class BillingRun(TenantModel):
 
 
 class NumberSeries(TenantModel):
-    """The last number drawn per seller, kind and local year; drawn inside the issuing transaction, so without a hole."""
+    """The last number drawn per seller, kind and local year, inside the issuing transaction and so without a hole."""
 
     TENANT = ("seller",)
 

@@ -1,0 +1,193 @@
+"""The words of a printed document, per language. A new language is a new entry; every entry says everything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a document says besides its facts; ``day`` and ``moment`` are Django date formats, {…} is filled in."""
+
+    day: str
+    moment: str
+    clock: str
+    invoice: str
+    credit_note: str
+    number: str
+    customer_number: str
+    contract: str
+    issue_date: str
+    supply_period: str
+    due_date: str
+    purchase_order: str
+    vat_id: str
+    register: str
+    page: str
+    of: str
+    session: str
+    energy: str
+    price: str
+    net_amount: str
+    gross_amount: str
+    vehicle: str
+    card: str
+    no_energy: str
+    prices_contain_vat: str
+    prices_without_vat: str
+    vat: str
+    net_total: str
+    gross_total: str
+    credit_total: str
+    vat_on: str
+    contained_vat: str
+    credits: str
+    reason: str
+    how_to_pay: str
+    pay_by: str
+    nothing_to_pay: str
+    credited: str
+    on_file: str
+    recipient: str
+    reference: str
+    annex: str
+    annex_intro: str
+    record: str
+    meter_begin: str
+    meter_end: str
+    from_to: str
+    meter: str
+    unrounded: str
+    free_of_charge: str
+    categories: Mapping[str, str]
+    units: Mapping[str, str]
+    adjustments: Mapping[str, str]
+
+
+_ENGLISH: Final = Words(
+    day="j F Y",
+    moment="j M Y, H:i",
+    clock="H:i",
+    invoice="Invoice",
+    credit_note="Credit note",
+    number="Number",
+    customer_number="Customer",
+    contract="Contract",
+    issue_date="Date of issue",
+    supply_period="Supply",
+    due_date="Due",
+    purchase_order="Your order",
+    vat_id="VAT ID",
+    register="Register",
+    page="Page",
+    of="of",
+    session="Charging session",
+    energy="Energy",
+    price="Price",
+    net_amount="Net",
+    gross_amount="Amount",
+    vehicle="Vehicle",
+    card="Card",
+    no_energy="no energy delivered",
+    prices_contain_vat="prices include VAT",
+    prices_without_vat="prices without VAT",
+    vat="VAT",
+    net_total="Total without VAT",
+    gross_total="Total",
+    credit_total="Total credited",
+    vat_on="VAT {rate} on {net}",
+    contained_vat="of which VAT {rate} on {net}",
+    credits="This credit note takes back lines of invoice {number} of {date}.",
+    reason="Reason",
+    how_to_pay="How to pay",
+    pay_by="Please transfer {amount} by {date}.",
+    nothing_to_pay="There is nothing to pay.",
+    credited="The amount is set off against what is open, or paid back.",
+    on_file="If a card or a direct debit mandate is on file with us, we collect the amount from it; "
+    "please do not transfer it as well.",
+    recipient="Recipient",
+    reference="Reference",
+    annex="How each session was priced",
+    annex_intro="Each row is a stretch of time in which neither the price nor the reported state of the vehicle "
+    "changed. Meter values inside a session are interpolated between two readings of the meter.",
+    record="Charge record",
+    meter_begin="Meter at begin",
+    meter_end="Meter at end",
+    from_to="From – to",
+    meter="Meter",
+    unrounded="Unrounded",
+    free_of_charge="nothing charged",
+    categories={
+        "S": "standard or reduced rate",
+        "Z": "zero rated",
+        "E": "exempt",
+        "AE": "reverse charge",
+    },
+    units={"kWh": "kWh", "min": "min", "h": "h", "session": "session"},
+    adjustments={"ceiling": "limited to the amount reserved", "floor": "small amount waived"},
+)
+
+_GERMAN: Final = Words(
+    day="j. F Y",
+    moment="j. M Y, H:i",
+    clock="H:i",
+    invoice="Rechnung",
+    credit_note="Rechnungskorrektur",
+    number="Nummer",
+    customer_number="Kundennummer",
+    contract="Vertrag",
+    issue_date="Rechnungsdatum",
+    supply_period="Lieferzeitraum",
+    due_date="Fällig",
+    purchase_order="Ihre Bestellung",
+    vat_id="USt-IdNr.",
+    register="Register",
+    page="Seite",
+    of="von",
+    session="Ladevorgang",
+    energy="Energie",
+    price="Preis",
+    net_amount="Netto",
+    gross_amount="Betrag",
+    vehicle="Fahrzeug",
+    card="Karte",
+    no_energy="keine Energie geliefert",
+    prices_contain_vat="Preise enthalten Umsatzsteuer",
+    prices_without_vat="Preise ohne Umsatzsteuer",
+    vat="USt.",
+    net_total="Summe netto",
+    gross_total="Gesamtbetrag",
+    credit_total="Gutgeschriebener Betrag",
+    vat_on="USt. {rate} auf {net}",
+    contained_vat="darin USt. {rate} auf {net}",
+    credits="Diese Rechnungskorrektur nimmt Positionen der Rechnung {number} vom {date} zurück.",
+    reason="Grund",
+    how_to_pay="Zahlung",
+    pay_by="Bitte überweisen Sie {amount} bis zum {date}.",
+    nothing_to_pay="Es ist nichts zu zahlen.",
+    credited="Der Betrag wird mit Offenem verrechnet oder zurückgezahlt.",
+    on_file="Liegt uns eine Karte oder ein SEPA-Lastschriftmandat vor, ziehen wir den Betrag ein; "
+    "bitte überweisen Sie ihn dann nicht zusätzlich.",
+    recipient="Empfänger",
+    reference="Verwendungszweck",
+    annex="So wurde jeder Ladevorgang berechnet",
+    annex_intro="Jede Zeile ist ein Abschnitt, in dem sich weder der Preis noch der gemeldete Zustand des Fahrzeugs "
+    "geändert hat. Zählerstände innerhalb eines Vorgangs sind zwischen zwei Ablesungen interpoliert.",
+    record="Ladebeleg",
+    meter_begin="Zählerstand Beginn",
+    meter_end="Zählerstand Ende",
+    from_to="Von – bis",
+    meter="Zähler",
+    unrounded="Ungerundet",
+    free_of_charge="nicht berechnet",
+    categories={
+        "S": "Regel- oder ermäßigter Satz",
+        "Z": "Nullsatz",
+        "E": "steuerfrei",
+        "AE": "Steuerschuldnerschaft des Leistungsempfängers",
+    },
+    units={"kWh": "kWh", "min": "Min.", "h": "Std.", "session": "Ladevorgang"},
+    adjustments={"ceiling": "auf den reservierten Betrag begrenzt", "floor": "Kleinbetrag erlassen"},
+)
+
+WORDS: Final[Mapping[str, Words]] = {"en": _ENGLISH, "de": _GERMAN}

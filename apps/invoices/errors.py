@@ -1,0 +1,33 @@
+"""Why a document is refused: the world's reasons, in words for an operator."""
+
+
+class DocumentRefused(Exception):
+    """A document cannot be drafted, issued or credited as things stand; nothing was written."""
+
+
+class TaxRefused(DocumentRefused):
+    """The rule book knows no VAT for this supply: no registration, no rate or no rule; the message names which."""
+
+
+class TaxDisagrees(DocumentRefused):
+    """A charge record was rated with another VAT rate than the rule book gives for its day and place."""
+
+
+class MixedTaxCategories(DocumentRefused):
+    """A charge record spans several VAT categories, which one line cannot state."""
+
+
+class NothingToIssue(DocumentRefused):
+    """The document has no lines."""
+
+
+class AmountsDisagree(DocumentRefused):
+    """Lines, VAT categories and totals do not agree by the rule (EN 16931 BR-CO-10, 14, 15)."""
+
+
+class PartyIncomplete(DocumentRefused):
+    """The seller or the buyer lacks legal data that a document must print; the message names it."""
+
+
+class NotCreditable(DocumentRefused):
+    """Only an issued invoice is credited, never a draft or a credit note."""

@@ -1,0 +1,96 @@
+"""What is due, what was billed, and what waits for a person."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models.fields import CharField
+from django.db.models.functions import Cast, Concat
+
+from apps.accounts.models import Organisation
+from apps.core.domain.zones import zone
+from apps.documents.models import Document
+from apps.documents.selectors import get_document
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import BillingRun, Invoice, InvoiceLine
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.models import Cdr
+
+
+def end_of_day(day: date, *, time_zone: str) -> datetime:
+    """Return the first instant (UTC) after a local day of ``time_zone``; days of 23 and 25 hours included."""
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=zone(time_zone)).astimezone(UTC)
+
+
+def _newer_revisions(session: str, purpose: str, revision: str) -> QuerySet[Cdr]:
+    return Cdr.objects.filter(
+        session=OuterRef(session), purpose=OuterRef(purpose), revision__gt=OuterRef(revision)
+    ).order_by()
+
+
+def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
+    """Return the current charge records on contracts that no line points at, oldest supply first.
+
+    Due is what ended before the seller's local ``until_date`` was over, whose session is settled: a session under
+    review is never billed by itself.
+    """
+    return (
+        Cdr.objects.filter(
+            ~Exists(_newer_revisions("session", "purpose", "revision")),
+            ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by()),
+            purpose=Cdr.Purpose.RETAIL,
+            session__seller=seller,
+            session__contract__isnull=False,
+            session__status=SessionStatus.SETTLED,
+            ended_at__lt=end_of_day(until_date, time_zone=seller.time_zone),
+        )
+        .select_related("session__station__location", "session__evse", "session__vehicle", "tariff_version")
+        .order_by("ended_at", "pk")
+    )
+
+
+def awaiting_correction(*, seller: Organisation) -> QuerySet[InvoiceLine]:
+    """Return issued lines whose charge record was revised since; the next billing run credits them and bills anew."""
+    return (
+        InvoiceLine.objects.filter(
+            Exists(_newer_revisions("cdr__session", "cdr__purpose", "cdr__revision")),
+            invoice__seller=seller,
+            invoice__status=InvoiceStatus.ISSUED,
+            credited_by__isnull=True,
+        )
+        .select_related("invoice", "cdr")
+        .order_by("invoice", "position")
+    )
+
+
+def documents_of(run: BillingRun) -> QuerySet[Invoice]:
+    """Return what a billing run issued, invoices and credit notes, in order of issue."""
+    return run.invoices.filter(status=InvoiceStatus.ISSUED).select_related("customer").order_by("pk")
+
+
+def document_key(invoice: Invoice) -> str:
+    """Return the natural key under which an invoice's file is kept."""
+    return f"invoice:{invoice.pk}:document"
+
+
+def get_file(invoice: Invoice) -> Document | None:
+    """Return the rendered file of an issued document, or None while it is not rendered yet."""
+    return get_document(seller_id=invoice.seller_id, key=document_key(invoice))
+
+
+def undocumented() -> QuerySet[Invoice]:
+    """Return issued documents that have no file yet, oldest first."""
+    key = Concat(Value("invoice:"), Cast(OuterRef("pk"), CharField()), Value(":document"))
+    return Invoice.objects.filter(
+        ~Exists(Document.objects.filter(seller=OuterRef("seller"), key=key).order_by()),
+        status=InvoiceStatus.ISSUED,
+    ).order_by("pk")
+
+
+def credit_notes_of(invoice: Invoice) -> QuerySet[Invoice]:
+    """Return the credit notes written for an invoice, oldest first."""
+    return invoice.credit_notes.filter(status=InvoiceStatus.ISSUED).order_by("pk")
+
+
+def is_credited_in_full(invoice: Invoice) -> bool:
+    """Tell whether every line of an issued invoice was taken back."""
+    return not invoice.lines.filter(credited_by__isnull=True).exists()

@@ -1,0 +1,175 @@
+"""Issue a drafted document: check, copy the parties, post, number, freeze, in that order."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from django.db import transaction
+
+from apps.accounts.models import Organisation, User
+from apps.contracts.models import Contract, Customer
+from apps.core.bells import ring_on_commit
+from apps.core.domain.zones import zone
+from apps.invoices.domain.amounts import LineAmounts, total_up
+from apps.invoices.domain.numbers import due_date, format_number
+from apps.invoices.domain.status import InvoiceStatus, advance
+from apps.invoices.errors import AmountsDisagree, NothingToIssue, PartyIncomplete, TaxRefused
+from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
+from apps.invoices.services.content import content_hash
+from apps.invoices.services.taxes import registrations_of
+from apps.ledger import services as ledger
+from apps.ledger.services import PostingLine, Role
+
+_ADDRESS = ("name", "street", "postcode", "city", "country")
+
+
+@transaction.atomic
+def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | None = None) -> Invoice:
+    """Number, freeze and post a drafted invoice or credit note; issuing again returns the first result.
+
+    issued_by  the person who asked for it; None: the billing run
+
+    :raises NothingToIssue: it has no lines
+    :raises AmountsDisagree: lines, VAT and totals do not add up by the rule
+    :raises PartyIncomplete: seller or buyer lacks legal data
+    :raises TaxRefused: the seller has no VAT registration in the country of supply on the tax date
+    """
+    invoice = lock_document(invoice_id)
+    if invoice.status == InvoiceStatus.ISSUED:
+        return invoice
+    advance(InvoiceStatus(invoice.status), InvoiceStatus.ISSUED)
+    lines, taxes = list(invoice.lines.all()), list(invoice.taxes.all())
+    _check_amounts(invoice, lines=lines, taxes=taxes)
+    _copy_parties(invoice, taxes=taxes)
+    issue_date = issued_at.astimezone(zone(invoice.seller.time_zone)).date()
+    _post(invoice, taxes=taxes, posted_on=issue_date, at=issued_at)
+    # Draw the number when nothing can refuse any more, so that the series is locked briefly and has no hole.
+    series = _take_next_number(seller=invoice.seller, kind=invoice.kind, year=issue_date.year)
+    invoice.status = InvoiceStatus.ISSUED
+    invoice.series, invoice.sequence = series, series.last_number
+    invoice.number = format_number(kind=invoice.kind, year=series.year, sequence=series.last_number)
+    invoice.issued_at, invoice.issue_date, invoice.issued_by = issued_at, issue_date, issued_by
+    invoice.due_date = due_date(issue_date=issue_date, payment_days=_payment_days(invoice))
+    invoice.content_hash = content_hash(invoice, lines=lines, taxes=taxes)
+    invoice.save()
+    ring_on_commit("invoice.issued", id=invoice.pk)
+    return invoice
+
+
+def lock_document(invoice_id: int) -> Invoice:
+    """Lock a document behind its contract, so that drafting, issuing and crediting of one contract never cross."""
+    contract_id = Invoice.objects.values_list("contract_id", flat=True).get(pk=invoice_id)
+    Contract.objects.select_for_update().get(pk=contract_id)
+    document: Invoice = (
+        Invoice.objects.select_for_update(of=("self",))
+        .select_related("seller", "customer", "contract", "credits")
+        .get(pk=invoice_id)
+    )
+    return document
+
+
+def _payment_days(invoice: Invoice) -> int:
+    return invoice.contract.payment_days if invoice.kind == Invoice.Kind.INVOICE else 0
+
+
+def _check_amounts(invoice: Invoice, *, lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax]) -> None:
+    """Add the stored lines again and compare (EN 16931 BR-CO-10, 14, 15).
+
+    :raises NothingToIssue: there are none
+    :raises AmountsDisagree: the sums are others than those stored
+    """
+    if not lines:
+        raise NothingToIssue(f"{invoice} has no lines")
+    totals = total_up([amounts_of(line) for line in lines], currency=invoice.currency)
+    if (totals.net, totals.tax, totals.gross) != (invoice.net.amount, invoice.tax.amount, invoice.gross.amount):
+        raise AmountsDisagree(f"{invoice} states {invoice.gross}, its lines give {totals.gross} {invoice.currency}")
+    stated = {(row.category, row.rate, row.net.amount, row.tax.amount) for row in taxes}
+    if stated != {(row.category, row.rate, row.net, row.tax) for row in totals.categories}:
+        raise AmountsDisagree(f"the VAT rows of {invoice} do not follow from its lines")
+
+
+def amounts_of(line: InvoiceLine) -> LineAmounts:
+    """Return a stored line's amounts as the domain's value."""
+    return LineAmounts(
+        category=line.tax_category,
+        rate=line.tax_rate,
+        net=line.net.amount,
+        gross=None if line.gross is None else line.gross.amount,
+    )
+
+
+def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
+    """Copy the legal data as of now; a credit note repeats what the invoice it credits said."""
+    if invoice.credits is not None:
+        invoice.seller_party, invoice.buyer_party = invoice.credits.seller_party, invoice.credits.buyer_party
+        return
+    vat_id = _seller_vat_id(invoice.seller, country=taxes[0].country, on=invoice.tax_date)
+    invoice.seller_party = _seller_party(invoice.seller, vat_id=vat_id)
+    invoice.buyer_party = _buyer_party(invoice.customer)
+    for role, party in (("seller", invoice.seller_party), ("customer", invoice.buyer_party)):
+        if missing := [field for field in _ADDRESS if not party[field]]:
+            raise PartyIncomplete(f"the {role} “{party['name']}” has no {', '.join(missing)}")
+
+
+def _seller_vat_id(seller: Organisation, *, country: str, on: date) -> str:
+    for registration in registrations_of(seller):
+        if registration.country == country and registration.is_valid(on):
+            return registration.vat_id
+    raise TaxRefused(f"{seller} has no tax registration in {country} on {on.isoformat()}")
+
+
+def _seller_party(seller: Organisation, *, vat_id: str) -> dict[str, str]:
+    """EN 16931 BG-4 and the account to pay to (BG-17)."""
+    return {
+        **{field: str(getattr(seller, field)) for field in _ADDRESS if field != "country"},
+        "country": seller.country.code,
+        "vat_id": vat_id,
+        "registration_number": seller.registration_number,
+        "email": seller.email,
+        "phone": seller.phone,
+        "iban": seller.iban,
+        "bic": seller.bic,
+    }
+
+
+def _buyer_party(customer: Customer) -> dict[str, str]:
+    """EN 16931 BG-7."""
+    return {
+        **{field: str(getattr(customer, field)) for field in _ADDRESS if field != "country"},
+        "country": customer.country.code,
+        "number": customer.number,
+        "vat_id": customer.vat_id,
+        "email": customer.email,
+    }
+
+
+def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at: datetime) -> None:
+    """Debit the receivable, credit revenue and VAT per category; a credit note's amounts are negative, so reversed."""
+    lines = [PostingLine(role=Role.RECEIVABLE, amount=invoice.gross.amount)]
+    for row in taxes:
+        lines.append(PostingLine(role=Role.REVENUE_ENERGY, amount=-row.net.amount))
+        lines.append(PostingLine(role=Role.VAT_PAYABLE, amount=-row.tax.amount))
+    what = "Invoice to" if invoice.kind == Invoice.Kind.INVOICE else "Credit note to"
+    ledger.post(
+        entity_id=invoice.seller_id,
+        key=journal_key(invoice),
+        posted_on=posted_on,
+        tax_date=invoice.tax_date,
+        text=f"{what} {invoice.customer.name}, {invoice.period_from} to {invoice.period_to}"[:200],
+        lines=lines,
+        currency=invoice.currency,
+        at=at,
+    )
+
+
+def journal_key(invoice: Invoice) -> str:
+    """Return the natural key of the journal that an issued document posts."""
+    return f"invoice:{invoice.pk}:issued"
+
+
+def _take_next_number(*, seller: Organisation, kind: str, year: int) -> NumberSeries:
+    """Lock the series, opened on first use, and count it up by one; the lock holds until the commit."""
+    NumberSeries.objects.get_or_create(seller=seller, kind=kind, year=year)
+    series: NumberSeries = NumberSeries.objects.select_for_update().get(seller=seller, kind=kind, year=year)
+    series.last_number += 1
+    series.save(update_fields=["last_number"])
+    return series

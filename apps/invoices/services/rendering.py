@@ -1,0 +1,184 @@
+"""Print an issued document: from what it copied at issue, explained by its frozen charge records."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from babel.numbers import format_decimal
+from django.template.loader import render_to_string
+from django.utils import formats, translation
+
+from apps.core import words as quantities
+from apps.core.clock import from_epoch_ms
+from apps.core.domain.zones import zone
+from apps.documents import renderer
+from apps.documents.models import Document
+from apps.documents.services import store_document
+from apps.invoices.domain.bands import PriceBand
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.domain.wording import WORDS, Words
+from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
+from apps.invoices.selectors import document_key, get_file
+from apps.tariffs.domain.sentences import Language, describe_restrictions
+from apps.tariffs.domain.terms import TariffTerms
+
+
+def render_document(*, invoice_id: int, at: datetime) -> Document:
+    """Render an issued invoice or credit note once and keep the file; rendering again returns the first.
+
+    :raises ValueError: it is a draft; only what is issued is printed
+    """
+    invoice = Invoice.objects.select_related("seller", "customer", "contract", "credits").get(pk=invoice_id)
+    if invoice.status != InvoiceStatus.ISSUED:
+        raise ValueError(f"{invoice} is not issued")
+    if (existing := get_file(invoice)) is not None:
+        return existing
+    # Rendering takes a quarter of a second and more, so it happens outside any transaction.
+    rendered = renderer.render(print_html(invoice))
+    return store_document(
+        seller_id=invoice.seller_id,
+        recipient_id=invoice.customer.organisation_id,
+        key=document_key(invoice),
+        kind=invoice.kind,
+        media_type=rendered.media_type,
+        language=invoice.language,
+        file_name=invoice.number + rendered.extension,
+        content=rendered.content,
+        at=at,
+    )
+
+
+def print_html(invoice: Invoice) -> str:
+    """Return the document as HTML in its own language, every quantity written as that language writes it."""
+    with translation.override(invoice.language):
+        return render_to_string("invoices/invoice.html", _context(invoice))
+
+
+def _context(invoice: Invoice) -> dict[str, Any]:
+    words, language = WORDS[invoice.language], cast("Language", invoice.language)
+    lines = list(invoice.lines.select_related("cdr__tariff_version", "credits").order_by("position"))
+    return {
+        "words": words,
+        "invoice": invoice,
+        "seller": invoice.seller_party,
+        "buyer": invoice.buyer_party,
+        "is_credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
+        "credits_sentence": _credits_sentence(invoice, words),
+        "pay_sentence": _pay_sentence(invoice, words),
+        "iban": _in_groups(invoice.seller_party["iban"]),
+        "lines": [_line(line, invoice) for line in lines],
+        "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
+        "asks_for_money": invoice.kind == Invoice.Kind.INVOICE and invoice.gross.amount != 0,
+        "annex": [_annexed(line, language) for line in lines if line.cdr is not None],
+    }
+
+
+def _credits_sentence(invoice: Invoice, words: Words) -> str:
+    if invoice.credits is None:
+        return ""
+    return words.credits.format(number=invoice.credits.number, date=_day(invoice.credits.issue_date, words))
+
+
+def _pay_sentence(invoice: Invoice, words: Words) -> str:
+    if invoice.kind == Invoice.Kind.CREDIT_NOTE:
+        return words.credited
+    if not invoice.gross.amount:
+        return words.nothing_to_pay
+    return words.pay_by.format(amount=quantities.money(invoice.gross), date=_day(invoice.due_date, words))
+
+
+def _line(line: InvoiceLine, invoice: Invoice) -> dict[str, Any]:
+    """Return a line with its times on the wall clock of the place, and its prices with the basis they state."""
+    words, stated = WORDS[invoice.language], "gross" if invoice.amounts_are_gross else "net"
+    other_bases = {band["basis"] for band in line.prices} - {stated}
+    return {
+        "row": line,
+        "local": _span(line.started_at, line.ended_at, line.time_zone, words),
+        "amount": line.gross if invoice.amounts_are_gross else line.net,
+        "bands": [_band(band, line.currency, words) for band in line.prices],
+        # A tariff may state its prices on the other side of VAT than the document its amounts.
+        "other_basis": other_bases.pop() if other_bases else "",
+    }
+
+
+def _band(band: PriceBand, currency: str, words: Words) -> str:
+    """Write a price band: ``22:00–06:00: 12.500 kWh × €0.29 = €3.63``."""
+    amount = quantities.amount(band["amount"], currency)
+    if not band["unit"]:
+        return f"{band['text']}: {amount}"
+    pattern = {"kWh": "#,##0.000", "session": "0"}.get(band["unit"], "#,##0.###")
+    quantity = format_decimal(Decimal(band["quantity"]), format=pattern, locale=translation.get_language())
+    price = quantities.amount(band["price"], currency, exact=True)
+    return f"{band['text']}: {quantity} {words.units[band['unit']]} × {price} = {amount}"
+
+
+def _tax(row: InvoiceTax, invoice: Invoice, words: Words) -> dict[str, Any]:
+    """Return a VAT row as the totals print it; what is no plain VAT rate is named by its category and legal text."""
+    label = words.contained_vat if invoice.amounts_are_gross else words.vat_on
+    note = ""
+    if row.category != "S" or row.legal_text:
+        note = f"{row.category} ({words.categories[row.category]}) {row.legal_text}".strip()
+    return {
+        "row": row,
+        "label": label.format(rate=quantities.rate(row.rate), net=quantities.money(row.net)),
+        "note": note,
+    }
+
+
+def _span(start: datetime, end: datetime, time_zone: str, words: Words) -> str:
+    """Write a span on the wall clock of its place; abbreviations of the zone tell the hours of a DST night apart."""
+    first, last = start.astimezone(zone(time_zone)), end.astimezone(zone(time_zone))
+    until = words.clock if first.date() == last.date() else words.moment
+    name = f"{last:%Z}" if first.tzname() == last.tzname() else f"{first:%Z}/{last:%Z}"
+    return f"{formats.date_format(first, words.moment)} – {formats.date_format(last, until)} {name}"
+
+
+def _annexed(line: InvoiceLine, language: Language) -> dict[str, Any]:
+    """Return what the annex says of one line: the register at both ends and every period with its parts."""
+    assert line.cdr is not None, "a line without a record is a credit note's"
+    periods = line.cdr.document["periods"]
+    terms = line.cdr.tariff_version.terms()
+    return {
+        "line": line,
+        "local": _span(line.started_at, line.ended_at, line.time_zone, WORDS[language]),
+        "record": line.cdr,
+        "begin_milliwh": periods[0]["start_register_milliwh"] if periods else None,
+        "end_milliwh": periods[-1]["end_register_milliwh"] if periods else None,
+        "periods": [_period(period, line.time_zone, terms, language) for period in periods],
+    }
+
+
+def _period(period: dict[str, Any], time_zone: str, terms: TariffTerms, language: Language) -> dict[str, Any]:
+    start, end = (from_epoch_ms(period[key]).astimezone(zone(time_zone)) for key in ("start_ms", "end_ms"))
+    return {
+        "start": f"{start:%H:%M:%S}",
+        "end": f"{end:%H:%M:%S}",
+        "energy_milliwh": period["energy_milliwh"],
+        "begin_milliwh": period["start_register_milliwh"],
+        "end_milliwh": period["end_register_milliwh"],
+        "parts": list(_parts(period, terms, language)),
+    }
+
+
+def _parts(period: dict[str, Any], terms: TariffTerms, language: Language) -> Iterator[dict[str, str]]:
+    units = WORDS[language].units
+    for part in period["parts"]:
+        restrictions = terms.elements[part["element_index"]].restrictions
+        yield {
+            "reason": describe_restrictions(restrictions, language=language),
+            "price": part["price"],
+            "unit": {"ENERGY": units["kWh"], "TIME": units["h"], "FLAT": units["session"]}[part["dimension"]],
+            "amount": f"{Decimal(part['amount']).quantize(Decimal('0.000001')).normalize():f}",
+        }
+
+
+def _day(day: date | None, words: Words) -> str:
+    assert day is not None, "an issued document has its days"
+    return formats.date_format(day, words.day)
+
+
+def _in_groups(iban: str) -> str:
+    """Write an IBAN in groups of four, as on paper (ISO 13616)."""
+    compact = iban.replace(" ", "")
+    return " ".join(compact[start : start + 4] for start in range(0, len(compact), 4))
