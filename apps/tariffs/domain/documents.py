@@ -49,9 +49,9 @@ def as_document(rated: RatedSession) -> dict[str, object]:
 def canonical_bytes(document: Mapping[str, object]) -> bytes:
     """Return the one byte string of a document: UTF-8 JSON, keys sorted, no white space.
 
-    :raises TypeError: the document holds a float or anything else JSON has no exact form for
+    :raises TypeError: the document holds a binary fraction or anything else JSON has no exact form for
     """
-    _refuse_floats(document)
+    _refuse_inexact(document)
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
 
@@ -180,12 +180,13 @@ def _optional_decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise TypeError(f"a float is not exact: {value!r}")
+def _refuse_inexact(value: object) -> None:
+    """Let through only what JSON writes exactly; json itself would write a binary fraction without a word."""
     if isinstance(value, Mapping):
         for item in value.values():
-            _refuse_floats(item)
+            _refuse_inexact(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            _refuse_floats(item)
+            _refuse_inexact(item)
+    elif not (value is None or isinstance(value, str | int)):
+        raise TypeError(f"{type(value).__name__} {value!r} has no exact JSON form")

@@ -204,10 +204,8 @@ class _Reader:
             value = f"{value:f}" if isinstance(value, Decimal) else str(value)
         if value is None:
             self._note(path, "required")
-        elif isinstance(value, float):
-            self._note(path, "a binary float is no exact price; write it as a string")
         elif not isinstance(value, str):
-            self._note(path, "must be a decimal number as a string")
+            self._note(path, "must be a decimal number as a string, since a binary fraction is not exact")
         elif _NEGATIVE.fullmatch(value):
             self._note(path, f"negative price {value}")
         elif not _PRICE.fullmatch(value):

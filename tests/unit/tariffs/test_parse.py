@@ -31,6 +31,8 @@ TARIFF = {
     ],
 }
 
+INEXACT = "must be a decimal number as a string, since a binary fraction is not exact"
+
 
 def problems_of(document: object) -> list[str]:
     with pytest.raises(TariffError) as refused:
@@ -79,9 +81,9 @@ class TestParseTariff:
     @pytest.mark.parametrize(
         ("price", "message"),
         [
-            (0.49, "a binary float is no exact price; write it as a string"),
+            (0.49, INEXACT),
             (None, "required"),
-            (True, "must be a decimal number as a string"),
+            (True, INEXACT),
             ("-0.10", "negative price -0.10"),
             (-1, "negative price -1"),
             ("0.4900001", "'0.4900001' is no price (at most 10 digits before and 6 after the point)"),
@@ -181,7 +183,7 @@ class TestParseTariff:
         assert problems_of(document) == [
             "min_price: not supported yet",
             "currency: 'XXX' is no ISO 4217 currency code",
-            "elements[0].price_components[0].price: a binary float is no exact price; write it as a string",
+            f"elements[0].price_components[0].price: {INEXACT}",
             "elements[1].restrictions.min_kwh: not supported yet",
         ]
 
