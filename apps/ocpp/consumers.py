@@ -43,7 +43,7 @@ Answer: TypeAlias = CallResult | CallError
 brake = Brake()
 
 
-class StationConsumer(AsyncWebsocketConsumer):
+class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels carries no types.
     """One authenticated connection; the newest of a station wins."""
 
     # No channel of its own: what comes from other processes reaches it through ``Connections``, so that a station
@@ -160,12 +160,13 @@ class StationConsumer(AsyncWebsocketConsumer):
         if verdict is not None and not call.bears_money:
             await self._take_refused(call, raw, at, verdict.error_code, verdict.text)
             return
-        notes = call.problems if verdict is None else (*call.problems, verdict.text)
+        values = v16.readings_in(call)
+        notes = (*call.problems, *([] if verdict is None else [verdict.text]), *values.problems)
         is_stop = call.action == "StopTransaction"
         if is_stop:
             failpoints.hit("ocpp.stop.received")
         frame = self._frame(raw, at, call.message_id, call.action, *notes)
-        answer = await writer.write(Arrival(frame=frame, call=None if self._over else call, notes=notes))
+        answer = await writer.write(Arrival(frame=frame, call=None if self._over else call, notes=notes, values=values))
         if answer is not None:
             if is_stop:
                 failpoints.hit("ocpp.stop.before_send")

@@ -14,6 +14,7 @@ from django.db import OperationalError, transaction
 from apps.core import failpoints
 from apps.ocpp import v16
 from apps.ocpp.domain import frames
+from apps.ocpp.domain.registers import NO_READINGS, Readings
 from apps.ocpp.models import Direction, EventKind, Frame, StationEvent
 from apps.ocpp.selectors import connection_numbers
 from apps.ocpp.v16 import Request
@@ -25,14 +26,16 @@ log = logging.getLogger(__name__)
 class Arrival:
     """A frame to keep and, if it is a request that we carry out, the request in it.
 
-    frame  unsaved
-    call   None: only keep the frame
-    notes  what was odd about the call
+    frame   unsaved
+    call    None: only keep the frame
+    notes   what was odd about the call
+    values  the energy readings in it
     """
 
     frame: Frame
     call: frames.Call | None = None
     notes: tuple[str, ...] = ()
+    values: Readings = NO_READINGS
 
 
 def keep_frames(arrivals: Sequence[Arrival]) -> None:
@@ -106,6 +109,7 @@ def _request_of(arrival: Arrival) -> Request:
         received_at=arrival.frame.received_at,
         call=arrival.call,
         notes=arrival.notes,
+        values=arrival.values,
     )
 
 

@@ -25,12 +25,13 @@ from ocpp.v16.enums import Action, AuthorizationStatus, DataTransferStatus, Regi
 from apps.ocpp import conf
 from apps.ocpp.domain.frames import Call
 from apps.ocpp.domain.instants import read_instant
-from apps.ocpp.domain.registers import Readings, read_energy, read_meter_values
+from apps.ocpp.domain.registers import NO_READINGS, Readings, read_energy, read_meter_values
 from apps.ocpp.models import EventKind, StationEvent
 from apps.ocpp.wire import to_wire
 from apps.sessions import services as sessions
 from apps.sessions.domain.commands import ConnectorStateCommand, EndCommand, ReadingsCommand, StartCommand
 from apps.stations import services as stations
+from apps.stations.domain.status import ConnectorStatus
 
 # "The answer to my Start was lost": OCPP 1.6 errata; also what an id that cannot be read is taken for.
 UNKNOWN_TRANSACTION: Final = -1
@@ -42,7 +43,8 @@ _WHOLE: Final = re.compile(r"-?\d{1,10}", re.ASCII)
 class Request:
     """A call of a station whose raw frame is committed.
 
-    notes  what was odd about the frame: decoder's problems and schema verdict
+    notes   what was odd about the frame: decoder's problems, schema verdict, samples that could not be read
+    values  the energy readings in it
     """
 
     station_id: int
@@ -50,6 +52,7 @@ class Request:
     received_at: datetime
     call: Call
     notes: tuple[str, ...] = ()
+    values: Readings = NO_READINGS
 
 
 Handler: TypeAlias = Callable[[Sequence[Request]], Sequence[Any]]
@@ -66,6 +69,17 @@ def answer_requests(requests: Sequence[Request]) -> list[dict[str, Any]]:
         for request, answer in zip(groups[action], HANDLERS[action](groups[action]), strict=True):
             answers[request.frame_id] = to_wire(answer)
     return [answers[request.frame_id] for request in requests]
+
+
+def readings_in(call: Call) -> Readings:
+    """Read the energy register out of a request that may hold some; its problems belong on the raw frame."""
+    match call.action:
+        case Action.meter_values.value:
+            return read_meter_values(call.payload.get("meterValue"))
+        case Action.stop_transaction.value if call.payload.get("transactionData") is not None:
+            return read_meter_values(call.payload["transactionData"])
+        case _:
+            return NO_READINGS
 
 
 def minimal_answer(action: str) -> dict[str, Any] | None:
@@ -128,15 +142,14 @@ def _meter_values(requests: Sequence[Request]) -> list[call_result.MeterValues]:
 def _readings_command(request: Request) -> ReadingsCommand:
     payload, notes = request.call.payload, list(request.notes)
     transaction_id = payload.get("transactionId")
-    values = read_meter_values(payload.get("meterValue"))
     return ReadingsCommand(
         station_id=request.station_id,
         evse_number=_read_whole(payload.get("connectorId"), 0, "connectorId", notes),
         transaction_id=None if transaction_id is None else _read_transaction_id(transaction_id, notes),
-        samples=values.readings,
+        samples=request.values.readings,
         received_at=request.received_at,
         frame_id=request.frame_id,
-        notes=(*notes, *values.problems),
+        notes=tuple(notes),
     )
 
 
@@ -156,8 +169,6 @@ def _stop_transactions(requests: Sequence[Request]) -> list[call_result.StopTran
 
 def _end_command(request: Request) -> EndCommand:
     payload, notes = request.call.payload, list(request.notes)
-    data = payload.get("transactionData")
-    values = Readings() if data is None else read_meter_values(data)
     reason = payload.get("reason", "Local")
     return EndCommand(
         station_id=request.station_id,
@@ -166,10 +177,10 @@ def _end_command(request: Request) -> EndCommand:
         meter_stop_milliwh=_read_register(payload, "meterStop", notes),
         ended_at=_read_at(payload, request.received_at, notes),
         reason=reason[:20] if isinstance(reason, str) else "Other",
-        samples=values.readings,
+        samples=request.values.readings,
         received_at=request.received_at,
         frame_id=request.frame_id,
-        notes=(*notes, *values.problems),
+        notes=tuple(notes),
     )
 
 
@@ -241,7 +252,7 @@ def _state_command(request: Request) -> ConnectorStateCommand:
     return ConnectorStateCommand(
         station_id=request.station_id,
         evse_number=int(payload["connectorId"]),
-        status=payload["status"],
+        status=ConnectorStatus(payload["status"]),
         error_code=payload["errorCode"],
         at=_read_at(payload, request.received_at, []),
         received_at=request.received_at,

@@ -33,6 +33,9 @@ class Readings:
     problems: tuple[str, ...] = ()
 
 
+NO_READINGS: Final = Readings()
+
+
 def read_energy(value: Any, unit: str = "Wh") -> int | None:
     """Read a register in mWh, or None for what is no number, or in no unit of energy, by our strict rule.
 

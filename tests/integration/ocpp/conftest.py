@@ -17,15 +17,15 @@ import pytest
 import uvicorn
 from django.db import connection, connections
 
-from apps.accounts.models import Organisation
 from apps.ocpp import consumers
 from apps.ocpp.authentication import Brake
 from apps.ocpp.pool import stop_pool
 from apps.ocpp.routing import websocket_application
 from apps.ocpp.simulator.charger import SimulatedCharger
 from apps.ocpp.writer import writer
-from apps.stations.models import ChargingStation, Connector, Evse, Location
+from apps.stations.models import ChargingStation
 from apps.stations.services import set_station_key
+from tests.factories import Site, make_evse, make_site, make_station
 
 PROJECT = Path(__file__).resolve().parents[3]
 SERVER_OPTIONS = {
@@ -53,40 +53,13 @@ class Box:
 
 
 @pytest.fixture
-def owner(transactional_db) -> Organisation:
-    return Organisation.objects.create(
-        name="Solar Park GmbH",
-        street="Sonnenallee 1",
-        postcode="12047",
-        city="Berlin",
-        country="DE",
-        time_zone="Europe/Berlin",
-        currency="EUR",
-        email="books@example.org",
-        is_station_owner=True,
-    )
+def make_box(transactional_db) -> Callable[..., Box]:
+    """Make a station with two connectors, of an owner without customers."""
 
-
-@pytest.fixture
-def location(owner) -> Location:
-    return Location.objects.create(
-        owner=owner,
-        name="Yard",
-        street="Hof 1",
-        postcode="12047",
-        city="Berlin",
-        country="DE",
-        time_zone="Europe/Berlin",
-    )
-
-
-@pytest.fixture
-def make_box(location) -> Callable[..., Box]:
-    def make(identity: str = "BOX-1", *, evses: int = 2) -> Box:
-        station = ChargingStation.objects.create(location=location, identity=identity)
-        for number in range(1, evses + 1):
-            evse = Evse.objects.create(station=station, number=number)
-            Connector.objects.create(evse=evse, number=1, max_power_w=22_000)
+    def make(identity: str = "BOX-1") -> Box:
+        station = make_station(identity=identity)
+        for number in (1, 2):
+            make_evse(station=station, number=number)
         return Box(station=station, key=set_station_key(station_id=station.pk))
 
     return make
@@ -95,6 +68,17 @@ def make_box(location) -> Callable[..., Box]:
 @pytest.fixture
 def box(make_box) -> Box:
     return make_box()
+
+
+@pytest.fixture
+def site(transactional_db) -> Site:
+    """A station with a tariff and a fleet's card."""
+    return make_site()
+
+
+@pytest.fixture
+def site_box(site) -> Box:
+    return Box(station=site.station, key=set_station_key(station_id=site.station.pk))
 
 
 @contextmanager
