@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.money import EXACT
 from apps.sessions.models import Cdr, MeterReading
+from apps.tariffs.domain.sentences import Language, describe_element
 from apps.tariffs.domain.terms import Dimension
 
 
@@ -22,7 +23,8 @@ from apps.tariffs.domain.terms import Dimension
 class PartExplained:
     """One price of a period.
 
-    quantity  kWh (ENERGY), hours as a span (TIME) or None (FLAT) · price per ``unit`` · amount unrounded
+    energy_milliwh, span  the quantity: of ENERGY, of TIME; both None for FLAT · price per ``unit`` · amount unrounded
+    rule                  the tariff's element in one sentence, in the reader's language
     """
 
     dimension: Dimension
@@ -31,6 +33,7 @@ class PartExplained:
     price: Decimal
     unit: str
     amount: Decimal
+    rule: str
     reason: str
 
 
@@ -84,19 +87,21 @@ def current_revisions(records: QuerySet[Cdr]) -> QuerySet[Cdr]:
 _UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: ""}
 
 
-def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading]) -> CdrExplained:
+def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading], language: Language = "en") -> CdrExplained:
     """Explain ``cdr`` with its session's ``readings`` (``at`` ascending)."""
     document = cast("dict[str, Any]", cdr.document)
+    terms = cdr.tariff_version.terms()
+    rules = [describe_element(element, currency=terms.currency, language=language) for element in terms.elements]
     return CdrExplained(
         cdr=cdr,
-        periods=tuple(_period(period, readings) for period in document["periods"]),
+        periods=tuple(_period(period, readings, rules) for period in document["periods"]),
         adjustments=tuple(document["adjustments"]),
         totals=tuple(document["totals"]),
-        prices_include_tax=cdr.tariff_version.tax_included,
+        prices_include_tax=terms.tax_included,
     )
 
 
-def _period(period: dict[str, Any], readings: Sequence[MeterReading]) -> PeriodExplained:
+def _period(period: dict[str, Any], readings: Sequence[MeterReading], rules: Sequence[str]) -> PeriodExplained:
     return PeriodExplained(
         start_at=from_epoch_ms(period["start_ms"]),
         end_at=from_epoch_ms(period["end_ms"]),
@@ -104,7 +109,7 @@ def _period(period: dict[str, Any], readings: Sequence[MeterReading]) -> PeriodE
         energy_milliwh=period["energy_milliwh"],
         begin=_evidence(period["start_ms"], period["start_register_milliwh"], readings),
         end=_evidence(period["end_ms"], period["end_register_milliwh"], readings),
-        parts=tuple(_part(part) for part in period["parts"]),
+        parts=tuple(_part(part, rules) for part in period["parts"]),
     )
 
 
@@ -118,7 +123,7 @@ def _evidence(at_ms: int, register_milliwh: int | None, readings: Sequence[Meter
     return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=tuple(around))
 
 
-def _part(part: dict[str, Any]) -> PartExplained:
+def _part(part: dict[str, Any], rules: Sequence[str]) -> PartExplained:
     dimension = Dimension(part["dimension"])
     return PartExplained(
         dimension=dimension,
@@ -127,5 +132,6 @@ def _part(part: dict[str, Any]) -> PartExplained:
         price=EXACT.create_decimal(part["price"]),
         unit=_UNITS[dimension],
         amount=EXACT.create_decimal(part["amount"]),
+        rule=rules[part["element_index"]],
         reason=part["reason"],
     )

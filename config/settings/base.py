@@ -182,7 +182,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "base-uri": [SELF],
         "frame-ancestors": [NONE],
         # Without Stripe's host Chromium silently blocks the redirect from our form to hosted Checkout.
-        "form-action": [SELF, "https://checkout.stripe.com"],
+        "form-action": [SELF, "https://checkout.stripe.com", *([STRIPE_API_BASE] if STRIPE_API_BASE else [])],
     }
 }
 
@@ -201,6 +201,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "DocumentKind": "apps.invoices.models.Invoice.Kind",
+        "DocumentStatus": "config.api.DOCUMENT_STATUSES",
+        "SessionStatus": "config.api.SESSION_STATUSES",
+        "ConnectorStatus": "config.api.CONNECTOR_STATUSES",
+    },
 }
 
 CELERY_TASK_ACKS_LATE = True

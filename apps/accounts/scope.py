@@ -1,0 +1,61 @@
+"""Which rows a request may read, said once for the console, the portal and the API.
+
+``visible_to`` answers for an organisation; a request adds the role it acts in. An organisation may both sell and buy:
+in the console it acts as seller (a model's first TENANT path), in the portal as buyer (the other paths). Superusers,
+the platform's own operators, see every row in console and API, and are nobody's customer.
+"""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from apps.accounts.domain.roles import CUSTOMER_ROLES, OPERATOR_ROLES, Role
+from apps.accounts.models import Membership
+
+
+def acting_membership(request: HttpRequest) -> Membership | None:
+    """Return the membership the request acts in; None when signed out or without one."""
+    return request.get_membership()  # type: ignore[attr-defined,no-any-return]
+
+
+def is_platform_operator(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
+
+
+def has_role(request: HttpRequest, roles: frozenset[Role]) -> bool:
+    """Whether the request acts in one of ``roles``; a platform operator acts in all of them."""
+    if is_platform_operator(request):
+        return True
+    membership = acting_membership(request)
+    return membership is not None and Role(membership.role) in roles
+
+
+def operated_rows(request: HttpRequest, queryset: Any) -> Any:
+    """Narrow ``queryset`` of a tenant model to what the request's organisation operates; none for customers."""
+    if is_platform_operator(request):
+        return queryset
+    membership = acting_membership(request)
+    if membership is None or Role(membership.role) not in OPERATOR_ROLES:
+        return queryset.none()
+    operator_path = queryset.model.TENANT[0]
+    return queryset.visible_to(membership).filter(**{operator_path: membership.organisation_id})
+
+
+def bought_rows(membership: Membership | None, queryset: Any) -> Any:
+    """Narrow ``queryset`` of a tenant model to what the membership's organisation buys; none for operators."""
+    customer_paths = queryset.model.TENANT[1:]
+    if membership is None or Role(membership.role) not in CUSTOMER_ROLES or not customer_paths:
+        return queryset.none()
+    buys = Q()
+    for path in customer_paths:
+        buys |= Q(**{path: membership.organisation_id})
+    return queryset.visible_to(membership).filter(buys)
+
+
+def readable_rows(request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    """Narrow ``queryset`` to what the request may read in its role, whichever that is (the API)."""
+    membership = acting_membership(request)
+    if membership is not None and Role(membership.role) in CUSTOMER_ROLES and not is_platform_operator(request):
+        return bought_rows(membership, queryset)
+    return operated_rows(request, queryset)

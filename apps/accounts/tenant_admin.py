@@ -1,0 +1,215 @@
+"""The admin's base classes: every row, choice, filter and history through the tenant's own rows, every act a service.
+
+A class says who may change its rows by ``change_roles``; every operator role may look. Without it the class only shows.
+Another tenant's object answers 404, as if it did not exist.
+"""
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any, ClassVar, NoReturn
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from apps.accounts.domain.roles import OPERATOR_ROLES, Role
+from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows
+from apps.accounts.tenancy import TenantModel
+
+__all__ = ["ActForm", "ReasonForm", "RelatedOnlyFieldListFilter", "TenantAdmin", "TenantTabular", "operated_rows"]
+
+
+class TenantForm(forms.ModelForm):
+    """Sets a new row's owner before its constraints are checked, and says refusals in words.
+
+    refusals  constraint name → sentence; a constraint not in it is named by its own words
+    """
+
+    owner_field: ClassVar[str] = ""
+    owner_id: ClassVar[int | None] = None
+    refusals: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.owner_field and self.owner_id and self.instance._state.adding:
+            setattr(self.instance, f"{self.owner_field}_id", self.owner_id)
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # An owner that is set here and not shown still counts in "unique per owner".
+        return super()._get_validation_exclusions() - {self.owner_field}
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        said = errors.error_dict.values() if hasattr(errors, "error_dict") else [errors.error_list]
+        for constraint in self._meta.model._meta.constraints:
+            sentence = self.refusals.get(constraint.name, constraint.name.replace("_", " ").capitalize() + ".")
+            for error in chain.from_iterable(said):
+                if constraint.name in str(error.message):
+                    error.message = sentence
+        super()._update_errors(errors)
+
+
+class ActForm(forms.Form):
+    """What an act asks before it happens; none of its fields are needed to confirm one."""
+
+
+class ReasonForm(ActForm):
+    reason = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="It stands in the books for ever, with your name.",
+    )
+
+
+def choice_field(queryset: Any, **kwargs: Any) -> forms.ModelChoiceField:
+    """Return a select over ``queryset`` in the console's look."""
+    return forms.ModelChoiceField(queryset, widget=UnfoldAdminSelectWidget, **kwargs)
+
+
+class _TenantRows:
+    """What admins and inlines share: whose rows, whose choices, who may change them."""
+
+    model: type[models.Model]
+    change_roles: ClassVar[frozenset[Role]] = frozenset()
+    deletable: ClassVar[bool] = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return operated_rows(request, super().get_queryset(request))  # type: ignore[misc]
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
+        queryset = super().get_field_queryset(db, db_field, request)  # type: ignore[misc]
+        related = db_field.remote_field.model
+        if not issubclass(related, TenantModel):
+            return queryset
+        return operated_rows(request, related.objects.all() if queryset is None else queryset)
+
+    def may_change(self, request: HttpRequest) -> bool:
+        return bool(self.change_roles) and has_role(request, self.change_roles)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has_role(request, OPERATOR_ROLES)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_change(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_change(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.deletable and self.may_change(request)
+
+
+class TenantAdmin(_TenantRows, ModelAdmin):
+    """A tenant model in the console.
+
+    fields       always stated, without the owner
+    owner_field  set from the acting membership when a row is added; only a platform operator chooses it
+    refusals     constraint name → what to tell the person
+    empty_hint   what to do next where the list is empty
+    """
+
+    owner_field: ClassVar[str] = ""
+    refusals: ClassVar[dict[str, str]] = {}
+    empty_hint: ClassVar[str] = ""
+    form = TenantForm
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_submit = False
+    warn_unsaved_form = True
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return has_role(request, OPERATOR_ROLES)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = list(super().get_fields(request, obj))
+        if self.owner_field and obj is None and is_platform_operator(request):
+            return [self.owner_field, *fields]
+        return fields
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        membership = acting_membership(request)
+        chosen = is_platform_operator(request) or membership is None
+        owner = {
+            "owner_field": self.owner_field,
+            "owner_id": None if chosen else membership.organisation_id,  # type: ignore[union-attr]
+            "refusals": self.refusals,
+        }
+        return type(form)(form.__name__, (form,), owner)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        # Deleting many at once asks no row whether it may go.
+        actions.pop("delete_selected", None)
+        return actions
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
+        # Django redirects to the index with a message; a missing object is a 404 here, whoever's it is.
+        raise Http404(f"no {opts.verbose_name} {object_id}")
+
+    def get_object_or_404(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the tenant's own object.
+
+        :raises Http404: there is none, or it is another tenant's
+        """
+        found = self.get_object(request, object_id)
+        if found is None:
+            self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return found
+
+    def act(
+        self,
+        request: HttpRequest,
+        *,
+        obj: Any | None,
+        title: str,
+        text: str,
+        submit: str,
+        do: Callable[[dict[str, Any]], HttpResponse | str],
+        form_class: type[forms.Form] = ActForm,
+        refused: tuple[type[Exception], ...] = (),
+        initial: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Ask before an act (GET), then do it (POST): one call into a service, whose refusal is shown as it is worded.
+
+        do  gets the cleaned form; returns what to say on the object's page, or a page of its own
+        """
+        form = form_class(request.POST if request.method == "POST" else None, initial=initial)
+        if request.method == "POST" and form.is_valid():
+            try:
+                outcome = do(form.cleaned_data)
+            except refused as error:
+                form.add_error(None, str(error))
+            else:
+                if isinstance(outcome, HttpResponse):
+                    return outcome
+                messages.success(request, outcome)
+                return HttpResponseRedirect(self.page_of(obj))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "text": text,
+            "submit": submit,
+            "form": form,
+            "opts": self.opts,
+            "back": self.page_of(obj),
+        }
+        return TemplateResponse(request, "admin/act.html", context)
+
+    def page_of(self, obj: Any | None) -> str:
+        """Return the address of an object's page, or of the list."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        return reverse(f"{name}_changelist") if obj is None else reverse(f"{name}_change", args=[obj.pk])
+
+
+class TenantTabular(_TenantRows, TabularInline):
+    """Rows of a parent on its page; without ``change_roles`` they only show."""
+
+    extra = 0
+    show_change_link = False

@@ -1,0 +1,125 @@
+"""The console's first page: what needs a person, and today's counts, each a link to the rows behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.accounts.scope import acting_membership, operated_rows
+from apps.console.selectors import unpaid_invoices
+from apps.core import clock
+from apps.core.words import amount, kwh
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import Invoice
+from apps.payments.domain.status import PaymentStatus
+from apps.payments.models import Payment
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.explanation import current_revisions
+from apps.sessions.models import Cdr, ChargingSession
+from apps.stations.admin import OFFLINE_AFTER
+from apps.stations.models import ChargingStation, Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A figure and where its rows are listed; ``tone`` is calm, warning or danger."""
+
+    figure: str
+    label: str
+    url: str
+    tone: str = "calm"
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the home page's tiles to the admin index (setting UNFOLD, DASHBOARD_CALLBACK)."""
+    at = clock.now()
+    membership = acting_membership(request)
+    zone = ZoneInfo(membership.organisation.time_zone) if membership else ZoneInfo("UTC")
+    midnight = datetime.combine(at.astimezone(zone).date(), time(), tzinfo=zone)
+    return context | {
+        "title": membership.organisation.name if membership else _("All organisations"),
+        "attention": needs_a_person(request, at=at),
+        "today": counts_of_today(request, midnight=midnight),
+        "has_location": operated_rows(request, Location.objects.all()).exists(),
+    }
+
+
+def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
+    """Return a tile for each kind of work that waits for a person; none when all is well."""
+    in_review = operated_rows(request, ChargingSession.objects.filter(status=SessionStatus.REVIEW)).count()
+    offline = operated_rows(request, ChargingStation.objects.filter(last_seen_at__lt=at - OFFLINE_AFTER)).count()
+    drafts = operated_rows(request, Invoice.objects.filter(status=InvoiceStatus.DRAFT)).count()
+    stuck = (PaymentStatus.REQUIRES_PAYMENT_METHOD, PaymentStatus.REQUIRES_ACTION)
+    failed = operated_rows(request, Payment.objects.filter(status__in=stuck).exclude(latest_charge="")).count()
+    overdue = unpaid_invoices(request).filter(due_date__lt=at.date()).count()
+    tiles = (
+        (
+            in_review,
+            ngettext("session in review", "sessions in review", in_review),
+            f"{_list('charging_sessions_chargingsession')}?status__exact=review",
+            "danger",
+        ),
+        (
+            failed,
+            ngettext("payment failed", "payments failed", failed),
+            f"{_list('payments_payment')}?status__in={','.join(stuck)}",
+            "danger",
+        ),
+        (
+            overdue,
+            ngettext("invoice overdue", "invoices overdue", overdue),
+            f"{reverse('console:unpaid')}?overdue=1",
+            "warning",
+        ),
+        (
+            offline,
+            ngettext("station offline", "stations offline", offline),
+            f"{_list('stations_chargingstation')}?connection=offline",
+            "warning",
+        ),
+        (
+            drafts,
+            ngettext("draft to issue", "drafts to issue", drafts),
+            f"{_list('invoices_invoice')}?status__exact=draft",
+            "calm",
+        ),
+    )
+    return [Tile(figure=str(count), label=label, url=url, tone=tone) for count, label, url, tone in tiles if count]
+
+
+def counts_of_today(request: HttpRequest, *, midnight: datetime) -> list[Tile]:
+    """Return today's figures; ``midnight`` is the local day's first instant."""
+    sessions = operated_rows(request, ChargingSession.objects.all()).aggregate(
+        live=Count("pk", filter=Q(status=SessionStatus.LIVE)),
+        today=Count("pk", filter=Q(started_at__gte=midnight)),
+    )
+    records = current_revisions(operated_rows(request, Cdr.objects.filter(ended_at__gte=midnight)))
+    delivered = records.aggregate(energy=Sum("energy_milliwh"))["energy"] or 0
+    since = urlencode({"started_at__gte": midnight.isoformat()})
+    listed = _list("charging_sessions_chargingsession")
+    return [
+        Tile(figure=str(sessions["live"]), label=_("charging now"), url=f"{listed}?status__exact=live"),
+        Tile(figure=str(sessions["today"]), label=_("sessions started today"), url=f"{listed}?{since}"),
+        Tile(figure=kwh(delivered), label=_("delivered and priced today"), url=_list("charging_sessions_cdr")),
+        *_revenue(records),
+    ]
+
+
+def _revenue(records: QuerySet[Cdr]) -> Sequence[Tile]:
+    sums = records.order_by("currency").values_list("currency").annotate(total=Sum("gross"))
+    return [
+        Tile(figure=amount(total, currency), label=_("earned today, gross"), url=_list("charging_sessions_cdr"))
+        for currency, total in sums
+    ]
+
+
+def _list(name: str) -> str:
+    return reverse(f"admin:{name}_changelist")

@@ -1,0 +1,82 @@
+"""The console's sidebar, grouped by what people do; an item shows to whoever may look at its rows."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from apps.accounts.domain.roles import OPERATOR_ROLES
+from apps.accounts.scope import has_role, is_platform_operator
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return unfold's navigation (setting UNFOLD, SIDEBAR)."""
+    if not has_role(request, OPERATOR_ROLES):
+        return []
+    people = [_row(_("People"), "groups", "accounts_membership"), _row(_("Company"), "domain", "accounts_organisation")]
+    if is_platform_operator(request):
+        people.append(_row(_("Accounts"), "person", "accounts_user"))
+    return [
+        {
+            "items": [
+                {"title": _("Home"), "icon": "home", "link": reverse("admin:index")},
+            ]
+        },
+        _group(
+            _("Operations"),
+            _row(_("Sessions"), "bolt", "charging_sessions_chargingsession"),
+            _row(_("Locations"), "location_on", "stations_location"),
+            _row(_("Stations"), "ev_station", "stations_chargingstation"),
+            _row(_("EVSEs and connectors"), "power", "stations_evse"),
+            _row(_("Commands"), "send", "stations_stationcommand"),
+            _row(_("Station events"), "notifications", "ocpp_stationevent"),
+            _row(_("Raw frames"), "data_object", "ocpp_frame"),
+        ),
+        _group(
+            _("Prices"),
+            _row(_("Tariffs"), "sell", "tariffs_tariff"),
+            _row(_("Versions"), "history", "tariffs_tariffversion"),
+            _row(_("Where they apply"), "pin_drop", "contracts_tariffassignment"),
+        ),
+        _group(
+            _("Customers"),
+            _row(_("Customers"), "business_center", "contracts_customer"),
+            _row(_("Contracts"), "handshake", "contracts_contract"),
+            _row(_("Cards"), "badge", "contracts_idtoken"),
+            _row(_("Vehicles"), "directions_car", "contracts_vehicle"),
+        ),
+        _group(
+            _("Documents"),
+            _row(_("Invoices"), "receipt_long", "invoices_invoice"),
+            _row(_("Billing runs"), "event_repeat", "invoices_billingrun"),
+            _row(_("Charge records"), "fact_check", "charging_sessions_cdr"),
+            _row(_("Files"), "folder", "documents_document"),
+            _row(_("Number series"), "tag", "invoices_numberseries"),
+        ),
+        _group(
+            _("Money"),
+            {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
+            _row(_("Payments"), "payments", "payments_payment"),
+            _row(_("Calls to Stripe"), "sync_alt", "payments_paymentoperation"),
+            _row(_("Stripe events"), "webhook", "payments_stripeevent"),
+            _row(_("Saved cards"), "credit_card", "payments_savedmethod"),
+            _row(_("Journals"), "menu_book", "ledger_journal"),
+            _row(_("Accounts"), "account_balance", "ledger_account"),
+        ),
+        _group(_("Settings"), *people),
+    ]
+
+
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the links of the account menu (setting UNFOLD, ACCOUNT)."""
+    return [{"title": _("Organisation and portal"), "link": reverse("portal:organisations")}]
+
+
+def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "separator": True, "items": list(items)}
+
+
+def _row(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse(f"{admin.site.name}:{name}_changelist")}

@@ -1,0 +1,17 @@
+"""What the console's own pages list."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from apps.accounts.scope import operated_rows
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import Invoice
+from apps.payments.selectors import with_open_amounts
+
+
+def unpaid_invoices(request: HttpRequest) -> Any:
+    """Return issued invoices with something open, with ``open_amount`` (gross), longest due first."""
+    issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED)
+    invoices = with_open_amounts(operated_rows(request, issued)).filter(open_amount__gt=0)
+    return invoices.select_related("customer").order_by("due_date", "pk")

@@ -1,0 +1,133 @@
+"""The trace: everything between a raw frame and the money, of one session or one invoice, in the order it happened.
+
+Every read is narrowed to what the acting organisation operates. A station's payloads are shown as it sent them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest
+
+from apps.accounts.scope import operated_rows
+from apps.documents.models import Document
+from apps.invoices.models import Invoice, InvoiceLine
+from apps.ledger.models import Journal
+from apps.ocpp.models import Frame
+from apps.payments.models import Payment
+from apps.sessions.explanation import CdrExplained, explain_cdr
+from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant, StateChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTrace:
+    """records: revisions, current first · lines: document lines that bill or credit one of them."""
+
+    session: ChargingSession
+    grant: StartGrant | None
+    records: tuple[CdrExplained, ...]
+    readings: Sequence[MeterReading]
+    states: Sequence[StateChange]
+    frames: Sequence[Frame]
+    lines: Sequence[InvoiceLine]
+    payments: Sequence[Payment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceTrace:
+    """journals: those whose key begins with ``invoice:<id>:``, and its payments'."""
+
+    invoice: Invoice
+    lines: Sequence[InvoiceLine]
+    taxes: Sequence[Any]
+    credit_notes: Sequence[Invoice]
+    documents: Sequence[Document]
+    journals: Sequence[Journal]
+    payments: Sequence[Payment]
+
+
+def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
+    """Gather a session's trace.
+
+    :raises Http404: no such session among those the organisation operates
+    """
+    sessions = ChargingSession.objects.select_related(
+        "station__location", "evse", "contract__customer", "vehicle", "tariff_version__tariff", "seller", "grant"
+    )
+    session = operated_rows(request, sessions).filter(uid=uid).first()
+    if session is None:
+        raise Http404(f"no session {uid}")
+    readings = list(session.readings.order_by("at", "energy_milliwh"))
+    states = list(session.states.order_by("at", "pk"))
+    records = Cdr.objects.filter(session=session).select_related("tariff_version__tariff", "revised_by")
+    lines = _lines_of(request, session)
+    return SessionTrace(
+        session=session,
+        grant=getattr(session, "grant", None),
+        records=tuple(explain_cdr(cdr, readings=readings) for cdr in records.order_by("-revision")),
+        readings=readings,
+        states=states,
+        frames=_frames_of(request, session, readings, states),
+        lines=lines,
+        payments=_payments_of(request, {line.invoice_id for line in lines}),
+    )
+
+
+def trace_invoice(request: HttpRequest, *, uid: str) -> InvoiceTrace:
+    """Gather an invoice's trace.
+
+    :raises Http404: no such document among those the organisation issues
+    """
+    invoices = Invoice.objects.select_related("customer", "contract", "seller", "credits", "issued_by")
+    invoice = operated_rows(request, invoices).filter(uid=uid).first()
+    if invoice is None:
+        raise Http404(f"no invoice {uid}")
+    payments = _payments_of(request, {invoice.pk})
+    return InvoiceTrace(
+        invoice=invoice,
+        lines=list(
+            invoice.lines.select_related("cdr__session", "credits__cdr__session", "credits__invoice").order_by(
+                "position"
+            )
+        ),
+        taxes=list(invoice.taxes.all()),
+        credit_notes=list(operated_rows(request, Invoice.objects.filter(credits=invoice))),
+        documents=list(
+            operated_rows(request, Document.objects.filter(key__startswith=f"invoice:{invoice.pk}:")).defer("content")
+        ),
+        journals=_journals_of(request, invoice, payments),
+        payments=payments,
+    )
+
+
+def _frames_of(
+    request: HttpRequest,
+    session: ChargingSession,
+    readings: Iterable[MeterReading],
+    states: Iterable[StateChange],
+) -> list[Frame]:
+    ids = {session.start_frame_id, session.end_frame_id}
+    ids |= {reading.frame_id for reading in readings} | {state.frame_id for state in states}
+    return list(operated_rows(request, Frame.objects.filter(pk__in=ids - {None})).order_by("received_at", "pk"))
+
+
+def _lines_of(request: HttpRequest, session: ChargingSession) -> list[InvoiceLine]:
+    lines = InvoiceLine.objects.select_related("invoice", "cdr")
+    billed = lines.filter(cdr__session=session)
+    credited = lines.filter(credits__cdr__session=session)
+    return [
+        *operated_rows(request, billed).order_by("invoice_id", "position"),
+        *operated_rows(request, credited).order_by("invoice_id", "position"),
+    ]
+
+
+def _payments_of(request: HttpRequest, invoice_ids: set[int]) -> list[Payment]:
+    payments = Payment.objects.filter(invoice__in=invoice_ids).select_related("invoice").prefetch_related("allocations")
+    return list(operated_rows(request, payments).order_by("pk"))
+
+
+def _journals_of(request: HttpRequest, invoice: Invoice, payments: Iterable[Payment]) -> list[Journal]:
+    journals = Journal.objects.filter(entity=invoice.seller, key__startswith=f"invoice:{invoice.pk}:")
+    for payment in payments:
+        journals |= Journal.objects.filter(entity=invoice.seller, key__startswith=f"payment:{payment.pk}:")
+    return list(operated_rows(request, journals).prefetch_related("entries__account").order_by("pk"))

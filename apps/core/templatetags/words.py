@@ -1,0 +1,52 @@
+"""Template filters over ``apps.core.words``."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils import formats, timezone
+
+from apps.core import words
+
+register = template.Library()
+register.filter("kwh", words.kwh)
+register.filter("money", words.money)
+register.filter("rate", words.rate)
+register.filter("duration", words.duration)
+
+
+@register.filter
+def amount(number: str, currency: str) -> str:
+    """Write ``number`` as an amount of ``currency``, rounded for reading."""
+    return words.amount(number, currency)
+
+
+@register.filter
+def price(number: str, currency: str) -> str:
+    """Write ``number`` as a price of ``currency`` with every decimal it has."""
+    return words.amount(number, currency, exact=True)
+
+
+@register.filter
+def local(at: datetime | None, zone: str) -> str:
+    """Write an instant on the wall clock of ``zone`` (IANA name)."""
+    return "–" if at is None else formats.date_format(timezone.localtime(at, ZoneInfo(zone)), "j M Y, H:i")
+
+
+@register.filter
+def local_exact(at: datetime | None, zone: str) -> str:
+    """Write an instant on the wall clock of ``zone`` to the second, with the zone's abbreviation."""
+    return "–" if at is None else f"{timezone.localtime(at, ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
+
+
+@register.filter
+def negated(amount: Any) -> Any:
+    """Return the money with the other sign: a credit as it stands in its own column."""
+    return -amount
+
+
+@register.filter
+def clock(at: datetime | None, zone: str) -> str:
+    """Write the time of day of an instant on the wall clock of ``zone``, to the second."""
+    return "–" if at is None else f"{timezone.localtime(at, ZoneInfo(zone)):%H:%M:%S}"

@@ -1,0 +1,31 @@
+"""Issued files in the console."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action
+
+from apps.accounts.tenant_admin import TenantAdmin
+from apps.documents.downloads import as_download
+from apps.documents.models import Document
+
+
+@admin.register(Document)
+class DocumentAdmin(TenantAdmin):
+    empty_hint = "Issued invoices and credit notes are rendered and kept here for ten years."
+    list_display = ("file_name", "kind", "language", "recipient", "created_at")
+    list_filter = ("kind", "language")
+    list_select_related = ("recipient",)
+    search_fields = ("file_name", "key")
+    date_hierarchy = "created_at"
+    fields = ("file_name", "key", ("kind", "language"), "media_type", "sha256", "recipient", "created_at")
+    actions_detail = ("download",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        # The bytes are read when one file is asked for, never for a list.
+        return super().get_queryset(request).defer("content")
+
+    @action(description="Download", url_path="download", permissions=["view"], icon="download")
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return as_download(self.get_object_or_404(request, object_id))

@@ -1,0 +1,220 @@
+"""Documents of supply in the console: drafts are issued, issued ones are credited, nothing is edited."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSingleDateWidget
+
+from apps.accounts.domain.roles import MONEY_ROLES
+from apps.accounts.scope import acting_membership, has_role
+from apps.accounts.tenant_admin import ActForm, ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
+from apps.core import clock
+from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
+from apps.core.words import kwh, money, rate
+from apps.documents.downloads import as_download
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.errors import DocumentRefused
+from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
+from apps.invoices.selectors import get_file, is_credited_in_full
+from apps.invoices.services.billing import run_billing
+from apps.invoices.services.crediting import credit_invoice
+from apps.invoices.services.issuing import issue_invoice
+
+REFUSALS = (DocumentRefused, SellerNotRegistered, NoTaxRate)
+
+
+class LineInline(TenantTabular):
+    model = InvoiceLine
+    fk_name = "invoice"
+    fields = ("position", "place", "vehicle", "token", "started_at", "energy", "net_amount", "gross_amount", "explain")
+    readonly_fields = fields
+    per_page = 25
+    verbose_name_plural = "lines"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("cdr__session", "credits__cdr__session")
+
+    @admin.display(description="energy")
+    def energy(self, line: InvoiceLine) -> str:
+        return kwh(line.energy_milliwh)
+
+    @admin.display(description="net")
+    def net_amount(self, line: InvoiceLine) -> str:
+        return money(line.net)
+
+    @admin.display(description="gross")
+    def gross_amount(self, line: InvoiceLine) -> str:
+        return money(line.gross)
+
+    @admin.display(description="explain")
+    def explain(self, line: InvoiceLine) -> str:
+        record = line.cdr or (line.credits.cdr if line.credits else None)
+        if record is None:
+            return "–"
+        return format_html('<a href="{}">every step</a>', reverse("console:session", args=[record.session.uid]))
+
+
+class TaxInline(TenantTabular):
+    model = InvoiceTax
+    fields = ("category", "percent", "country", "net", "tax", "legal_text")
+    readonly_fields = fields
+
+    @admin.display(description="rate")
+    def percent(self, tax: InvoiceTax) -> str:
+        return rate(tax.rate)
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(TenantAdmin):
+    empty_hint = "Run billing: it drafts an invoice for each contract with settled sessions that nobody billed yet."
+    list_display = ("title", "customer", "kind", "state", "period", "gross", "issue_date", "due_date")
+    list_filter = ("status", "kind", ("customer", RelatedOnlyFieldListFilter))
+    list_select_related = ("customer",)
+    search_fields = ("number", "customer__name", "customer__number", "contract__number")
+    date_hierarchy = "issue_date"
+    fields = (
+        ("title", "kind", "state"),
+        ("customer", "contract", "purchase_order"),
+        ("credits", "reason"),
+        ("period", "tax_date"),
+        ("net", "tax", "gross"),
+        ("issued_at", "issue_date", "due_date", "issued_by"),
+        ("run", "content_hash"),
+    )
+    readonly_fields = ("title", "state", "period", "net", "tax", "gross")
+    inlines = (LineInline, TaxInline)
+    actions_detail = ("explain", "pdf", "issue", "credit")
+
+    @admin.display(description="number", ordering="number")
+    def title(self, invoice: Invoice) -> str:
+        return str(invoice)
+
+    @display(description="status", label={"issued": "success", "draft": "info"}, ordering="status")
+    def state(self, invoice: Invoice) -> str:
+        return invoice.status
+
+    @admin.display(description="period", ordering="period_from")
+    def period(self, invoice: Invoice) -> str:
+        return f"{invoice.period_from} – {invoice.period_to}"
+
+    def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, MONEY_ROLES)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        invoice = self.get_object(request, object_id)
+        hidden = set()
+        if invoice is None or invoice.status == InvoiceStatus.DRAFT:
+            hidden |= {"pdf", "credit"}
+        else:
+            hidden.add("issue")
+        if invoice is not None and (invoice.kind == Invoice.Kind.CREDIT_NOTE or is_credited_in_full(invoice)):
+            hidden.add("credit")
+        return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
+
+    @action(description="Explain", url_path="explain", permissions=["view"], icon="account_tree")
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        invoice = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:invoice", args=[invoice.uid]))
+
+    @action(description="PDF", url_path="pdf", permissions=["view"], icon="picture_as_pdf")
+    def pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        invoice = self.get_object_or_404(request, object_id)
+        document = get_file(invoice)
+        if document is None:
+            messages.info(request, "The PDF is being made. Try again in a moment.")
+            return HttpResponseRedirect(self.page_of(invoice))
+        return as_download(document)
+
+    @action(description="Issue", url_path="issue", permissions=["money"], icon="send")
+    def issue(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        invoice = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            issued = issue_invoice(invoice_id=invoice.pk, issued_at=clock.now(), issued_by=request.user)
+            return f"{issued.number} is issued."
+
+        return self.act(
+            request,
+            obj=invoice,
+            title=f"Issue {invoice} to {invoice.customer}",
+            text=f"{money(invoice.gross)}. It gets its number, is posted, sent and never changed again.",
+            submit="Issue",
+            refused=REFUSALS,
+            do=do,
+        )
+
+    @action(description="Credit in full", url_path="credit", permissions=["money"], icon="undo")
+    def credit(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        invoice = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> HttpResponse:
+            note = credit_invoice(invoice_id=invoice.pk, reason=cleaned["reason"], at=clock.now(), by=request.user)
+            messages.success(request, f"Credit note {note.number} takes {invoice.number} back in full.")
+            return HttpResponseRedirect(self.page_of(note))
+
+        return self.act(
+            request,
+            obj=invoice,
+            title=f"Credit {invoice} in full",
+            text=f"A credit note of {money(invoice.gross)} is issued to {invoice.customer}; the invoice itself stays.",
+            submit="Write the credit note",
+            form_class=ReasonForm,
+            refused=REFUSALS,
+            do=do,
+        )
+
+
+class BillingForm(ActForm):
+    until_date = forms.DateField(
+        label="Bill sessions until",
+        widget=UnfoldAdminSingleDateWidget,
+        help_text="The last local day of supply that is billed. What is billed already stays billed.",
+    )
+
+
+@admin.register(BillingRun)
+class BillingRunAdmin(TenantAdmin):
+    empty_hint = "A billing run pulls every settled session that no line bills yet into one draft a contract."
+    list_display = ("started_at", "until_date", "status", "contracts_done", "contracts_total", "ended_at")
+    list_filter = ("status",)
+    date_hierarchy = "until_date"
+    fields = (("seller", "until_date"), "status", ("contracts_done", "contracts_total"), ("started_at", "ended_at"))
+    actions_list = ("run",)
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        return acting_membership(request) is not None and has_role(request, MONEY_ROLES)
+
+    @action(description="Run billing", url_path="run", permissions=["run"], icon="receipt_long")
+    def run(self, request: HttpRequest) -> HttpResponse:
+        membership = acting_membership(request)
+        assert membership is not None, "the permission asks for one"
+
+        def do(cleaned: dict[str, Any]) -> HttpResponse:
+            run = run_billing(seller_id=membership.organisation_id, until_date=cleaned["until_date"], at=clock.now())
+            messages.success(request, f"{run.contracts_done} of {run.contracts_total} contracts billed.")
+            return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist") + f"?run__id__exact={run.pk}")
+
+        return self.act(
+            request,
+            obj=None,
+            title=f"Run billing for {membership.organisation}",
+            text="Running it twice bills nothing twice.",
+            submit="Run billing",
+            form_class=BillingForm,
+            refused=REFUSALS,
+            do=do,
+        )
+
+
+@admin.register(NumberSeries)
+class NumberSeriesAdmin(TenantAdmin):
+    empty_hint = "A series opens by itself with the first document of its kind in a local year."
+    list_display = ("kind", "year", "last_number", "seller")
+    list_filter = ("kind", "year")
+    list_select_related = ("seller",)
+    fields = ("kind", "year", "last_number", "seller")

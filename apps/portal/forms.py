@@ -1,0 +1,21 @@
+"""The portal's forms."""
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils.translation import gettext_lazy as _
+
+
+class SignInForm(AuthenticationForm):
+    """Django's own, worded for e-mail; the same words for an unknown address, a wrong password and a closed account."""
+
+    error_messages = {
+        "invalid_login": _("E-mail address or password is wrong. Both are checked letter by letter."),
+        "inactive": _("E-mail address or password is wrong. Both are checked letter by letter."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("E-mail address")
+        self.fields["username"].widget.input_type = "email"
+        self.fields["username"].widget.attrs["autocomplete"] = "username"

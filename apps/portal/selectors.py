@@ -1,0 +1,92 @@
+"""What the portal's pages list: a customer's sessions, prices and documents, each through the acting membership."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Prefetch, Sum
+
+from apps.accounts.models import Membership
+from apps.accounts.scope import bought_rows
+from apps.contracts.models import Customer
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import Invoice
+from apps.payments.selectors import with_open_amounts
+from apps.sessions.explanation import current_revisions
+from apps.sessions.models import Cdr, ChargingSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What a month cost in one currency, gross, and what it delivered."""
+
+    currency: str
+    gross: Any
+    energy_milliwh: int
+    sessions: int
+
+
+def zone_of(membership: Membership) -> ZoneInfo:
+    return ZoneInfo(membership.organisation.time_zone)
+
+
+def first_of_month(at: datetime, *, zone: ZoneInfo) -> date:
+    """Return the first day of the local month that ``at`` falls into."""
+    return at.astimezone(zone).date().replace(day=1)
+
+
+def next_month(first: date) -> date:
+    return date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
+
+def sessions_of(membership: Membership, *, month: date | None = None) -> Any:
+    """Return the customer's sessions newest first, of a local month or all; ``current_cdrs``: none or one each."""
+    sessions = bought_rows(membership, ChargingSession.objects.all())
+    if month is not None:
+        zone = zone_of(membership)
+        begin, end = (datetime.combine(day, time(), tzinfo=zone) for day in (month, next_month(month)))
+        sessions = sessions.filter(started_at__gte=begin, started_at__lt=end)
+    records = current_revisions(Cdr.objects.filter(purpose=Cdr.Purpose.RETAIL))
+    return sessions.select_related("station__location", "evse", "vehicle", "token", "seller").prefetch_related(
+        Prefetch("cdrs", queryset=records, to_attr="current_cdrs")
+    )
+
+
+def months_of(membership: Membership) -> list[date]:
+    """Return the local months in which the customer charged, newest first."""
+    sessions = bought_rows(membership, ChargingSession.objects.all())
+    months = sessions.order_by().datetimes("started_at", "month", order="DESC", tzinfo=zone_of(membership))
+    return [month.date() for month in months]
+
+
+def spend_of(membership: Membership, *, month: date) -> list[Spend]:
+    """Return what the month's charge records add up to, per currency."""
+    records = current_revisions(bought_rows(membership, Cdr.objects.filter(purpose=Cdr.Purpose.RETAIL)))
+    sums = (
+        records.filter(tax_date__gte=month, tax_date__lt=next_month(month))
+        .order_by("currency")
+        .values("currency")
+        .annotate(total=Sum("gross"), energy=Sum("energy_milliwh"), count=Count("pk"))
+    )
+    return [
+        Spend(currency=row["currency"], gross=row["total"], energy_milliwh=row["energy"], sessions=row["count"])
+        for row in sums
+    ]
+
+
+def documents_of(membership: Membership) -> Any:
+    """Return the customer's issued invoices and credit notes, newest first; a draft is nobody's yet."""
+    issued = bought_rows(membership, Invoice.objects.filter(status=InvoiceStatus.ISSUED))
+    return issued.select_related("seller", "customer").order_by("-issue_date", "-pk")
+
+
+def open_invoices_of(membership: Membership) -> Any:
+    """Return the invoices with something open, longest due first."""
+    invoices = documents_of(membership).filter(kind=Invoice.Kind.INVOICE)
+    return with_open_amounts(invoices).filter(open_amount__gt=0).order_by("due_date", "pk")
+
+
+def customers_of(membership: Membership) -> Any:
+    """Return whose customer the organisation is: one row a seller."""
+    return bought_rows(membership, Customer.objects.select_related("seller")).order_by("seller__name", "pk")

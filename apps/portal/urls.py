@@ -1,0 +1,30 @@
+"""The customers' pages, under ``/portal/``."""
+
+from django.contrib.auth.views import LogoutView, PasswordChangeView
+from django.urls import path, reverse_lazy
+from django.views.i18n import set_language
+
+from apps.portal import views
+
+app_name = "portal"
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("login/", views.SignIn.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path(
+        "password/",
+        PasswordChangeView.as_view(
+            template_name="portal/password.html", success_url=reverse_lazy("portal:organisations")
+        ),
+        name="password",
+    ),
+    path("language/", set_language, name="language"),
+    path("organisations/", views.organisations, name="organisations"),
+    path("sessions/", views.sessions, name="sessions"),
+    path("sessions/<uuid:uid>/", views.session, name="session"),
+    path("invoices/", views.invoices, name="invoices"),
+    path("invoices/<uuid:uid>/", views.invoice, name="invoice"),
+    path("invoices/<uuid:uid>/document/", views.document, name="document"),
+    path("payment-method/", views.payment_method, name="payment-method"),
+    path("payment-method/return/", views.payment_method_return, name="payment-method-return"),
+]

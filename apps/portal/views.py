@@ -1,0 +1,236 @@
+"""The customers' pages: what was charged, what it cost and why, what is owed, and by which card it is paid."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from apps.accounts.domain.roles import Role
+from apps.accounts.middleware import SESSION_KEY
+from apps.accounts.models import Membership
+from apps.accounts.scope import bought_rows
+from apps.core import clock
+from apps.documents.downloads import as_download
+from apps.documents.models import Document
+from apps.invoices.selectors import document_key
+from apps.payments.models import SavedMethod
+from apps.payments.selectors import active_method, payment_state, payment_states
+from apps.payments.services.methods import SetupUnavailable, start_method_setup
+from apps.payments.services.operations import WrongMode
+from apps.payments.services.projection import StripeUnreachable
+from apps.payments.services.setups import sync_method
+from apps.portal import selectors
+from apps.portal.access import customer_page, memberships_of
+from apps.portal.forms import SignInForm
+from apps.sessions.explanation import explain_cdr
+from apps.tariffs.domain.sentences import Language
+
+PAGE_SIZE = 25
+
+
+class SignIn(LoginView):
+    """E-mail and password; ``next`` is followed only within this site. One answer for unknown and wrong."""
+
+    template_name = "portal/login.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+
+@require_GET
+@customer_page
+def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
+    """Show this month and what is open."""
+    month = selectors.first_of_month(clock.now(), zone=selectors.zone_of(membership))
+    invoices = list(selectors.open_invoices_of(membership)[:10])
+    context = {
+        "month": month,
+        "spend": selectors.spend_of(membership, month=month),
+        "invoices": _with_states(invoices),
+        "sessions": selectors.sessions_of(membership)[:5],
+        "needs_card": _needs_card(membership),
+    }
+    return _page(request, "portal/home.html", membership, **context)
+
+
+@require_GET
+@customer_page
+def sessions(request: HttpRequest, *, membership: Membership) -> HttpResponse:
+    """List sessions, all or of one month (``?month=2026-03``)."""
+    month = _month(request.GET.get("month", ""))
+    page = Paginator(selectors.sessions_of(membership, month=month), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page": page, "month": month, "months": selectors.months_of(membership)}
+    return _page(request, "portal/sessions.html", membership, **context)
+
+
+@require_GET
+@customer_page
+def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
+    """Explain one session: each period, its price, the reason and the readings."""
+    found = selectors.sessions_of(membership).filter(uid=uid).first()
+    if found is None:
+        raise Http404("no such session")
+    readings = list(found.readings.order_by("at", "energy_milliwh"))
+    record = found.current_cdrs[0] if found.current_cdrs else None
+    explained = explain_cdr(record, readings=readings, language=_language()) if record else None
+    return _page(request, "portal/session.html", membership, session=found, explained=explained, readings=readings)
+
+
+@require_GET
+@customer_page
+def invoices(request: HttpRequest, *, membership: Membership) -> HttpResponse:
+    """List issued invoices and credit notes."""
+    page = Paginator(selectors.documents_of(membership), PAGE_SIZE).get_page(request.GET.get("page"))
+    return _page(request, "portal/invoices.html", membership, page=page, invoices=_with_states(list(page)))
+
+
+@require_GET
+@customer_page
+def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
+    """Show one document: lines, VAT, and how it stands."""
+    found = _document_of(membership, uid)
+    lines = found.lines.select_related("cdr__session", "credits__cdr__session").order_by("position")
+    context = {
+        "invoice": found,
+        "state": payment_state(found),
+        "lines": Paginator(lines, 100).get_page(request.GET.get("page")),
+        "taxes": found.taxes.all(),
+        "credit_notes": selectors.documents_of(membership).filter(credits=found),
+        "has_file": _file_of(membership, found) is not None,
+    }
+    return _page(request, "portal/invoice.html", membership, **context)
+
+
+@require_GET
+@customer_page
+def document(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
+    """Send the document's file; 404 while it is being made."""
+    file = _file_of(membership, _document_of(membership, uid))
+    if file is None:
+        raise Http404("not rendered yet")
+    return as_download(file)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@customer_page
+def payment_method(request: HttpRequest, *, membership: Membership) -> HttpResponse:
+    """Show by which card each seller's invoices are paid; a POST leads to Stripe's own page to save one."""
+    customers = list(selectors.customers_of(membership))
+    if request.method == "POST":
+        return _add_card(request, membership=membership, customers=customers)
+    rows = [{"customer": customer, "method": active_method(customer.pk)} for customer in customers]
+    return _page(request, "portal/payment_method.html", membership, rows=rows, may_add=_may_pay(membership))
+
+
+def _add_card(request: HttpRequest, *, membership: Membership, customers: list[Any]) -> HttpResponse:
+    if not _may_pay(membership):
+        raise PermissionDenied
+    customer = next((one for one in customers if str(one.pk) == request.POST.get("customer")), None)
+    if customer is None:
+        raise Http404("no such customer")
+    back = request.build_absolute_uri(reverse("portal:payment-method"))
+    success = request.build_absolute_uri(reverse("portal:payment-method-return"))
+    try:
+        url = start_method_setup(
+            customer_id=customer.pk,
+            # Stripe fills in the braces, so they must not be escaped.
+            success_url=f"{success}?checkout={{CHECKOUT_SESSION_ID}}",
+            cancel_url=back,
+            at=clock.now(),
+        )
+    except (SetupUnavailable, WrongMode):
+        messages.error(request, _("The page to save a card cannot be opened just now. Please try again in a minute."))
+        return redirect("portal:payment-method")
+    # The address came from Stripe over its API, never from the request.
+    return HttpResponseRedirect(url)
+
+
+@never_cache
+@require_GET
+@customer_page
+def payment_method_return(request: HttpRequest, *, membership: Membership) -> HttpResponse:
+    """Come back from Stripe's page: look at once what became of it; webhook and sweep would find the same."""
+    methods = bought_rows(membership, SavedMethod.objects.all())
+    found = methods.filter(checkout_session_id=request.GET.get("checkout", "")).first()
+    if found is None:
+        raise Http404("no such page of ours")
+    try:
+        method = sync_method(method_id=found.pk, at=clock.now())
+    except (StripeUnreachable, WrongMode):
+        method = found
+    if method.status == "active":
+        messages.success(request, _("Your card is saved. Open invoices are collected from it."))
+    else:
+        messages.info(request, _("Your card is being saved. This page shows it in a moment."))
+    return redirect("portal:payment-method")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def organisations(request: HttpRequest) -> HttpResponse:
+    """Choose for whom one acts; each membership is a role in one organisation."""
+    memberships = memberships_of(request)
+    if request.method == "POST":
+        chosen = next((one for one in memberships if str(one.pk) == request.POST.get("membership")), None)
+        if chosen is None:
+            raise Http404("no such membership")
+        request.session[SESSION_KEY] = chosen.pk
+        return redirect("admin:index" if chosen.is_operator else "portal:home")
+    acting = request.get_membership()  # type: ignore[attr-defined]
+    return _page(request, "portal/organisations.html", acting, memberships=memberships)
+
+
+def _page(request: HttpRequest, template: str, membership: Membership | None, **context: Any) -> HttpResponse:
+    zone = membership.organisation.time_zone if membership else "UTC"
+    return render(request, template, {"membership": membership, "zone": zone, **context})
+
+
+def _document_of(membership: Membership, uid: UUID) -> Any:
+    found = selectors.documents_of(membership).filter(uid=uid).first()
+    if found is None:
+        raise Http404("no such document")
+    return found
+
+
+def _file_of(membership: Membership, found: Any) -> Document | None:
+    files = bought_rows(membership, Document.objects.filter(seller=found.seller, key=document_key(found)))
+    return files.first()  # type: ignore[no-any-return]
+
+
+def _with_states(found: list[Any]) -> list[dict[str, Any]]:
+    states = payment_states(found)
+    return [{"invoice": one, "state": states[one.pk]} for one in found]
+
+
+def _needs_card(membership: Membership) -> bool:
+    return _may_pay(membership) and any(
+        active_method(customer.pk) is None for customer in selectors.customers_of(membership)
+    )
+
+
+def _may_pay(membership: Membership) -> bool:
+    return Role(membership.role) == Role.FLEET_ADMIN
+
+
+def _month(text: str) -> date | None:
+    """Return the month asked for; anything unreadable shows all."""
+    try:
+        return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+    except ValueError:
+        return None
+
+
+def _language() -> Language:
+    return "de" if (get_language() or "").startswith("de") else "en"

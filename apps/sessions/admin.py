@@ -1,0 +1,227 @@
+"""Charging sessions in the console: what was delivered, what needs a person, and the records made of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from unfold.decorators import action, display
+
+from apps.accounts.domain.roles import SUPPORT_ROLES
+from apps.accounts.scope import has_role
+from apps.accounts.tenant_admin import ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
+from apps.core import clock
+from apps.core.domain.moves import IllegalMove
+from apps.core.words import duration, kwh
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.errors import SessionError
+from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant
+from apps.sessions.services.review import accept_session, bill_nothing
+
+STATUS_LABELS = {
+    SessionStatus.LIVE: "info",
+    SessionStatus.UNRESOLVED: "warning",
+    SessionStatus.SETTLED: "success",
+    SessionStatus.REVIEW: "danger",
+}
+
+
+class ReadingInline(TenantTabular):
+    model = MeterReading
+    fields = ("at", "register", "context", "frame_id")
+    readonly_fields = fields
+    per_page = 25
+    verbose_name_plural = "meter readings"
+
+    @admin.display(description="register")
+    def register(self, reading: MeterReading) -> str:
+        return kwh(reading.energy_milliwh)
+
+
+class CdrInline(TenantTabular):
+    model = Cdr
+    fields = ("revision", "energy", "net", "tax", "gross", "rated_at", "reason", "revised_by")
+    readonly_fields = fields
+    show_change_link = True
+
+    @admin.display(description="energy")
+    def energy(self, cdr: Cdr) -> str:
+        return kwh(cdr.energy_milliwh)
+
+
+@admin.register(ChargingSession)
+class ChargingSessionAdmin(TenantAdmin):
+    """Facts from the wire: never added, changed or deleted by hand. What is odd is decided with a reason."""
+
+    empty_hint = "Sessions appear as soon as a connected station reports a start."
+    list_display = ("started_at", "station", "evse_number", "who", "state", "energy", "lasted", "trace")
+    list_display_links = ("started_at",)
+    list_filter = (
+        "status",
+        "authorisation",
+        ("station", RelatedOnlyFieldListFilter),
+        ("contract", RelatedOnlyFieldListFilter),
+    )
+    list_select_related = ("station", "evse", "contract__customer", "token")
+    search_fields = ("station__identity", "id_token", "contract__number", "contract__customer__name", "transaction_id")
+    date_hierarchy = "started_at"
+    fields = (
+        ("state", "authorisation", "stop_reason"),
+        "why_review",
+        ("station", "evse_number", "transaction_id"),
+        ("contract", "vehicle", "id_token"),
+        ("started_at", "ended_at", "lasted", "settled_at"),
+        ("meter_start", "meter_stop", "energy"),
+        ("tariff_version", "time_zone"),
+        "trace",
+    )
+    readonly_fields = (
+        "state",
+        "why_review",
+        "evse_number",
+        "lasted",
+        "meter_start",
+        "meter_stop",
+        "energy",
+        "trace",
+    )
+    inlines = (CdrInline, ReadingInline)
+    actions_detail = ("explain", "accept", "forgive")
+
+    @display(description="status", label=STATUS_LABELS, ordering="status")
+    def state(self, session: ChargingSession) -> str:
+        return session.status
+
+    @admin.display(description="needs a person because")
+    def why_review(self, session: ChargingSession) -> str:
+        return format_html_join(format_html("<br>"), "{}", ((reason,) for reason in session.review_reasons)) or "–"
+
+    @admin.display(description="EVSE", ordering="evse__number")
+    def evse_number(self, session: ChargingSession) -> int:
+        return session.evse.number
+
+    @admin.display(description="customer", ordering="contract__customer__name")
+    def who(self, session: ChargingSession) -> str:
+        return session.contract.customer.name if session.contract else "nobody by itself"
+
+    @admin.display(description="energy")
+    def energy(self, session: ChargingSession) -> str:
+        if session.meter_stop_milliwh is None or session.meter_start_milliwh is None:
+            return "–"
+        return kwh(session.meter_stop_milliwh - session.meter_start_milliwh)
+
+    @admin.display(description="register at start")
+    def meter_start(self, session: ChargingSession) -> str:
+        return kwh(session.meter_start_milliwh)
+
+    @admin.display(description="register at stop")
+    def meter_stop(self, session: ChargingSession) -> str:
+        return kwh(session.meter_stop_milliwh)
+
+    @admin.display(description="duration")
+    def lasted(self, session: ChargingSession) -> str:
+        return duration(session.ended_at - session.started_at if session.ended_at else None)
+
+    @admin.display(description="explain")
+    def trace(self, session: ChargingSession) -> str:
+        return format_html('<a href="{}">every step</a>', reverse("console:session", args=[session.uid]))
+
+    def has_review_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, SUPPORT_ROLES)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        actions = super().get_actions_detail(request, object_id)
+        session = self.get_object(request, object_id)
+        if session is not None and session.status == SessionStatus.REVIEW:
+            return actions
+        return [one for one in actions if one.path == "explain"]
+
+    @action(description="Explain", url_path="explain", permissions=["view"], icon="account_tree")
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        session = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:session", args=[session.uid]))
+
+    @action(description="Accept as it is", url_path="accept", permissions=["review"], icon="check")
+    def accept(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        session = self.get_object_or_404(request, object_id)
+        text = "The session is settled with the readings it has, priced and billed. Look at its readings first."
+        return self.decide(request, session, title="Accept and bill", text=text, decide=accept_session)
+
+    @action(description="Bill nothing", url_path="bill-nothing", permissions=["review"], icon="money_off")
+    def forgive(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        session = self.get_object_or_404(request, object_id)
+        text = "The session is closed and nobody pays for it. Its readings are kept."
+        return self.decide(request, session, title="Bill nothing", text=text, decide=bill_nothing)
+
+    def decide(
+        self, request: HttpRequest, session: ChargingSession, *, title: str, text: str, decide: Callable[..., Any]
+    ) -> HttpResponse:
+        def do(cleaned: dict[str, Any]) -> str:
+            decide(session_id=session.pk, reason=cleaned["reason"], by=request.user, at=clock.now())
+            return f"{title}: done, with your reason."
+
+        return self.act(
+            request,
+            obj=session,
+            title=f"{title}: {session}",
+            text=text,
+            submit=title,
+            form_class=ReasonForm,
+            refused=(SessionError, IllegalMove),
+            do=do,
+        )
+
+
+@admin.register(Cdr)
+class CdrAdmin(TenantAdmin):
+    empty_hint = (
+        "A charge record is written when a session is settled. It is never changed; a correction is revision 2."
+    )
+    list_display = ("session", "revision", "energy", "net", "tax", "gross", "tax_date", "rated_at")
+    list_filter = ("tax_date", ("tariff_version__tariff", RelatedOnlyFieldListFilter))
+    list_select_related = ("session__station", "tariff_version__tariff")
+    search_fields = ("session__station__identity", "session__contract__customer__name")
+    date_hierarchy = "tax_date"
+    fields = (
+        ("session", "revision", "purpose"),
+        ("reason", "revised_by"),
+        ("started_at", "ended_at"),
+        "energy",
+        ("net", "tax", "gross"),
+        ("tax_date", "tariff_version"),
+        ("engine_version", "rated_at", "content_hash"),
+        "trace",
+    )
+    readonly_fields = ("energy", "net", "tax", "gross", "trace")
+
+    @admin.display(description="energy", ordering="energy_milliwh")
+    def energy(self, cdr: Cdr) -> str:
+        return kwh(cdr.energy_milliwh)
+
+    @admin.display(description="explain")
+    def trace(self, cdr: Cdr) -> str:
+        return format_html('<a href="{}">every step</a>', reverse("console:session", args=[cdr.session.uid]))
+
+
+@admin.register(StartGrant)
+class StartGrantAdmin(TenantAdmin):
+    empty_hint = "A grant is the permission to charge once, written before a start."
+    list_display = ("granted_at", "station", "contract", "limit", "expires_at", "used_by_session")
+    list_filter = (("station", RelatedOnlyFieldListFilter),)
+    list_select_related = ("station", "contract__customer", "used_by_session__station")
+    search_fields = ("station__identity", "contract__number")
+    date_hierarchy = "granted_at"
+    fields = (
+        ("station", "evse"),
+        "contract",
+        "tariff_version",
+        ("currency", "limit_amount", "waive_below"),
+        ("granted_at", "expires_at"),
+        "used_by_session",
+    )
+
+    @admin.display(description="limit")
+    def limit(self, grant: StartGrant) -> str:
+        return "none" if grant.limit_amount is None else f"{grant.limit_amount.normalize():f} {grant.currency}"

@@ -1,0 +1,214 @@
+"""Hardware in the console: sites, stations and their keys, EVSEs, connectors, and the commands sent."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.decorators import action, display
+
+from apps.accounts.domain.roles import HARDWARE_ROLES, MASTER_DATA_ROLES
+from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
+from apps.core import clock
+from apps.stations import services
+from apps.stations.domain.status import CommandStatus, ConnectorStatus
+from apps.stations.models import ChargingStation, Connector, Evse, Location, StationCommand
+
+# Three heartbeats missed at the default interval of five minutes.
+OFFLINE_AFTER = timedelta(minutes=15)
+CONNECTOR_LABELS = {
+    ConnectorStatus.AVAILABLE: "success",
+    ConnectorStatus.CHARGING: "info",
+    ConnectorStatus.FAULTED: "danger",
+    ConnectorStatus.UNAVAILABLE: "warning",
+}
+COMMAND_LABELS = {
+    CommandStatus.ACCEPTED: "success",
+    CommandStatus.REJECTED: "danger",
+    CommandStatus.TIMED_OUT: "warning",
+}
+
+
+class StationInline(TenantTabular):
+    model = ChargingStation
+    fields = ("identity", "vendor", "model", "last_seen_at")
+    readonly_fields = fields
+    show_change_link = True
+
+
+@admin.register(Location)
+class LocationAdmin(TenantAdmin):
+    change_roles = MASTER_DATA_ROLES | HARDWARE_ROLES
+    deletable = True
+    owner_field = "owner"
+    refusals = {"location_name_unique_per_owner": "You already have a location of this name."}
+    empty_hint = "Start here: a location has the address and the time zone that prices follow. Then add its stations."
+    list_display = ("name", "street", "postcode", "city", "country", "time_zone")
+    search_fields = ("name", "street", "city")
+    list_filter = ("city",)
+    fields = ("name", ("street", "postcode", "city"), ("country", "time_zone"))
+    inlines = (StationInline,)
+
+
+class EvseInline(TenantTabular):
+    model = Evse
+    change_roles = HARDWARE_ROLES
+    fields = ("number",)
+    show_change_link = True
+
+
+class OnlineFilter(admin.SimpleListFilter):
+    title = "connection"
+    parameter_name = "connection"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("online", "online"), ("offline", "offline"), ("never", "never seen")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        since = clock.now() - OFFLINE_AFTER
+        conditions = {
+            "online": Q(last_seen_at__gte=since),
+            "offline": Q(last_seen_at__lt=since),
+            "never": Q(last_seen_at__isnull=True),
+        }
+        return queryset.filter(conditions[self.value()]) if self.value() in conditions else queryset
+
+
+@admin.register(ChargingStation)
+class ChargingStationAdmin(TenantAdmin):
+    change_roles = HARDWARE_ROLES
+    deletable = True
+    refusals = {"station_identity_unique_without_case": "A station with this identity exists already."}
+    empty_hint = (
+        "Add a station with the identity set in its menu. You then get its key, once, and the address it connects to."
+    )
+    list_display = ("identity", "location", "connection", "last_seen_at", "vendor", "model", "firmware_version")
+    list_filter = (OnlineFilter, ("location", RelatedOnlyFieldListFilter), "registration")
+    list_select_related = ("location",)
+    search_fields = ("identity", "location__name", "serial_number", "vendor", "model")
+    autocomplete_fields = ("location",)
+    fields = ("location", "identity", "registration", "protocol", "make", "connection", "last_seen_at", "connected_at")
+    readonly_fields = ("make", "connection", "last_seen_at", "connected_at", "protocol")
+    inlines = (EvseInline,)
+    actions_detail = ("operate", "new_key")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else ("location", "identity")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # The charger knows itself by its identity; another name is another charger.
+        return (*super().get_readonly_fields(request, obj), "identity") if obj else ()
+
+    @display(description="connection", label={"online": "success", "offline": "danger", "never seen": "warning"})
+    def connection(self, station: ChargingStation) -> str:
+        if station.last_seen_at is None:
+            return "never seen"
+        return "online" if station.last_seen_at >= clock.now() - OFFLINE_AFTER else "offline"
+
+    @admin.display(description="make")
+    def make(self, station: ChargingStation) -> str:
+        words = (station.vendor, station.model, station.serial_number, station.firmware_version)
+        return " · ".join(filter(None, words)) or "not told yet"
+
+    def has_hardware_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.may_change(request)
+
+    @action(description="Operate: start, stop, unlock", url_path="operate", permissions=["view"], icon="bolt")
+    def operate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        station = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:station", args=[station.pk]))
+
+    @action(description="New key", url_path="new-key", permissions=["hardware"], icon="key")
+    def new_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        station = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> HttpResponse:
+            key = services.set_station_key(station_id=station.pk)
+            response = TemplateResponse(
+                request,
+                "admin/stations/key.html",
+                {
+                    **self.admin_site.each_context(request),
+                    "title": f"Key of {station}",
+                    "station": station,
+                    "key": key,
+                    "address": f"{request.get_host()}/ocpp/{station.identity}",
+                    "is_secure": request.is_secure(),
+                    "back": self.page_of(station),
+                },
+            )
+            response["Cache-Control"] = "no-store"
+            return response
+
+        return self.act(
+            request,
+            obj=station,
+            title=f"New key for {station}",
+            text="The key is shown once. An old key ceases to work at once; a station that is connected stays so.",
+            submit="Make a new key",
+            do=do,
+        )
+
+    def response_add(self, request: HttpRequest, obj: ChargingStation, post_url_continue: Any = None) -> HttpResponse:
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        return HttpResponseRedirect(reverse("admin:stations_chargingstation_new_key", args=[obj.pk]))
+
+
+class ConnectorInline(TenantTabular):
+    model = Connector
+    change_roles = HARDWARE_ROLES
+    fields = ("number", "kind", "max_power_w", "status", "status_at")
+    readonly_fields = ("status", "status_at")
+
+
+@admin.register(Evse)
+class EvseAdmin(TenantAdmin):
+    change_roles = HARDWARE_ROLES
+    deletable = True
+    refusals = {"evse_number_unique_per_station": "This station already has an EVSE with this number."}
+    empty_hint = "An EVSE is one place to charge. Give a station its EVSEs, and each EVSE its connectors."
+    list_display = ("__str__", "location", "connectors_now")
+    list_filter = (("station__location", RelatedOnlyFieldListFilter), "connectors__status")
+    list_select_related = ("station__location",)
+    search_fields = ("station__identity", "station__location__name")
+    autocomplete_fields = ("station",)
+    fields = ("station", "number")
+    inlines = (ConnectorInline,)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("connectors")
+
+    @admin.display(ordering="station__location__name")
+    def location(self, evse: Evse) -> str:
+        return evse.station.location.name
+
+    @admin.display(description="connectors")
+    def connectors_now(self, evse: Evse) -> str:
+        return ", ".join(f"{c.get_kind_display()} {c.max_power_w:,} W: {c.status}" for c in evse.connectors.all())
+
+
+@admin.register(StationCommand)
+class StationCommandAdmin(TenantAdmin):
+    empty_hint = "Remote starts, stops and unlocks appear here with the station's answer."
+    list_display = ("requested_at", "station", "action", "state", "requested_by", "ended_at")
+    list_filter = ("status", "action", ("station", RelatedOnlyFieldListFilter))
+    list_select_related = ("station", "requested_by")
+    search_fields = ("station__identity", "action")
+    date_hierarchy = "requested_at"
+    fields = (
+        "station",
+        "action",
+        "payload",
+        "status",
+        ("requested_at", "requested_by"),
+        ("sent_at", "deadline_at", "ended_at"),
+        "answer",
+    )
+
+    @display(description="status", label=COMMAND_LABELS, ordering="status")
+    def state(self, command: StationCommand) -> str:
+        return command.status
