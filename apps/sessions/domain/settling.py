@@ -29,6 +29,11 @@ def prices_idle(terms: TariffTerms) -> bool:
     )
 
 
+def is_late(*, told_of: datetime, received_at: datetime) -> bool:
+    """Tell whether a message comes out of the queue of a station that was offline."""
+    return received_at - told_of > TOLD_LATE
+
+
 def is_over(
     *,
     at: datetime,
@@ -37,15 +42,17 @@ def is_over(
     is_available: bool,
     is_idle_priced: bool,
     last_seen_at: datetime | None,
+    is_queue_told: bool = False,
 ) -> bool:
     """Tell whether nothing of an ended session can still be priced at ``at``.
 
     is_available    the connector was reported Available after the end
     is_idle_priced  see ``prices_idle``
     last_seen_at    when the station was last heard of; None: never
+    is_queue_told   the station spoke of the present after the stop, so that nothing it had to tell is outstanding
     """
-    # A stop told late is one of a queue: readings from before it may still follow, whatever the connector does now.
-    is_told_late = end_received_at - ended_at > TOLD_LATE
+    # A stop told late is one of a queue: readings from before it may still follow, whatever the connector did then.
+    is_told_late = is_late(told_of=ended_at, received_at=end_received_at) and not is_queue_told
     if is_available and not is_told_late:
         return True
     if not is_idle_priced:

@@ -15,6 +15,7 @@ from apps.sessions.domain.commands import (
     ReadingsCommand,
     ReadingsOutcome,
 )
+from apps.sessions.domain.settling import is_late
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import ChargingSession, MeterReading, StateChange
 from apps.sessions.services.limits import stop_at_limits
@@ -29,6 +30,7 @@ STATE_OF: Final[Mapping[ConnectorStatus, VehicleState]] = {
     ConnectorStatus.SUSPENDED_EV: VehicleState.IDLE,
     ConnectorStatus.SUSPENDED_EVSE: VehicleState.HELD_BACK,
 }
+_STATUS_OF: Final[Mapping[str, ConnectorStatus]] = {status.value: status for status in ConnectorStatus}
 
 
 @transaction.atomic
@@ -101,11 +103,11 @@ def record_connector_states(commands: tuple[ConnectorStateCommand, ...]) -> tupl
             ConnectorStatusUpdate(
                 station_id=command.station_id,
                 evse_number=command.evse_number,
-                status=ConnectorStatus(command.status),
+                status=_STATUS_OF[command.status],
                 at=believed_at(command.at, command.received_at),
             )
             for command in commands
-            if command.status in ConnectorStatus
+            if command.status in _STATUS_OF
         )
     )
     sessions = _sessions_on({(command.station_id, command.evse_number) for command in commands})
@@ -132,7 +134,7 @@ def _whose_state(
     command: ConnectorStateCommand, sessions: Mapping[EvseNumber, list[ChargingSession]]
 ) -> ChargingSession | None:
     """Find the session that the connector's vehicle was in at that instant of the station's clock."""
-    if command.status not in ConnectorStatus or ConnectorStatus(command.status) not in STATE_OF:
+    if _STATUS_OF.get(command.status) not in STATE_OF:
         return None
     for session in sessions.get((command.station_id, command.evse_number), []):
         if session.started_at <= command.at:
@@ -146,7 +148,7 @@ def _store_states(pairs: Iterable[tuple[ConnectorStateCommand, ChargingSession |
         (session.pk, command.at, command.status): StateChange(
             session_id=session.pk,
             at=command.at,
-            state=STATE_OF[ConnectorStatus(command.status)],
+            state=STATE_OF[_STATUS_OF[command.status]],
             frame_id=command.frame_id,
         )
         for command, session in pairs
@@ -158,11 +160,13 @@ def _store_states(pairs: Iterable[tuple[ConnectorStateCommand, ChargingSession |
 def _settle_where_available(
     commands: Iterable[ConnectorStateCommand], sessions: Mapping[EvseNumber, list[ChargingSession]]
 ) -> None:
-    ended: dict[int, datetime] = {}
+    ended: dict[bool, dict[int, datetime]] = {True: {}, False: {}}
     for command in commands:
         if command.status == ConnectorStatus.AVAILABLE:
+            is_of_now = not is_late(told_of=command.at, received_at=command.received_at)
             for session in sessions.get((command.station_id, command.evse_number), []):
                 if session.status == SessionStatus.ENDED:
-                    ended[session.pk] = command.received_at
-    if ended:
-        settle_sessions(session_ids=sorted(ended), at=max(ended.values()))
+                    ended[is_of_now][session.pk] = command.received_at
+    for is_of_now, received in ended.items():
+        if received:
+            settle_sessions(session_ids=sorted(received), at=max(received.values()), is_queue_told=is_of_now)

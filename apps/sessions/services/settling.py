@@ -24,17 +24,19 @@ SWEPT_AT_ONCE: Final = 200
 
 
 @transaction.atomic
-def settle_sessions(*, session_ids: Collection[int], at: datetime) -> tuple[int, ...]:
+def settle_sessions(*, session_ids: Collection[int], at: datetime, is_queue_told: bool = False) -> tuple[int, ...]:
     """Settle those of these ended sessions that are over, or send them to review; return the ids of the settled.
 
     Over: TARIFFS.md "When a session is over". Others are left as they are; so is who asks again.
+
+    is_queue_told  their station has spoken of the present since they ended
     """
     sessions = list(
         locked_sessions()
         .filter(pk__in=session_ids, status=SessionStatus.ENDED)
         .select_related("tariff_version", "station", "evse")
     )
-    over = [evidence for evidence in gather(sessions) if _is_over(evidence, at)] if sessions else []
+    over = [evidence for evidence in gather(sessions) if _is_over(evidence, at, is_queue_told)] if sessions else []
     for evidence in over:
         session = evidence.session
         session.review_reasons = [*session.review_reasons, *_problems(evidence)]
@@ -50,7 +52,7 @@ def settle_sessions(*, session_ids: Collection[int], at: datetime) -> tuple[int,
     return settled
 
 
-def _is_over(evidence: Evidence, at: datetime) -> bool:
+def _is_over(evidence: Evidence, at: datetime, is_queue_told: bool) -> bool:
     session = evidence.session
     assert session.ended_at is not None
     assert session.end_received_at is not None
@@ -62,6 +64,7 @@ def _is_over(evidence: Evidence, at: datetime) -> bool:
         is_available=evidence.available_at is not None and evidence.available_at >= session.ended_at,
         is_idle_priced=version is not None and prices_idle(version.terms()),
         last_seen_at=session.station.last_seen_at,
+        is_queue_told=is_queue_told,
     )
 
 

@@ -1,0 +1,159 @@
+"""What the database refuses of customers, contracts, cards, tariffs and where they apply."""
+
+from datetime import timedelta
+
+import pytest
+
+from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
+from apps.core.clock import now
+from apps.tariffs.models import Tariff, TariffVersion
+from tests.factories import (
+    LONG_AGO,
+    NOON,
+    assign_tariff,
+    make_contract,
+    make_customer,
+    make_site,
+    make_tariff,
+    make_tariff_version,
+    make_token,
+    make_vehicle,
+)
+from tests.refusals import refused_by, run_sql
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def site():
+    return make_site()
+
+
+class TestContracts:
+    def test_refuse_a_customer_number_twice(self, site):
+        with refused_by("customer_number_unique_per_seller", Customer):
+            make_customer(seller=site.owner, number=site.customer.number)
+
+    def test_refuse_a_contract_number_twice(self, site):
+        with refused_by("contract_number_unique_per_seller", Contract):
+            make_contract(customer=site.customer, number=site.contract.number)
+
+    def test_refuse_an_end_that_is_not_after_the_start(self, site):
+        with refused_by("contract_ends_after_start", Contract):
+            make_contract(customer=site.customer, valid_from=NOON, valid_to=NOON)
+
+    def test_refuse_a_plate_twice(self, site):
+        with refused_by("vehicle_plate_unique_per_customer", Vehicle):
+            make_vehicle(customer=site.customer, plate=site.vehicle.plate)
+
+
+class TestTokens:
+    @pytest.mark.parametrize("status", ["active", "blocked"])
+    def test_refuse_a_card_in_two_contracts_of_a_seller(self, site, status):
+        other = make_contract(customer=site.customer)
+
+        with refused_by("token_in_one_contract_of_a_seller", IdToken):
+            make_token(contract=other, uid=f" {site.token.uid.lower()}", status=status)
+
+    def test_allow_a_card_at_another_seller_and_after_it_was_retired(self, site):
+        make_token(contract=make_contract(), uid=site.token.uid)
+        IdToken.objects.filter(pk=site.token.pk).update(status=IdToken.Status.RETIRED)
+        make_token(contract=make_contract(customer=site.customer), uid=site.token.uid)
+
+        assert IdToken.objects.filter(uid=site.token.uid).count() == 3
+
+    def test_refuse_small_letters_by_plain_sql(self, site):
+        with refused_by("token_uid_is_upper_case", IdToken):
+            run_sql("UPDATE contracts_idtoken SET uid = 'abc' WHERE id = %s", site.token.pk)
+
+
+class TestAssignments:
+    def test_refuse_an_end_that_is_not_after_the_start(self, site):
+        with refused_by("assignment_ends_after_start", TariffAssignment):
+            assign_tariff(tariff=site.tariff, evse=site.evse, valid_from=NOON, valid_to=NOON)
+
+    @pytest.mark.parametrize(
+        "places", [("contract", "evse"), ("evse", "station"), ("station", "location"), ("contract", "location")]
+    )
+    def test_refuse_two_places_at_once(self, site, places):
+        with refused_by("assignment_names_at_most_one_place", TariffAssignment):
+            assign_tariff(tariff=site.tariff, **{place: getattr(site, place) for place in places})
+
+    @pytest.mark.parametrize("place", ["contract", "evse", "station", "location", None])
+    def test_refuse_two_tariffs_of_one_rank_for_one_moment(self, site, place):
+        where = {place: getattr(site, place)} if place else {}
+        if place:
+            assign_tariff(tariff=site.tariff, **where)
+        other = make_tariff_version(owner=site.owner).tariff
+
+        with refused_by("assignment_one_per_place_and_moment", TariffAssignment):
+            assign_tariff(tariff=other, valid_from=NOON, valid_to=NOON + timedelta(microseconds=1), **where)
+
+    def test_allow_one_after_the_other(self, site):
+        assign_tariff(tariff=site.tariff, evse=site.evse, valid_to=NOON)
+        assign_tariff(tariff=make_tariff(owner=site.owner), evse=site.evse, valid_from=NOON)
+
+        assert TariffAssignment.objects.filter(evse=site.evse).count() == 2
+
+
+class TestTariffs:
+    def test_refuse_a_name_twice(self, site):
+        with refused_by("tariff_name_unique_per_owner", Tariff):
+            make_tariff(owner=site.owner, name=site.tariff.name)
+
+    def test_refuse_an_end_that_is_not_after_the_start(self, site):
+        with refused_by("tariff_version_ends_after_start", TariffVersion):
+            make_tariff_version(owner=site.owner, valid_from=NOON, valid_to=NOON)
+
+    def test_refuse_two_versions_at_one_moment(self, site):
+        with refused_by("tariff_version_one_at_a_time", TariffVersion):
+            make_tariff_version(tariff=site.tariff, valid_from=NOON)
+
+
+class TestUsedTariffVersion:
+    @pytest.fixture(autouse=True)
+    def used(self, site):
+        TariffVersion.objects.filter(pk=site.version.pk).update(used_at=NOON)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "elements = '[]'",
+            "currency = 'CHF'",
+            "tax_included = true",
+            "valid_from = valid_from - interval '1 day'",
+            "used_at = NULL",
+            "used_at = now()",
+        ],
+    )
+    def test_is_frozen(self, site, change):
+        with refused_by("a used tariff version is frozen but for valid_to", TariffVersion):
+            run_sql(f"UPDATE tariffs_tariffversion SET {change} WHERE id = %s", site.version.pk)
+
+    def test_is_never_deleted(self, site):
+        with refused_by("a used tariff version is never deleted", TariffVersion):
+            run_sql("DELETE FROM tariffs_tariffversion WHERE id = %s", site.version.pk)
+
+    def test_ends_once_and_not_in_the_past(self, site):
+        versions = TariffVersion.objects.filter(pk=site.version.pk)
+        tomorrow = now() + timedelta(days=1)
+        message = "set once and not into the past"
+
+        with refused_by(message, TariffVersion):
+            versions.update(valid_to=now() - timedelta(minutes=1))
+        versions.update(valid_to=tomorrow)
+        with refused_by(message, TariffVersion):
+            versions.update(valid_to=tomorrow + timedelta(days=1))
+        with refused_by(message, TariffVersion):
+            versions.update(valid_to=None)
+
+        assert versions.get().valid_to == tomorrow
+
+    def test_may_change_before_it_was_used(self, site):
+        unused = make_tariff_version(owner=site.owner)
+
+        TariffVersion.objects.filter(pk=unused.pk).update(currency="CHF", valid_from=LONG_AGO)
+        unused.refresh_from_db()
+        unused.delete()
+
+        assert TariffVersion.objects.count() == 1

@@ -1,0 +1,164 @@
+from datetime import timedelta
+
+import pytest
+
+from apps.contracts.domain.tokens import TokenVerdict
+from apps.contracts.models import IdToken
+from apps.contracts.selectors import TokenQuery, find_token, find_tokens
+from apps.contracts.services import TariffQuery, find_tariff, find_tariffs
+from apps.core.audit import find_violations
+from apps.stations.models import Evse
+from tests.factories import (
+    LONG_AGO,
+    NOON,
+    assign_tariff,
+    make_contract,
+    make_evse,
+    make_owner,
+    make_site,
+    make_tariff_version,
+    make_token,
+    make_vehicle,
+)
+from tests.refusals import run_sql
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def site():
+    return make_site()
+
+
+def loaded(evse: Evse) -> Evse:
+    return Evse.objects.select_related("station__location").get(pk=evse.pk)
+
+
+class TestFindTariff:
+    def test_goes_from_the_contract_down_to_the_default(self, site):
+        places = {
+            "location": site.location,
+            "station": site.station,
+            "evse": site.evse,
+            "contract": site.contract,
+        }
+        chosen = [find_tariff(token=site.token, evse=site.evse, at=NOON)]
+        for place, row in places.items():
+            version = make_tariff_version(owner=site.owner)
+            assign_tariff(tariff=version.tariff, **{place: row})
+            choice = find_tariff(token=site.token, evse=site.evse, at=NOON)
+            assert choice.version == version
+            chosen.append(choice)
+
+        assert [choice.reasons[0].partition("assigned to ")[2] for choice in chosen] == [
+            "the owner's default.",
+            "this location.",
+            "this station.",
+            "this EVSE.",
+            "the contract.",
+        ]
+
+    def test_gives_nobody_the_contracts_tariff_of_another(self, site):
+        special = make_tariff_version(owner=site.owner)
+        assign_tariff(tariff=special.tariff, contract=site.contract)
+        other = make_token(contract=make_contract(customer=site.customer))
+
+        choices = find_tariffs([TariffQuery(token, site.evse, NOON) for token in (site.token, other, None)])
+
+        assert [choice.version for choice in choices] == [special, site.version, site.version]
+
+    def test_takes_the_version_that_is_valid_at_the_start(self, site):
+        site.version.valid_to = NOON
+        site.version.save()
+        following = make_tariff_version(tariff=site.tariff, valid_from=NOON)
+
+        before = find_tariff(token=None, evse=site.evse, at=NOON - timedelta(microseconds=1))
+        after = find_tariff(token=None, evse=site.evse, at=NOON)
+
+        assert (before.version, after.version) == (site.version, following)
+
+    def test_does_not_fall_through_to_a_price_nobody_agreed_on(self, site):
+        ended = make_tariff_version(owner=site.owner, valid_to=NOON - timedelta(days=1))
+        assign_tariff(tariff=ended.tariff, contract=site.contract)
+
+        choice = find_tariff(token=site.token, evse=site.evse, at=NOON)
+
+        assert choice.version is None
+        assert choice.reasons == (
+            "The tariff assigned to the contract has no version that is valid at 2026-06-01 12:00 UTC.",
+        )
+
+    def test_says_that_no_tariff_is_assigned(self):
+        evse = make_evse()
+
+        choice = find_tariff(token=None, evse=evse, at=NOON)
+
+        assert choice.version is None
+        assert choice.reasons == (f"No tariff is assigned to {evse} at 2026-06-01 12:00 UTC.",)
+
+    def test_never_takes_another_sellers_default(self, site):
+        evse = make_evse()
+
+        assert find_tariff(token=None, evse=evse, at=NOON).version is None
+
+    def test_answers_many_in_two_queries(self, site, django_assert_num_queries):
+        evse = loaded(site.evse)
+
+        with django_assert_num_queries(2):
+            choices = find_tariffs([TariffQuery(site.token, evse, NOON)] * 100)
+
+        assert {choice.version for choice in choices} == {site.version}
+
+
+class TestFindToken:
+    @pytest.mark.parametrize("uid", ["card-77", " CARD-77 "])
+    def test_finds_a_card_however_the_station_writes_it(self, site, uid):
+        token = make_token(contract=site.contract, uid="card-77")
+
+        finding = find_token(seller_id=site.owner.pk, uid=uid, at=NOON)
+
+        assert (finding.token, finding.verdict) == (token, TokenVerdict.VALID)
+
+    def test_does_not_know_cards_of_other_sellers_retired_ones_or_none(self, site):
+        retired = make_token(contract=site.contract, status=IdToken.Status.RETIRED)
+
+        findings = find_tokens(
+            [
+                TokenQuery(make_owner().pk, site.token.uid, NOON),
+                TokenQuery(site.owner.pk, retired.uid, NOON),
+                TokenQuery(site.owner.pk, " ", NOON),
+            ]
+        )
+
+        assert [finding.verdict for finding in findings] == [TokenVerdict.UNKNOWN] * 3
+
+
+class TestAudit:
+    def test_finds_nothing_in_a_whole_site(self, site):
+        assert not list(find_violations())
+
+    def test_finds_rows_that_cross_sellers(self, site):
+        stranger = make_site()
+        vehicle = make_vehicle(customer=stranger.customer)
+        assignment = assign_tariff(tariff=site.tariff, location=site.location, valid_from=LONG_AGO)
+        run_sql("UPDATE contracts_contract SET seller_id = %s WHERE id = %s", stranger.owner.pk, site.contract.pk)
+        run_sql("UPDATE contracts_idtoken SET vehicle_id = %s WHERE id = %s", vehicle.pk, site.token.pk)
+        run_sql(
+            "UPDATE contracts_tariffassignment SET location_id = %s WHERE id = %s",
+            stranger.location.pk,
+            assignment.pk,
+        )
+        run_sql("UPDATE tariffs_tariff SET owner_id = %s WHERE id = %s", stranger.owner.pk, stranger.tariff.pk)
+
+        found = {(violation.invariant, violation.subject, violation.problem) for violation in find_violations()}
+
+        assert found == {
+            ("I13", f"contract {site.contract.pk}", "its customer belongs to another seller"),
+            ("I13", f"id token {site.token.pk}", "its contract belongs to another seller"),
+            ("I13", f"id token {site.token.pk}", "its vehicle belongs to another customer"),
+            (
+                "I13",
+                f"tariff assignment {assignment.pk}",
+                "it is assigned to a contract or a place of another seller",
+            ),
+        }

@@ -1,0 +1,239 @@
+from datetime import timedelta
+
+import pytest
+
+from apps.core.audit import find_violations
+from apps.core.clock import now
+from apps.stations import services
+from apps.stations.domain.status import ConnectorStatus, RegistrationStatus
+from apps.stations.models import ChargingStation, Connector, StationCommand
+from apps.stations.services import ConnectorStatusUpdate, StationLogin
+from tests.factories import NOON, STATION_KEY, make_evse, make_station
+
+pytestmark = pytest.mark.django_db
+
+
+class TestAuthenticateStation:
+    def test_knows_a_station_by_identity_and_key(self):
+        station = make_station()
+
+        login = services.authenticate_station(identity=station.identity, key=STATION_KEY)
+
+        assert login == StationLogin(
+            station_id=station.pk,
+            identity=station.identity,
+            registration=RegistrationStatus.ACCEPTED,
+            time_zone="Europe/Berlin",
+        )
+
+    @pytest.mark.parametrize(
+        ("identity", "key"),
+        [("CP-1", "wrong"), ("CP-1", ""), ("cp-1", STATION_KEY), ("CP-2", STATION_KEY), ("", "")],
+    )
+    def test_answers_none_to_the_wrong_and_to_the_unknown(self, identity, key):
+        make_station(identity="CP-1")
+
+        assert services.authenticate_station(identity=identity, key=key) is None
+
+    def test_refuses_a_station_without_a_key(self):
+        station = make_station(key_hash="")
+
+        assert services.authenticate_station(identity=station.identity, key="") is None
+        assert services.authenticate_station(identity=station.identity, key="-" * 64) is None
+
+    def test_costs_one_query_and_writes_nothing(self, django_assert_num_queries):
+        station = make_station()
+        before = ChargingStation.objects.values().get()
+
+        with django_assert_num_queries(1):
+            services.authenticate_station(identity=station.identity, key=STATION_KEY)
+
+        assert ChargingStation.objects.values().get() == before
+
+
+class TestSetStationKey:
+    def test_returns_the_new_key_once_and_stores_only_its_hash(self):
+        station = make_station()
+
+        key = services.set_station_key(station_id=station.pk)
+
+        station.refresh_from_db()
+        assert len(key) == 40
+        assert station.key_hash == services.hash_key(key) != key
+        assert services.authenticate_station(identity=station.identity, key=key)
+        assert services.authenticate_station(identity=station.identity, key=STATION_KEY) is None
+
+
+class TestConnectStation:
+    def test_counts_sockets_so_that_the_newest_is_known(self):
+        station = make_station()
+
+        first = services.connect_station(station_id=station.pk, protocol="1.6", connected_at=NOON)
+        second = services.connect_station(station_id=station.pk, protocol="1.6", connected_at=NOON)
+
+        station.refresh_from_db()
+        assert (first, second) == (1, 2)
+        assert (station.connection_no, station.connected_at, station.last_seen_at) == (2, NOON, NOON)
+        assert services.connection_numbers(station_ids={station.pk}) == {station.pk: 2}
+
+    @pytest.mark.django_db(transaction=True)
+    def test_gives_two_sockets_at_once_two_numbers(self, at_once):
+        station = make_station()
+
+        numbers = at_once(
+            *[lambda: services.connect_station(station_id=station.pk, protocol="1.6", connected_at=NOON)] * 4
+        )
+
+        assert sorted(numbers) == [1, 2, 3, 4]
+
+
+class TestTouchStations:
+    def test_moves_last_seen_forward_only_in_one_statement(self, django_assert_num_queries):
+        one, two = make_station(last_seen_at=NOON), make_station()
+
+        with django_assert_num_queries(1):
+            services.touch_stations({one.pk: NOON - timedelta(seconds=1), two.pk: NOON})
+
+        one.refresh_from_db()
+        two.refresh_from_db()
+        assert (one.last_seen_at, two.last_seen_at) == (NOON, NOON)
+
+
+class TestRecordBoot:
+    def test_stores_what_the_station_says_it_is_cut_to_the_columns(self):
+        station = make_station(registration=RegistrationStatus.PENDING)
+
+        status = services.record_boot(
+            station_id=station.pk,
+            vendor="V" * 60,
+            model="M1",
+            serial_number="S1",
+            firmware_version="1.2",
+            at=NOON,
+        )
+
+        station.refresh_from_db()
+        assert status is RegistrationStatus.PENDING
+        assert (station.vendor, station.model, station.firmware_version) == ("V" * 50, "M1", "1.2")
+
+
+class TestRecordConnectorStatuses:
+    def test_keeps_the_newest_of_each_connector_in_one_statement(self, django_assert_num_queries):
+        evse = make_evse()
+        make_evse(station=evse.station, number=2)
+        other = make_evse()
+
+        def update(status: ConnectorStatus, number: int = 1, seconds: int = 0) -> ConnectorStatusUpdate:
+            return ConnectorStatusUpdate(
+                station_id=evse.station_id, evse_number=number, status=status, at=NOON + timedelta(seconds=seconds)
+            )
+
+        with django_assert_num_queries(1):
+            services.record_connector_statuses(
+                (
+                    update(ConnectorStatus.CHARGING, seconds=2),
+                    update(ConnectorStatus.PREPARING, seconds=1),
+                    update(ConnectorStatus.FAULTED, number=2),
+                    update(ConnectorStatus.UNAVAILABLE, number=0, seconds=9),
+                    update(ConnectorStatus.AVAILABLE, number=3),
+                )
+            )
+        services.record_connector_statuses((update(ConnectorStatus.AVAILABLE, seconds=1),))
+
+        rows = Connector.objects.order_by("evse__station", "evse__number").values_list("status", "status_at")
+        assert list(rows) == [("Charging", NOON + timedelta(seconds=2)), ("Faulted", NOON), ("Unknown", None)]
+        assert other.connectors.get().status == "Unknown"
+
+
+def request(station: ChargingStation, **fields: object) -> StationCommand:
+    values = {
+        "station_id": station.pk,
+        "action": "Reset",
+        "payload": {"type": "Soft"},
+        "requested_at": NOON,
+        "deadline_at": NOON + timedelta(minutes=1),
+    }
+    return services.request_command(**{**values, **fields})
+
+
+class TestCommands:
+    def test_are_taken_once_oldest_first_with_a_message_id_each(self, django_assert_num_queries):
+        station, other = make_station(), make_station()
+        first, second = request(station), request(station)
+        request(other)
+
+        with django_assert_num_queries(1):
+            taken = services.take_commands(station_ids=[station.pk], at=NOON)
+        again = services.take_commands(station_ids=[station.pk], at=NOON)
+
+        assert [command.pk for command in taken] == [first.pk, second.pk]
+        assert {command.status for command in taken} == {"sent"}
+        assert len({command.message_id for command in taken}) == 2
+        assert all(len(command.message_id) == 36 for command in taken)
+        assert again == []
+
+    def test_are_not_taken_after_their_deadline(self):
+        station = make_station()
+        request(station)
+
+        assert services.take_commands(station_ids=[station.pk], at=NOON + timedelta(minutes=1)) == []
+
+    @pytest.mark.django_db(transaction=True)
+    def test_are_taken_by_one_of_two_processes(self, at_once):
+        station = make_station()
+        for _ in range(20):
+            request(station)
+
+        one, two = at_once(*[lambda: services.take_commands(station_ids=[station.pk], at=NOON)] * 2)
+
+        assert len(one) + len(two) == 20
+        assert not {command.pk for command in one} & {command.pk for command in two}
+
+    def test_end_by_their_first_answer(self):
+        station = make_station()
+        request(station)
+        (sent,) = services.take_commands(station_ids=[station.pk], at=NOON)
+
+        def answer(accepted: bool, message_id: str = sent.message_id, station_id: int = station.pk) -> bool:
+            return services.finish_command(
+                station_id=station_id,
+                message_id=message_id,
+                accepted=accepted,
+                answer={"status": "Accepted" if accepted else "Rejected"},
+                at=NOON + timedelta(seconds=2),
+            )
+
+        stranger = answer(accepted=False, station_id=make_station().pk)
+        unsolicited = answer(accepted=False, message_id="never-sent")
+        first, late = answer(accepted=True), answer(accepted=False)
+
+        command = StationCommand.objects.get()
+        assert (stranger, unsolicited, first, late) == (False, False, True, False)
+        assert (command.status, command.answer) == ("accepted", {"status": "Accepted"})
+
+    def test_time_out_after_their_deadline_whether_sent_or_not(self):
+        station = make_station()
+        request(station)
+        services.take_commands(station_ids=[station.pk], at=NOON)
+        request(station)
+        request(station, deadline_at=NOON + timedelta(hours=1))
+
+        swept = services.sweep_commands(at=NOON + timedelta(minutes=1))
+        (late,) = StationCommand.objects.filter(sent_at__isnull=False)
+        answered = services.finish_command(
+            station_id=station.pk, message_id=late.message_id, accepted=True, answer=None, at=NOON
+        )
+
+        statuses = StationCommand.objects.order_by("pk").values_list("status", flat=True)
+        assert swept == 2
+        assert answered is False
+        assert list(statuses) == ["timed_out", "timed_out", "requested"]
+
+    def test_are_a_violation_when_open_15_minutes_after_the_deadline(self):
+        station = make_station()
+        command = request(station, deadline_at=now() - timedelta(minutes=16))
+        request(station, deadline_at=now() - timedelta(minutes=14))
+
+        found = [(violation.invariant, violation.subject) for violation in find_violations()]
+
+        assert found == [("I15", f"station command {command.pk}")]
