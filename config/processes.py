@@ -110,6 +110,10 @@ class Processes:
             if child.poll() is not None:
                 raise ProcessFailed(f"{name} ended with code {child.returncode}{self._log_hint(name)}")
 
+    def forget(self, name: str) -> None:
+        """No longer expect a child that has ended to be there."""
+        del self._children[name]
+
     def wait_ready(self, url: str, *, name: str, seconds: float = 30) -> None:
         """Wait until ``url`` answers 200.
 

@@ -138,8 +138,9 @@ async def _charge(say: Callable[[str], None], url: str, plan: Charge) -> int:
         meter_stop = plan.meter_start_wh + plan.energy_wh
         await charger.stop(started.transaction_id, at=ended_at, meter_wh=meter_stop, token=token.uid)
         await charger.status("Finishing", at=ended_at)
-        await charger.unplug(at=ended_at + timedelta(minutes=1))
-        say(f"  {ended_at.astimezone(BERLIN):%H:%M} register {Decimal(meter_stop) / 1000:.3f} kWh, stopped, unplugged")
+        say(f"  {ended_at.astimezone(BERLIN):%H:%M} register {Decimal(meter_stop) / 1000:.3f} kWh, stopped")
+        await charger.unplug()
+        say(f"  {datetime.now(BERLIN):%H:%M} unplugged, the connector is available")
     return started.transaction_id
 
 
