@@ -162,7 +162,7 @@ def invoice_prices(cdr: Cdr) -> list[str]:
 def bill(say: Callable[[str], None], *, contract: Contract, cdr: Cdr) -> Invoice:
     """Run billing as the command does and return the invoice that bears the record."""
     today = datetime.now(BERLIN).date()
-    call_command("run_billing", until=today.isoformat(), seller=contract.seller.name, verbosity=0)
+    call_command("run_billing", "--until", today.isoformat(), "--seller", contract.seller.name)
     invoice = Invoice.objects.get(lines__cdr=cdr)
     say(f"invoice {invoice.number} is issued: {invoice.net} net + {invoice.tax} VAT = {invoice.gross}")
     for journal in Journal.objects.filter(entity=contract.seller, key__startswith=f"invoice:{invoice.pk}:"):
