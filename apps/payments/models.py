@@ -107,7 +107,8 @@ class SavedMethod(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(expiry_month__isnull=True, expiry_year__isnull=True)
-                | Q(expiry_month__gte=1, expiry_month__lte=12, expiry_year__gte=2000),
+                | Q(expiry_month__isnull=False, expiry_year__isnull=False)
+                & Q(expiry_month__gte=1, expiry_month__lte=12, expiry_year__gte=2000),
                 name="method_expiry_is_a_month",
             ),
         ]

@@ -42,7 +42,7 @@ def sandbox(settings) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def seller(transactional_db) -> Organisation:
+def seller(db) -> Organisation:
     return make_organisation("Solar Park GmbH", is_station_owner=True)
 
 
@@ -83,14 +83,14 @@ def make_customer(seller: Organisation, number: str = "C-1") -> Customer:
 _sequence = count(1)
 
 
-def make_invoice(customer: Customer, gross: str = "119.00", *, currency: str = "EUR", credits=None) -> Invoice:
-    """Insert an issued document as the invoices app would leave it behind; a credit note where it ``credits`` one."""
+def make_invoice(customer: Customer, gross: str = "119.00", *, currency: str = "EUR", crediting=None) -> Invoice:
+    """Insert an issued document as the invoices app would leave it behind; a credit note if ``crediting``."""
     contract, _ = Contract.objects.get_or_create(
         seller=customer.seller,
         number=f"K-{customer.number}",
         defaults={"customer": customer, "valid_from": datetime(2026, 1, 1, tzinfo=UTC)},
     )
-    kind = Invoice.Kind.CREDIT_NOTE if credits else Invoice.Kind.INVOICE
+    kind = Invoice.Kind.CREDIT_NOTE if crediting else Invoice.Kind.INVOICE
     series, _ = NumberSeries.objects.get_or_create(seller=customer.seller, kind=kind, year=2026)
     sequence = next(_sequence)
     return Invoice.objects.create(
@@ -98,8 +98,8 @@ def make_invoice(customer: Customer, gross: str = "119.00", *, currency: str = "
         customer=customer,
         contract=contract,
         kind=kind,
-        credits=credits,
-        reason="agreed" if credits else "",
+        credits=crediting,
+        reason="agreed" if crediting else "",
         status="issued",
         series=series,
         sequence=sequence,

@@ -21,7 +21,7 @@ from .conftest import (
     make_invoice,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 class TestGoodCard:
@@ -124,7 +124,7 @@ class TestNothingToCollect:
         assert due_invoice_ids() == []
 
     def test_calls_nobody_for_an_invoice_credited_in_full(self, sandbox, customer, invoice, card):
-        make_invoice(customer, "-119.00", credits=invoice)
+        make_invoice(customer, "-119.00", crediting=invoice)
         calls = len(sandbox.control.requests())
 
         assert collect(invoice) is None
@@ -151,7 +151,7 @@ class TestNothingToCollect:
 
 class TestCreditedInvoice:
     def test_is_collected_for_what_is_left(self, sandbox, customer, invoice, card):
-        make_invoice(customer, "-19.00", credits=invoice)
+        make_invoice(customer, "-19.00", crediting=invoice)
 
         payment = collect(invoice)
 
@@ -161,7 +161,7 @@ class TestCreditedInvoice:
     def test_lowers_the_amount_of_an_open_intent_before_the_next_try(self, sandbox, customer, invoice, save_card):
         save_card(DECLINES_LATER)
         collect(invoice)
-        make_invoice(customer, "-19.00", credits=invoice)
+        make_invoice(customer, "-19.00", crediting=invoice)
         save_card(GOOD)
 
         payment = collect(invoice, at=NOON + MINUTE)
@@ -177,7 +177,7 @@ class TestCreditedInvoice:
     def test_cancels_its_open_intent_when_its_credit_note_is_handed_in(self, sandbox, customer, invoice, save_card):
         save_card(DECLINES_LATER)
         collect(invoice)
-        note = make_invoice(customer, "-119.00", credits=invoice)
+        note = make_invoice(customer, "-119.00", crediting=invoice)
 
         assert due_invoice_ids() == [invoice.pk]
         payment = collect(note, at=NOON + MINUTE)
@@ -190,7 +190,7 @@ class TestCreditedInvoice:
 
     def test_says_that_money_is_to_be_given_back_when_it_was_paid_before(self, sandbox, customer, invoice, card):
         collect(invoice)
-        make_invoice(customer, "-119.00", credits=invoice)
+        make_invoice(customer, "-119.00", crediting=invoice)
 
         state = payment_state(Invoice.objects.get(pk=invoice.pk))
         assert (state.state, state.open_amount) == ("credited", Decimal(0))
