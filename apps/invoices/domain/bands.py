@@ -40,12 +40,12 @@ def price_bands(
     document: Mapping[str, Any],
     *,
     tax_included: bool,
-    describe_element: Callable[[int], str],
+    describe_element: Callable[[int, Dimension], str],
     describe_adjustment: Callable[[str], str],
 ) -> list[PriceBand]:
     """Return the bands of a rated session (``tariffs.domain.documents.as_document``), in order of first use.
 
-    describe_element     says in words when the tariff's element of that index holds
+    describe_element     says in words when the tariff's element of that index prices that dimension
     describe_adjustment  says in words what an adjustment of that kind is
     """
     basis = "gross" if tax_included else "net"
@@ -57,7 +57,7 @@ def price_bands(
         currency=document["currency"],
     )
     bands = [
-        band.printed(describe_element(band.element_index), amount=amount, basis=basis)
+        band.printed(describe_element(band.element_index, band.dimension), amount=amount, basis=basis)
         for band, amount in zip(gathered, amounts, strict=True)
     ]
     bands += [

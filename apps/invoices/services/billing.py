@@ -37,7 +37,6 @@ def run_billing(*, seller_id: int, until_date: date, at: datetime) -> BillingRun
             _note_progress(run, problem=f"{Contract.objects.get(pk=contract_id).number}: {refusal}")
         else:
             _note_progress(run)
-        failpoints.hit("billing.contract_done")
     return _close_run(run, at=at)
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from babel.numbers import format_decimal
 from django.template.loader import render_to_string
 from django.utils import formats, translation
+from django_countries import countries
 
 from apps.core import words as quantities
 from apps.core.clock import from_epoch_ms
@@ -16,12 +17,15 @@ from apps.documents import renderer
 from apps.documents.models import Document
 from apps.documents.services import store_document
 from apps.invoices.domain.bands import PriceBand
+from apps.invoices.domain.reasons import describe_reason
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import document_key, get_file
-from apps.tariffs.domain.sentences import Language, describe_restrictions
-from apps.tariffs.domain.terms import TariffTerms
+from apps.tariffs.domain.sentences import Language
+from apps.tariffs.domain.terms import Dimension, TariffTerms
+
+_PRICED_PER = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: "session"}
 
 
 def render_document(*, invoice_id: int, at: datetime) -> Document:
@@ -64,6 +68,7 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "seller": invoice.seller_party,
         "buyer": invoice.buyer_party,
         "is_credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
+        "buyer_country": _country_abroad(invoice),
         "credits_sentence": _credits_sentence(invoice, words),
         "pay_sentence": _pay_sentence(invoice, words),
         "iban": _in_groups(invoice.seller_party["iban"]),
@@ -72,6 +77,12 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "asks_for_money": invoice.kind == Invoice.Kind.INVOICE and invoice.gross.amount != 0,
         "annex": [_annexed(line, language) for line in lines if line.cdr is not None],
     }
+
+
+def _country_abroad(invoice: Invoice) -> str:
+    """Name the buyer's country as an address abroad needs it; "" at home."""
+    country: str = invoice.buyer_party["country"]
+    return "" if country == invoice.seller_party["country"] else str(countries.name(country)).upper()
 
 
 def _credits_sentence(invoice: Invoice, words: Words) -> str:
@@ -164,11 +175,13 @@ def _period(period: dict[str, Any], time_zone: str, terms: TariffTerms, language
 def _parts(period: dict[str, Any], terms: TariffTerms, language: Language) -> Iterator[dict[str, str]]:
     units = WORDS[language].units
     for part in period["parts"]:
-        restrictions = terms.elements[part["element_index"]].restrictions
+        dimension = Dimension(part["dimension"])
         yield {
-            "reason": describe_restrictions(restrictions, language=language),
+            "reason": describe_reason(
+                terms, element_index=part["element_index"], dimension=dimension, language=language
+            ),
             "price": part["price"],
-            "unit": {"ENERGY": units["kWh"], "TIME": units["h"], "FLAT": units["session"]}[part["dimension"]],
+            "unit": units[_PRICED_PER[dimension]],
             "amount": f"{Decimal(part['amount']).quantize(Decimal('0.000001')).normalize():f}",
         }
 

@@ -62,15 +62,8 @@ class TestRunBilling:
         assert line.place == f"{site.location.name}, Parkweg 5, 10115 Berlin · {site.station.identity} / 1"
         assert line.time_zone == "Europe/Berlin"
         assert line.prices == [
-            {
-                "text": "at all times",
-                "quantity": "10",
-                "unit": "kWh",
-                "price": "0.49",
-                "amount": "4.90",
-                "basis": "net",
-            },
-            {"text": "22:00–06:00", "quantity": "10", "unit": "kWh", "price": "0.29", "amount": "2.90", "basis": "net"},
+            {"text": "at other times", "price": "0.49", "amount": "4.90"} | TEN_KWH_NET,
+            {"text": "22:00–06:00", "price": "0.29", "amount": "2.90"} | TEN_KWH_NET,
         ]
         assert (invoice.period_from, invoice.period_to) == (date(2026, 3, 10), date(2026, 3, 10))
 

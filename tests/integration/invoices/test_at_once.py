@@ -1,0 +1,178 @@
+"""Two runs at once, many issues at once: shown to go wrong without the lock, then not to with it."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connections, transaction
+
+from apps.contracts.models import Contract
+from apps.core import audit
+from apps.invoices.models import Invoice, InvoiceLine, NumberSeries
+from apps.invoices.services import drafting, issuing
+from apps.invoices.services.billing import run_billing
+from apps.invoices.services.crediting import credit_invoice
+from apps.invoices.services.drafting import draft_next
+from apps.invoices.services.issuing import issue_invoice
+from apps.ledger.models import Journal
+from tests.factories import make_contract, make_site, make_token
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, NIGHT_AND_DAY, make_cdr
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def site(transactional_db):
+    return make_site(elements=NIGHT_AND_DAY)
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Run each call in a thread of its own; return results or exceptions, in order."""
+
+    def run(call):
+        try:
+            return call()
+        except Exception as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def draft_of_a_contract_of_its_own(site, number: int) -> Invoice:
+    contract = make_contract(customer=site.customer)
+    make_cdr(
+        site=site,
+        contract=contract,
+        token=make_token(contract=contract),
+        started_at=MARCH_EVENING + timedelta(hours=3 * number),
+    )
+    return draft_next(contract_id=contract.pk, until_date=date(2026, 4, 30))
+
+
+class TestTwoDraftsAtOnce:
+    def meet_after_pulling(self, monkeypatch) -> None:
+        """Let both drafters look at what is due before either writes (at most for a second)."""
+        barrier = threading.Barrier(2, timeout=1)
+        pull = drafting._next_group
+
+        def pull_and_wait(*args, **kwargs):
+            group = pull(*args, **kwargs)
+            # With the lock on the other one waits for us, so that we wait for it in vain, as it should be.
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait()
+            return group
+
+        monkeypatch.setattr(drafting, "_next_group", pull_and_wait)
+
+    def draft(self, site):
+        return at_once(*[lambda: draft_next(contract_id=site.contract.pk, until_date=END_OF_MARCH)] * 2)
+
+    def test_collide_in_the_constraints_without_the_lock(self, site, monkeypatch):
+        make_cdr(site=site)
+        self.meet_after_pulling(monkeypatch)
+        monkeypatch.setattr(Contract.objects.__class__, "select_for_update", lambda self, **_: self.all())
+
+        results = self.draft(site)
+
+        assert sum(isinstance(result, IntegrityError) for result in results) == 1
+        assert InvoiceLine.objects.count() == 1
+
+    def test_give_one_draft_with_the_lock(self, site, monkeypatch):
+        make_cdr(site=site)
+        self.meet_after_pulling(monkeypatch)
+
+        first, second = self.draft(site)
+
+        assert first == second == Invoice.objects.get()
+        assert InvoiceLine.objects.count() == 1
+
+
+class TestTwoBillingRunsAtOnce:
+    def test_give_one_invoice_for_each_contract(self, site):
+        for number in range(3):
+            contract = make_contract(customer=site.customer)
+            make_cdr(
+                site=site,
+                contract=contract,
+                token=make_token(contract=contract),
+                started_at=MARCH_EVENING + timedelta(hours=3 * number),
+            )
+
+        runs = at_once(*[lambda: run_billing(seller_id=site.owner.pk, until_date=END_OF_MARCH, at=APRIL)] * 4)
+
+        assert [run.status for run in runs] == ["done"] * 4
+        assert [run.problems for run in runs] == [[]] * 4
+        assert sorted(Invoice.objects.values_list("number", flat=True)) == [f"INV-2026-{n:06d}" for n in (1, 2, 3)]
+        assert Journal.objects.count() == 3
+        assert [found for found in audit.find_violations() if found.invariant in {"I2", "I5", "I7"}] == []
+
+
+class TestManyIssuesAtOnce:
+    def test_of_one_series_leave_no_hole_over_rollbacks_and_a_year_change(self, site):
+        drafts = [draft_of_a_contract_of_its_own(site, number) for number in range(20)]
+        years = {draft.pk: datetime(2026 + index % 2, 5, 1, 12, tzinfo=UTC) for index, draft in enumerate(drafts)}
+
+        def issue(draft: Invoice, *, fails: bool) -> str:
+            with transaction.atomic():
+                number = issue_invoice(invoice_id=draft.pk, issued_at=years[draft.pk]).number
+                if fails:
+                    raise RuntimeError("rolled back after the number was drawn")
+            return number
+
+        outcomes = at_once(
+            *[lambda draft=draft, index=index: issue(draft, fails=index % 5 == 4) for index, draft in enumerate(drafts)]
+        )
+
+        assert sum(isinstance(outcome, RuntimeError) for outcome in outcomes) == 4
+        numbers = sorted(outcome for outcome in outcomes if isinstance(outcome, str))
+        assert numbers == [f"INV-{year}-{n:06d}" for year in (2026, 2027) for n in range(1, 9)]
+        assert dict(NumberSeries.objects.values_list("year", "last_number")) == {2026: 8, 2027: 8}
+        assert [found for found in audit.find_violations() if found.invariant in {"I5", "I6", "I7"}] == []
+
+    def test_of_one_invoice_draw_one_number(self, site):
+        draft = draft_of_a_contract_of_its_own(site, 0)
+
+        issued = at_once(*[lambda: issue_invoice(invoice_id=draft.pk, issued_at=APRIL)] * 4)
+
+        assert [invoice.number for invoice in issued] == ["INV-2026-000001"] * 4
+        assert NumberSeries.objects.get().last_number == 1
+        assert Journal.objects.count() == 1
+
+    def test_without_the_series_lock_meet_in_the_constraints(self, site, monkeypatch):
+        first, *drafts = [draft_of_a_contract_of_its_own(site, number) for number in range(3)]
+        # The first opens series and accounts, at which the other two would meet already.
+        issue_invoice(invoice_id=first.pk, issued_at=APRIL)
+        barrier = threading.Barrier(2, timeout=5)
+
+        def take_without_lock(*, seller, kind, year):
+            series = NumberSeries.objects.get(seller=seller, kind=kind, year=year)
+            barrier.wait()
+            series.last_number += 1
+            series.save(update_fields=["last_number"])
+            return series
+
+        monkeypatch.setattr(issuing, "_take_next_number", take_without_lock)
+        issues = [lambda draft=draft: issue_invoice(invoice_id=draft.pk, issued_at=APRIL) for draft in drafts]
+        results = at_once(*issues)
+
+        assert sum(isinstance(result, IntegrityError) for result in results) == 1
+        assert NumberSeries.objects.get().last_number == 2
+
+
+class TestTwoCreditsAtOnce:
+    def test_give_one_credit_note(self, site):
+        make_cdr(site=site)
+        run_billing(seller_id=site.owner.pk, until_date=END_OF_MARCH, at=APRIL)
+        invoice = Invoice.objects.get()
+
+        notes = at_once(*[lambda: credit_invoice(invoice_id=invoice.pk, reason="Wrong", at=APRIL, by=None)] * 3)
+
+        assert {note.number for note in notes} == {"CN-2026-000001"}
+        assert Journal.objects.count() == 2
