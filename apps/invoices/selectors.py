@@ -86,11 +86,6 @@ def undocumented() -> QuerySet[Invoice]:
     ).order_by("pk")
 
 
-def credit_notes_of(invoice: Invoice) -> QuerySet[Invoice]:
-    """Return the credit notes written for an invoice, oldest first."""
-    return invoice.credit_notes.filter(status=InvoiceStatus.ISSUED).order_by("pk")
-
-
 def is_credited_in_full(invoice: Invoice) -> bool:
     """Tell whether every line of an issued invoice was taken back."""
     return not invoice.lines.filter(credited_by__isnull=True).exists()

@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, Sum
 
 from apps.accounts.models import Organisation
 from apps.ledger.domain.chart import CHART, Role
-from apps.ledger.models import Account, Journal, LedgerEntry
+from apps.ledger.models import Account, LedgerEntry
 
 
 class TrialBalanceRow(NamedTuple):
@@ -45,17 +45,3 @@ def trial_balance(*, entity: Organisation) -> list[TrialBalanceRow]:
 
 def _row(account: Account, currency: str, debits: Decimal, credits: Decimal) -> TrialBalanceRow:  # noqa: A002
     return TrialBalanceRow(account=account, currency=currency, debit=debits, credit=-credits, balance=debits + credits)
-
-
-def get_journal(*, entity_id: int, key: str) -> Journal | None:
-    """Return the journal posted under a natural key, or None."""
-    return Journal.objects.filter(entity_id=entity_id, key=key).first()
-
-
-def entries_of(*, entity_id: int, role: Role) -> QuerySet[LedgerEntry]:
-    """Return an account's entries, newest first, with their journals."""
-    return (
-        LedgerEntry.objects.filter(journal__entity_id=entity_id, account__code=CHART[role].code)
-        .select_related("journal", "account")
-        .order_by("-pk")
-    )

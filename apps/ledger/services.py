@@ -11,7 +11,7 @@ from apps.ledger.domain.chart import CHART, Role
 from apps.ledger.domain.posting import PostingLine, UnbalancedJournal, check_balanced
 from apps.ledger.models import Account, Journal, LedgerEntry
 
-__all__ = ["KeyReused", "PostingLine", "Role", "UnbalancedJournal", "post", "reverse"]
+__all__ = ["KeyReused", "PostingLine", "Role", "UnbalancedJournal", "post"]
 
 
 class KeyReused(ValueError):
@@ -58,28 +58,6 @@ def post(
         for line in effective
     )
     return journal
-
-
-@transaction.atomic
-def reverse(*, journal: Journal, key: str, posted_on: date, tax_date: date, text: str, at: datetime) -> Journal:
-    """Take a journal back by its mirror image under a key of its own; again returns the first.
-
-    :raises KeyReused: the key is taken by a journal with other lines
-    """
-    role_of = {row.code: role for role, row in CHART.items()}
-    entries = list(journal.entries.select_related("account"))
-    if not entries:
-        raise ValueError(f"journal {journal.key} has no entries to take back")
-    return post(
-        entity_id=journal.entity_id,
-        key=key,
-        posted_on=posted_on,
-        tax_date=tax_date,
-        text=text,
-        lines=[PostingLine(role=role_of[entry.account.code], amount=-entry.amount.amount) for entry in entries],
-        currency=entries[0].currency,
-        at=at,
-    )
 
 
 def _open_account(entity_id: int, role: Role) -> Account:
