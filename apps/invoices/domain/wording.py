@@ -44,6 +44,7 @@ class Words:
     credits: str
     reason: str
     how_to_pay: str
+    settlement: str
     pay_by: str
     nothing_to_pay: str
     credited: str
@@ -101,6 +102,7 @@ _ENGLISH: Final = Words(
     credits="This credit note takes back lines of invoice {number} of {date}.",
     reason="Reason",
     how_to_pay="How to pay",
+    settlement="Settlement",
     pay_by="Please transfer {amount} by {date}.",
     nothing_to_pay="There is nothing to pay.",
     credited="The amount is set off against what is open, or paid back.",
@@ -165,6 +167,7 @@ _GERMAN: Final = Words(
     credits="Diese Rechnungskorrektur nimmt Positionen der Rechnung {number} vom {date} zurück.",
     reason="Grund",
     how_to_pay="Zahlung",
+    settlement="Ausgleich",
     pay_by="Bitte überweisen Sie {amount} bis zum {date}.",
     nothing_to_pay="Es ist nichts zu zahlen.",
     credited="Der Betrag wird mit Offenem verrechnet oder zurückgezahlt.",
