@@ -203,7 +203,7 @@ def _is_in_transaction() -> bool:
 
     The same question as ``atomic(durable=True)`` asks, without opening a transaction for it.
     """
-    return any(not block._from_testcase for block in connection.atomic_blocks)
+    return any(not block._from_testcase for block in connection.atomic_blocks)  # type: ignore[attr-defined]
 
 
 def _call(deed: Callable[[stripe.StripeClient], Value]) -> Outcome[Value]:

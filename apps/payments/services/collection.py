@@ -12,10 +12,10 @@ from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.outcomes import Reference
-from apps.payments.selectors import active_method, open_amount, tries_of
+from apps.payments.selectors import open_amount, tries_of
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
-from apps.payments.services.plan import plan_next
+from apps.payments.services.plan import plan_next, usable_method
 
 
 def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
@@ -46,7 +46,7 @@ def _begin(invoice_id: int, *, at: datetime) -> PaymentOperation | None:
     if payment is not None:
         waiting: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
         return waiting or plan_next(invoice=invoice, payment=payment, at=at)
-    method = active_method(invoice.customer_id)
+    method = usable_method(invoice.customer_id)
     amount = open_amount(invoice)
     if amount <= 0 or method is None or tries_of(invoice, method).exists():
         return None

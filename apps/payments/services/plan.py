@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.invoices.models import Invoice
+from apps.payments import gateway
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import (
     CANCELABLE,
@@ -12,7 +13,7 @@ from apps.payments.domain.status import (
     OperationKind,
     OperationStatus,
 )
-from apps.payments.models import Payment, PaymentOperation
+from apps.payments.models import Payment, PaymentOperation, SavedMethod
 from apps.payments.selectors import active_method, open_amount, tries_of
 from apps.payments.services.operations import request_operation
 
@@ -28,7 +29,7 @@ def plan_next(*, invoice: Invoice, payment: Payment, at: datetime) -> PaymentOpe
     amount = open_amount(invoice)
     if amount <= 0:
         return _plan_cancel(payment, at=at)
-    method = active_method(payment.customer_id)
+    method = usable_method(payment.customer_id)
     if payment.status not in CONFIRMABLE or method is None or tries_of(invoice, method).exists():
         return None
     is_amount_right = payment.amount.amount == amount
@@ -45,6 +46,12 @@ def plan_next(*, invoice: Invoice, payment: Payment, at: datetime) -> PaymentOpe
         payment=payment,
         method=method,
     )
+
+
+def usable_method(customer_id: int) -> SavedMethod | None:
+    """Return the customer's active method, unless it was saved in the other mode."""
+    method = active_method(customer_id)
+    return method if method and method.livemode == gateway.livemode() else None
 
 
 def _plan_cancel(payment: Payment, *, at: datetime) -> PaymentOperation | None:

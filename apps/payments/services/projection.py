@@ -95,6 +95,8 @@ def project_intent(*, invoice: Invoice, payment: Payment, snapshot: IntentSnapsh
     payment.balance_transaction = snapshot.balance_transaction or payment.balance_transaction
     if snapshot.failure is not None:
         set_failure(payment, snapshot.failure)
+    elif payment.status == PaymentStatus.REQUIRES_ACTION:
+        set_failure(payment, Failure(code="authentication_required"))
     elif payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.SUCCEEDED):
         payment.failure_code = payment.failure_advice = payment.failure_message = ""
     payment.version += 1

@@ -38,7 +38,8 @@ def sandbox(settings) -> Iterator[Sandbox]:
         settings.STRIPE_API_BASE = running.url
         yield running
         gateway.forget_connections()
-        assert running.control.rejected() == []
+        # A 401 is a key that a test took away; anything else would be refused by Stripe itself.
+        assert [each for each in running.control.rejected() if each["status"] != 401] == []
 
 
 @pytest.fixture

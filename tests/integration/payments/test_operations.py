@@ -188,10 +188,15 @@ class TestBusy:
         assert_paid_once(sandbox, seller, invoice)
 
     def test_a_key_not_let_in_ends_nothing(self, sandbox, seller, invoice, card, settings):
-        settings.STRIPE_SECRET_KEY = "rk_test_"
+        """The first attempt charged and its answer was lost; a 401 now must not call it rejected."""
         collect_until_confirm_is_due(sandbox, invoice)
+        settings.STRIPE_SECRET_KEY = ""
+        janitor(NOON + MINUTE)
+        assert operations()[-1] == ("confirm_intent", "unknown", 2)
 
-        assert operations()[-1] == ("confirm_intent", "unknown", 1)
+        settings.STRIPE_SECRET_KEY = "sk_test_of_payments"
+        janitor(NOON + 6 * MINUTE)
+        assert_paid_once(sandbox, seller, invoice)
 
 
 class TestOldKey:
@@ -236,6 +241,12 @@ class TestMode:
         assert len(sandbox.control.requests()) == calls
         operation.refresh_from_db()
         assert operation.attempts == 1
+
+    def test_a_card_of_the_other_mode_is_not_charged(self, sandbox, invoice, card, settings):
+        settings.STRIPE_SECRET_KEY = "sk_live_of_nobody"
+
+        assert collect(invoice) is None
+        assert not Payment.objects.exists()
 
 
 class TestSecrecy:
