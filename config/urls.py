@@ -2,14 +2,14 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from apps.portal.views import landing
 from config import health
 from config.api import router
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", RedirectView.as_view(pattern_name="portal:home"), name="root"),
+    path("", landing, name="root"),
     path("admin/console/", include("apps.console.urls")),
     path("admin/", admin.site.urls),
     path("portal/", include("apps.portal.urls")),

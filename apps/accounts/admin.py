@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
@@ -19,6 +20,9 @@ from apps.accounts.domain.roles import MASTER_DATA_ROLES, Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows
 from apps.accounts.tenant_admin import ActForm, TenantAdmin, TenantTabular
+
+# Rights come from roles in an organisation (apps.accounts.domain.roles), never from Django's groups.
+admin.site.unregister(Group)
 
 OWNER_ONLY = frozenset({Role.OWNER})
 

@@ -195,9 +195,8 @@ class TenantAdmin(_TenantRows, ModelAdmin):
             **self.admin_site.each_context(request),
             "title": title,
             "text": text,
-            "submit": submit,
+            "submit_label": submit,
             "form": form,
-            "opts": self.opts,
             "back": self.page_of(obj),
         }
         return TemplateResponse(request, "admin/act.html", context)
@@ -212,4 +211,5 @@ class TenantTabular(_TenantRows, TabularInline):
     """Rows of a parent on its page; without ``change_roles`` they only show."""
 
     extra = 0
+    hide_title = True
     show_change_link = False

@@ -83,7 +83,7 @@ class ContractAdmin(TenantAdmin):
     search_fields = ("number", "customer__name", "customer__number")
     date_hierarchy = "valid_from"
     autocomplete_fields = ("customer",)
-    fields = (("number", "customer"), "status", ("valid_from", "valid_to"), ("payment_days", "purchase_order"))
+    fields = (("number", "customer"), "status", "valid_from", "valid_to", ("payment_days", "purchase_order"))
     inlines = (TokenInline,)
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
@@ -174,7 +174,7 @@ class TariffAssignmentAdmin(TenantAdmin):
     search_fields = ("tariff__name", "contract__number", "station__identity", "location__name")
     date_hierarchy = "valid_from"
     autocomplete_fields = ("tariff", "contract", "evse", "station", "location")
-    fields = ("tariff", "contract", ("location", "station", "evse"), ("valid_from", "valid_to"))
+    fields = ("tariff", "contract", "location", "station", "evse", "valid_from", "valid_to")
 
     @admin.display(description="applies to")
     def applies_to(self, assignment: TariffAssignment) -> str:

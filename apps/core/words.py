@@ -54,4 +54,6 @@ def duration(span: timedelta | None) -> str:
     minutes, seconds = divmod(rest, 60)
     if hours:
         return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+    if minutes:
+        return f"{minutes} min {seconds:02d} s" if seconds else f"{minutes} min"
+    return f"{seconds} s"

@@ -56,7 +56,9 @@ class LineInline(TenantTabular):
         record = line.cdr or (line.credits.cdr if line.credits else None)
         if record is None:
             return "–"
-        return format_html('<a href="{}">every step</a>', reverse("console:session", args=[record.session.uid]))
+        return format_html(
+            '<a class="wl-link" href="{}">every step</a>', reverse("console:session", args=[record.session.uid])
+        )
 
 
 class TaxInline(TenantTabular):
@@ -83,8 +85,10 @@ class InvoiceAdmin(TenantAdmin):
         ("credits", "reason"),
         ("period", "tax_date"),
         ("net", "tax", "gross"),
-        ("issued_at", "issue_date", "due_date", "issued_by"),
-        ("run", "content_hash"),
+        ("issued_at", "issued_by"),
+        ("issue_date", "due_date"),
+        "run",
+        "content_hash",
     )
     readonly_fields = ("title", "state", "period", "net", "tax", "gross")
     inlines = (LineInline, TaxInline)

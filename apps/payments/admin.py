@@ -72,7 +72,8 @@ class PaymentOperationAdmin(TenantAdmin):
         ("customer", "payment", "method"),
         "idempotency_key",
         "params",
-        ("created_at", "first_sent_at", "next_try_at", "ended_at"),
+        ("created_at", "first_sent_at"),
+        ("next_try_at", "ended_at"),
         "error",
     )
 

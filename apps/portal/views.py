@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.accounts.domain.roles import Role
 from apps.accounts.middleware import SESSION_KEY
 from apps.accounts.models import Membership
-from apps.accounts.scope import bought_rows
+from apps.accounts.scope import acting_membership, bought_rows
 from apps.core import clock
 from apps.documents.downloads import as_download
 from apps.documents.models import Document
@@ -46,6 +46,14 @@ class SignIn(LoginView):
     template_name = "portal/login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+
+@require_GET
+def landing(request: HttpRequest) -> HttpResponse:
+    """Send people where they work: operators to the console, everyone else to the portal (which asks who they are)."""
+    membership = acting_membership(request)
+    operates = request.user.is_superuser if membership is None else membership.is_operator
+    return redirect("admin:index" if operates and request.user.is_staff else "portal:home")
 
 
 @require_GET
@@ -187,9 +195,8 @@ def organisations(request: HttpRequest) -> HttpResponse:
         if chosen is None:
             raise Http404("no such membership")
         request.session[SESSION_KEY] = chosen.pk
-        return redirect("admin:index" if chosen.is_operator else "portal:home")
-    acting = request.get_membership()  # type: ignore[attr-defined]
-    return _page(request, "portal/organisations.html", acting, memberships=memberships)
+        return redirect("root")
+    return _page(request, "portal/organisations.html", acting_membership(request), memberships=memberships)
 
 
 def _page(request: HttpRequest, template: str, membership: Membership | None, **context: Any) -> HttpResponse:

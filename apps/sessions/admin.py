@@ -72,7 +72,8 @@ class ChargingSessionAdmin(TenantAdmin):
         "why_review",
         ("station", "evse_number", "transaction_id"),
         ("contract", "vehicle", "id_token"),
-        ("started_at", "ended_at", "lasted", "settled_at"),
+        ("started_at", "ended_at"),
+        ("lasted", "settled_at"),
         ("meter_start", "meter_stop", "energy"),
         ("tariff_version", "time_zone"),
         "trace",
@@ -126,7 +127,9 @@ class ChargingSessionAdmin(TenantAdmin):
 
     @admin.display(description="explain")
     def trace(self, session: ChargingSession) -> str:
-        return format_html('<a href="{}">every step</a>', reverse("console:session", args=[session.uid]))
+        return format_html(
+            '<a class="wl-link" href="{}">every step</a>', reverse("console:session", args=[session.uid])
+        )
 
     def has_review_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return has_role(request, SUPPORT_ROLES)
@@ -191,7 +194,8 @@ class CdrAdmin(TenantAdmin):
         "energy",
         ("net", "tax", "gross"),
         ("tax_date", "tariff_version"),
-        ("engine_version", "rated_at", "content_hash"),
+        ("engine_version", "rated_at"),
+        "content_hash",
         "trace",
     )
     readonly_fields = ("energy", "net", "tax", "gross", "trace")
@@ -202,7 +206,9 @@ class CdrAdmin(TenantAdmin):
 
     @admin.display(description="explain")
     def trace(self, cdr: Cdr) -> str:
-        return format_html('<a href="{}">every step</a>', reverse("console:session", args=[cdr.session.uid]))
+        return format_html(
+            '<a class="wl-link" href="{}">every step</a>', reverse("console:session", args=[cdr.session.uid])
+        )
 
 
 @admin.register(StartGrant)

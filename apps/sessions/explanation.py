@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.money import EXACT
 from apps.sessions.models import Cdr, MeterReading
-from apps.tariffs.domain.sentences import Language, describe_element
+from apps.tariffs.domain.sentences import Language, describe_element, describe_restrictions
 from apps.tariffs.domain.terms import Dimension
 
 
@@ -25,6 +25,7 @@ class PartExplained:
 
     energy_milliwh, span  the quantity: of ENERGY, of TIME; both None for FLAT · price per ``unit`` · amount unrounded
     rule                  the tariff's element in one sentence, in the reader's language
+    reason, note          why it applied; the note is the reason where the rule does not say it already
     """
 
     dimension: Dimension
@@ -35,6 +36,7 @@ class PartExplained:
     amount: Decimal
     rule: str
     reason: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,13 @@ def current_revisions(records: QuerySet[Cdr]) -> QuerySet[Cdr]:
     return records.filter(~Exists(later))
 
 
+class _Rule(NamedTuple):
+    """A tariff element told: when it holds, as the engine's reason says it, and all of it for the reader."""
+
+    when: str
+    sentence: str
+
+
 _UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: ""}
 
 
@@ -91,7 +100,13 @@ def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading], language: Languag
     """Explain ``cdr`` with its session's ``readings`` (``at`` ascending)."""
     document = cast("dict[str, Any]", cdr.document)
     terms = cdr.tariff_version.terms()
-    rules = [describe_element(element, currency=terms.currency, language=language) for element in terms.elements]
+    rules = [
+        _Rule(
+            when=describe_restrictions(element.restrictions),
+            sentence=describe_element(element, currency=terms.currency, language=language),
+        )
+        for element in terms.elements
+    ]
     return CdrExplained(
         cdr=cdr,
         periods=tuple(_period(period, readings, rules) for period in document["periods"]),
@@ -101,7 +116,7 @@ def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading], language: Languag
     )
 
 
-def _period(period: dict[str, Any], readings: Sequence[MeterReading], rules: Sequence[str]) -> PeriodExplained:
+def _period(period: dict[str, Any], readings: Sequence[MeterReading], rules: Sequence[_Rule]) -> PeriodExplained:
     return PeriodExplained(
         start_at=from_epoch_ms(period["start_ms"]),
         end_at=from_epoch_ms(period["end_ms"]),
@@ -123,8 +138,9 @@ def _evidence(at_ms: int, register_milliwh: int | None, readings: Sequence[Meter
     return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=tuple(around))
 
 
-def _part(part: dict[str, Any], rules: Sequence[str]) -> PartExplained:
+def _part(part: dict[str, Any], rules: Sequence[_Rule]) -> PartExplained:
     dimension = Dimension(part["dimension"])
+    rule = rules[part["element_index"]]
     return PartExplained(
         dimension=dimension,
         energy_milliwh=part["quantity"] if dimension is Dimension.ENERGY else None,
@@ -132,6 +148,7 @@ def _part(part: dict[str, Any], rules: Sequence[str]) -> PartExplained:
         price=EXACT.create_decimal(part["price"]),
         unit=_UNITS[dimension],
         amount=EXACT.create_decimal(part["amount"]),
-        rule=rules[part["element_index"]],
+        rule=rule.sentence,
         reason=part["reason"],
+        note="" if part["reason"] == rule.when else part["reason"],
     )

@@ -11,6 +11,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
+from apps.accounts.scope import acting_membership
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
 from apps.core import clock
 from apps.tariffs.domain.sentences import describe_element
@@ -71,6 +72,9 @@ class TariffAdmin(TenantAdmin):
 
 
 class VersionForm(TenantForm):
+    # Without it the field "elements" would hide the form's own list of that name from the admin's script.
+    prefix = "version"
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "elements" in self.fields:
@@ -117,11 +121,24 @@ class TariffVersionAdmin(TenantAdmin):
     search_fields = ("tariff__name",)
     date_hierarchy = "valid_from"
     autocomplete_fields = ("tariff",)
-    fields = ("tariff", ("valid_from", "valid_to"), ("currency", "tax_included"), "elements", "what_it_says", "why")
+    fields = (
+        "tariff",
+        "valid_from",
+        "valid_to",
+        ("currency", "tax_included"),
+        "elements",
+        "what_it_says",
+        "why",
+    )
 
     def get_fields(self, request: HttpRequest, obj: TariffVersion | None = None) -> Any:
         shown_only = {"what_it_says", "why"} if obj is None else ({"why"} if obj.used_at is None else set())
         return [field for field in super().get_fields(request, obj) if field not in shown_only]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        membership = acting_membership(request)
+        currency = {"currency": membership.organisation.currency} if membership else {}
+        return currency | super().get_changeform_initial_data(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: TariffVersion | None = None) -> Any:
         if obj is None:

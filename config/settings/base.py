@@ -151,7 +151,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "portal:login"
-LOGIN_REDIRECT_URL = "portal:home"
+LOGIN_REDIRECT_URL = "root"
 LOGOUT_REDIRECT_URL = "portal:login"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -160,6 +160,7 @@ LANGUAGES = [("en", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
 DEFAULT_CURRENCY = None
 
@@ -225,8 +226,26 @@ UNFOLD = {
     "SITE_SYMBOL": "ev_station",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/wattledger.svg")},
+    ],
     "STYLES": [lambda request: static("css/console.css")],
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "apps.console.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "#effaf7",
+            "100": "#d3f1e9",
+            "200": "#a8e3d5",
+            "300": "#74cfbc",
+            "400": "#45b5a0",
+            "500": "#259a86",
+            "600": "#0b6e5f",
+            "700": "#0a5c50",
+            "800": "#0b4a41",
+            "900": "#0b3e37",
+            "950": "#042420",
+        },
+    },
     "DASHBOARD_CALLBACK": "apps.console.home.dashboard",
     "ACCOUNT": {"navigation": "apps.console.navigation.account"},
     "LOGIN": {"redirect_after": reverse_lazy("admin:index")},
