@@ -77,7 +77,7 @@ class SimulatedCharger:
     url       the central system's, without the identity: ``ws://127.0.0.1:8000/ocpp``
     power_w   what its connectors deliver
     clock     gives the instants of messages for which none is given
-    on_frame  is told each frame: "→" or "←", and the text
+    on_frame  is told each frame: "→" or "←", and the text; "×" and why the connection was lost
     replies   what it answers to requests, by action; a reply of None leaves the request unanswered
     requests  what the central system asked, as (action, payload)
     """

@@ -74,8 +74,9 @@ class LiveCharger(SimulatedCharger):
             try:
                 await self.connect()
                 await self._live()
-            except (ConnectionLostError, OSError, TimeoutError):
+            except (ConnectionLostError, OSError, TimeoutError) as error:
                 # Whatever is queued is sent on the next connection.
+                self._tell("×", f"{str(error) or 'connection lost'}; trying again")
                 await self.drop()
             await asyncio.sleep(_RECONNECT_S)
 
