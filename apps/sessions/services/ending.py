@@ -11,6 +11,7 @@ from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.models import ChargingSession
 from apps.sessions.services.lookup import by_transaction, locked_sessions
 from apps.sessions.services.readings import store_samples
+from apps.sessions.services.saving import save_together
 from apps.sessions.services.settling import settle_sessions
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
@@ -45,7 +46,7 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
             session.set_end(command, status=_status_after(session), reasons=_reasons(session, command))
             ended[session.pk] = (session, command)
         outcomes.append(_outcome(session))
-    ChargingSession.objects.bulk_update([session for session, _ in ended.values()], _END_FIELDS)
+    save_together([session for session, _ in ended.values()], fields=_END_FIELDS)
     store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
     _settle_where_available([session for session, _ in ended.values()])
     return tuple(outcomes)

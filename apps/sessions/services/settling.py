@@ -13,6 +13,7 @@ from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.models import ChargingSession, MeterReading
 from apps.sessions.services.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.services.lookup import locked_sessions
+from apps.sessions.services.saving import save_together
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
 
@@ -43,9 +44,7 @@ def settle_sessions(*, session_ids: Collection[int], at: datetime, is_queue_told
         to = SessionStatus.REVIEW if session.review_reasons else SessionStatus.SETTLED
         session.status = advance(SessionStatus(session.status), to)
         session.settled_at = at if to is SessionStatus.SETTLED else None
-    ChargingSession.objects.bulk_update(
-        [evidence.session for evidence in over], ["status", "settled_at", "review_reasons"]
-    )
+    save_together([evidence.session for evidence in over], fields=["status", "settled_at", "review_reasons"])
     settled = tuple(e.session.pk for e in over if e.session.status == SessionStatus.SETTLED)
     for session_id in settled:
         ring_on_commit("session.settled", id=session_id)

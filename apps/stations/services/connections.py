@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -78,14 +78,6 @@ def connect_station(*, station_id: int, protocol: str, connected_at: datetime) -
     station.set_connected(protocol=protocol, at=connected_at)
     wake_on_commit(station_id, "station.connected", connection_no=station.connection_no)
     return station.connection_no
-
-
-def connection_numbers(*, station_ids: Collection[int]) -> dict[int, int]:
-    """Return each station's newest socket number, in one query."""
-    if not station_ids:
-        return {}
-    stations = ChargingStation.objects.filter(pk__in=station_ids)
-    return dict(stations.values_list("pk", "connection_no"))
 
 
 def touch_stations(seen: Mapping[int, datetime]) -> None:
