@@ -1,4 +1,4 @@
-"""A double of Stripe's HTTP API, for the calls Wattledger makes: stateful, in memory, checked against the SDK's types.
+"""A double of Stripe's HTTP API, for the calls Wattledger makes: stateful, checked against the SDK's types.
 
 Nothing of Django, no database. ``docs/sandbox.md`` tells how to use it.
 """
@@ -7,6 +7,7 @@ from apps.payments.sandbox.api import LiveKeyRefused
 from apps.payments.sandbox.browser import CheckoutRefused, complete_checkout
 from apps.payments.sandbox.control import Control, ControlError
 from apps.payments.sandbox.faults import FaultKind
+from apps.payments.sandbox.keeping import StateFileRefused
 from apps.payments.sandbox.server import DEFAULT_WEBHOOK_SECRET, Sandbox, serve
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FaultKind",
     "LiveKeyRefused",
     "Sandbox",
+    "StateFileRefused",
     "complete_checkout",
     "serve",
 ]

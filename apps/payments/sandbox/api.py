@@ -123,30 +123,36 @@ class Api:
     def _do_once(self, route: Route, call: Call, fault: Fault | None, *, path: str, key: str) -> Answer:
         """Do the request, or give the answer stored under its key."""
         fingerprint = json.dumps([path, call.params], sort_keys=True)
-        stored = self.keys.begin(key, fingerprint=fingerprint, at=self.state.clock.now())
+        with self.state.turn():
+            stored = self.keys.begin(key, fingerprint=fingerprint, at=self.state.clock.now())
         if stored is not None:
             return stored
         try:
-            answer = self._do(route, call, fault)
+            return self._do(route, call, fault, key=key)
         except BaseException:
             self.keys.forget(key)
             raise
-        self.keys.finish(key, answer)
-        return answer
 
-    def _do(self, route: Route, call: Call, fault: Fault | None) -> Answer:
-        """Do the request as far as the fault lets it; a refusal is an answer to be stored like any other."""
+    def _do(self, route: Route, call: Call, fault: Fault | None, *, key: str | None = None) -> Answer:
+        """Do the request in a turn of its own and store the answer under the key, if there is one."""
         if fault and fault.kind is FaultKind.SLOW:
             time.sleep(fault.seconds)
+        # The deed and its answer are kept in one turn: a repeat after a crash must find both or neither.
+        with self.state.turn(writes=route.method == "POST"):
+            answer = self._done(route, call, fault)
+            if key is not None:
+                self.keys.finish(key, answer)
+        return answer
+
+    def _done(self, route: Route, call: Call, fault: Fault | None) -> Answer:
+        """Do the request as far as the fault lets it; a refusal is an answer to be stored like any other."""
         if fault and fault.kind is FaultKind.ERROR_BEFORE:
             return _server_error()
-        with self.state.lock:
-            self.state.run_due()
-            try:
-                made = route.do(self.state, call)
-                answer = Answer(status=200, body=expanded(self.state, made, call.params.get("expand", [])))
-            except Refusal as refusal:
-                answer = refused(refusal)
+        try:
+            made = route.do(self.state, call)
+            answer = Answer(status=200, body=expanded(self.state, made, call.params.get("expand", [])))
+        except Refusal as refusal:
+            answer = refused(refusal)
         if fault and fault.kind is FaultKind.ERROR_AFTER:
             return _server_error()
         return answer

@@ -59,8 +59,7 @@ class ControlDesk:
     def _objects(self, given: Json) -> list[Json]:
         kind = given.get("object")
         state = self._api.state
-        with state.lock:
-            state.run_due()
+        with state.turn():
             found = [each for each in state.objects.values() if kind in (None, each["object"])]
             return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
@@ -70,7 +69,7 @@ class ControlDesk:
 
     def _advance(self, given: Json) -> Json:
         state = self._api.state
-        with state.lock:
+        with state.turn(writes=True):
             state.clock.advance(given["advance"])
             state.run_due()
         return self._clock(given)
@@ -82,7 +81,7 @@ class ControlDesk:
         return {"settled": self._webhooks.wait_settled(float(given.get("timeout", 5)))}
 
     def _reset(self, _: Json) -> None:
-        with self._api.state.lock:
+        with self._api.state.turn(writes=True):
             self._api.state.clear()
             self._api.clear()
             self._webhooks.clear()

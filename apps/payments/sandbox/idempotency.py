@@ -86,11 +86,41 @@ class IdempotencyKeys:
                 self._entries[key].answer = answer
 
     def forget(self, key: str) -> None:
-        """Let the key be used anew, as when nothing had been begun."""
+        """Let the key be used anew, as when nothing had been begun; a stored answer stays."""
         with self._lock:
-            self._entries.pop(key, None)
+            if key in self._entries and self._entries[key].answer is None:
+                del self._entries[key]
 
     def clear(self) -> None:
         """Forget all keys."""
         with self._lock:
             self._entries.clear()
+
+    def described(self, *, at: int) -> Json:
+        """Return the answers that are still good ``at`` this time as JSON, by key; what is under way is not yet one."""
+        with self._lock:
+            return {
+                key: {
+                    "fingerprint": entry.fingerprint,
+                    "at": entry.at,
+                    "status": entry.answer.status,
+                    "body": entry.answer.body,
+                }
+                for key, entry in self._entries.items()
+                if entry.answer is not None and at - entry.at < LIFE
+            }
+
+    def restore(self, described: Json) -> None:
+        """Know the keys that were ``described``.
+
+        :raises KeyError, TypeError: they are no description of keys
+        """
+        with self._lock:
+            self._entries = {
+                key: _Entry(
+                    fingerprint=entry["fingerprint"],
+                    at=entry["at"],
+                    answer=Answer(status=entry["status"], body=entry["body"]),
+                )
+                for key, entry in described.items()
+            }

@@ -35,8 +35,7 @@ class PageAnswer:
 
 def show(state: State, session_id: str) -> PageAnswer:
     """Answer GET: the form of an open session."""
-    with state.lock:
-        state.run_due()
+    with state.turn():
         session = _session(state, session_id)
         if session is None or session["status"] != "open":
             return _closed(session)
@@ -46,8 +45,7 @@ def show(state: State, session_id: str) -> PageAnswer:
 def submit(state: State, session_id: str, body: str) -> PageAnswer:
     """Answer POST: save or charge the card, complete the session and lead back to the shop."""
     number = parse_qs(body).get("card_number", [""])[0]
-    with state.lock:
-        state.run_due()
+    with state.turn(writes=True):
         session = _session(state, session_id)
         if session is None or session["status"] != "open":
             return _closed(session)

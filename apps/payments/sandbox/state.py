@@ -1,7 +1,8 @@
 """What the sandbox knows: its objects, its clock, what is due, and the events it has told.
 
 Objects are the JSON that Stripe would answer, with references as ids; ``expand`` fills references in on the way out.
-All of it is guarded by ``lock``, held for one request at a time.
+All of it is guarded by ``lock``, held for one turn at a time. All of it is data, so that it can be written down; no
+object is part of another that changes independently of it, for the two would part ways when read back.
 """
 
 import copy
@@ -10,11 +11,12 @@ import itertools
 import secrets
 import string
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from apps.payments.sandbox.cards import Card
+from apps.payments.sandbox.cards import Behaviour, Card
 from apps.payments.sandbox.checks import API_VERSION
 from apps.payments.sandbox.clock import Clock
 from apps.payments.sandbox.errors import CallerMistake, missing
@@ -37,13 +39,18 @@ class Call:
 
 
 class State:
-    """Everything a running sandbox remembers; nothing of it outlives the process."""
+    """Everything a running sandbox remembers; whether it outlives the process is up to ``keep``."""
 
     def __init__(self, *, tell: Callable[[Json], None]) -> None:
-        """Start empty. tell: called with each event, once, in order."""
+        """Start empty.
+
+        tell: called with each event, once, in order. ``keep`` is called before a turn with changes ends.
+        """
         self.lock = threading.RLock()
         self.clock = Clock()
         self.base_url = ""
+        self.keep: Callable[[], None] = lambda: None
+        self._is_changed = False
         self._tell = tell
         self.clear()
 
@@ -56,8 +63,23 @@ class State:
         self.objects: dict[str, Json] = {}
         self.cards: dict[str, Card] = {}
         self.intent_data: dict[str, Json] = {}
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._due: list[tuple[int, int, str, str]] = []
         self._order = itertools.count()
+
+    @contextmanager
+    def turn(self, *, writes: bool = False) -> Iterator[None]:
+        """Have the state for oneself: what is due is done first, and what changed is kept before the turn ends.
+
+        When keeping fails, every later turn tries again and fails as well, until it succeeds: nobody is answered from
+        a state that was not kept.
+        """
+        with self.lock:
+            self._is_changed |= writes
+            self.run_due()
+            yield
+            if self._is_changed:
+                self.keep()
+                self._is_changed = False
 
     def add(self, prefix: str, members: Json) -> Json:
         """Keep a new object under a new id and return it; ``members`` carry ``object`` and the rest."""
@@ -102,15 +124,60 @@ class State:
         )
         self._tell(event)
 
-    def at(self, due_at: int, action: Callable[[], None]) -> None:
-        """Do ``action`` when the clock reaches ``due_at`` (Unix seconds)."""
-        heapq.heappush(self._due, (due_at, next(self._order), action))
+    def at(self, due_at: int, action: str, identifier: str) -> None:
+        """Do a ``due_action`` to this object when the clock reaches ``due_at`` (Unix seconds)."""
+        if action not in _DUE_ACTIONS:
+            raise ValueError(f"no such due action: {action}")
+        heapq.heappush(self._due, (due_at, next(self._order), action, identifier))
 
     def run_due(self) -> None:
-        """Do what has fallen due, earliest first; called before each request and after the clock was advanced."""
+        """Do what has fallen due, earliest first; called as a turn begins and after the clock was advanced."""
         while self._due and self._due[0][0] <= self.clock.now():
-            _, _, action = heapq.heappop(self._due)
-            action()
+            self._is_changed = True
+            _, _, action, identifier = heapq.heappop(self._due)
+            _DUE_ACTIONS[action](self, self.objects[identifier])
+
+    def page_url(self, session_id: str) -> str:
+        """Return the address of a Checkout session's page."""
+        return f"{self.base_url}/c/pay/{session_id}"
+
+    def described(self) -> Json:
+        """Return everything as JSON, for ``restore``."""
+        return {
+            "advanced_by": self.clock.advanced_by,
+            "objects": self.objects,
+            "cards": {identifier: asdict(card) for identifier, card in self.cards.items()},
+            "intent_data": self.intent_data,
+            "due": [(due_at, action, identifier) for due_at, _, action, identifier in sorted(self._due)],
+        }
+
+    def restore(self, described: Json) -> None:
+        """Be as the state was that was ``described``.
+
+        :raises KeyError, TypeError, ValueError: it is no description of a state
+        """
+        self.clear()
+        self.clock.advanced_by = described["advanced_by"]
+        self.objects = described["objects"]
+        self.intent_data = described["intent_data"]
+        for identifier, card in described["cards"].items():
+            self.cards[identifier] = Card(**card | {"behaviour": Behaviour(card["behaviour"])})
+        for due_at, action, identifier in described["due"]:
+            self.at(due_at, action, identifier)
+
+
+DueAction = Callable[[State, Json], None]
+_DUE_ACTIONS: dict[str, DueAction] = {}
+
+
+def due_action(name: str) -> Callable[[DueAction], DueAction]:
+    """Let ``State.at`` know a function by a name, which is written down: it stays when the function is renamed."""
+
+    def register(do: DueAction) -> DueAction:
+        _DUE_ACTIONS[name] = do
+        return do
+
+    return register
 
 
 def random_text(length: int) -> str:

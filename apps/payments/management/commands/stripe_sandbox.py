@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.payments.sandbox import DEFAULT_WEBHOOK_SECRET, LiveKeyRefused, serve
+from apps.payments.sandbox import DEFAULT_WEBHOOK_SECRET, LiveKeyRefused, StateFileRefused, serve
 
 
 class Command(BaseCommand):
@@ -22,6 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--webhook", default="", metavar="URL", help="where events are delivered")
         parser.add_argument("--secret", default=DEFAULT_WEBHOOK_SECRET, help="the webhooks' signing secret")
+        parser.add_argument(
+            "--state", metavar="FILE", help="keep the state there, across restarts; else in memory only"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Translate the options and serve."""
@@ -33,8 +36,9 @@ class Command(BaseCommand):
                 webhook_secret=options["secret"],
                 api_key=os.environ.get("STRIPE_SECRET_KEY", ""),
                 announce=self._announce,
+                state_file=options["state"],
             )
-        except (LiveKeyRefused, OSError) as refused:
+        except (LiveKeyRefused, StateFileRefused, OSError) as refused:
             raise CommandError(str(refused)) from refused
 
     def _announce(self, line: str) -> None:

@@ -9,7 +9,7 @@ from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.lists import page
 from apps.payments.sandbox.money import fee, printed
 from apps.payments.sandbox.resources.customers import billing_details
-from apps.payments.sandbox.state import Call, Json, State, merged_metadata
+from apps.payments.sandbox.state import Call, Json, State, due_action, merged_metadata
 
 HOLD_LIFE = 7 * 24 * 60 * 60
 """Seconds that a card holds money when its owner was present."""
@@ -144,8 +144,13 @@ def _book(state: State, *, kind: str, amount: int, cost: int, source: Json) -> J
             "type": kind,
         },
     )
-    state.at(entry["available_on"], lambda: entry.update(status="available"))
+    state.at(entry["available_on"], "settle", entry["id"])
     return entry
+
+
+@due_action("settle")
+def _settle(_: State, entry: Json) -> None:
+    entry["status"] = "available"
 
 
 def retrieve_charge(state: State, call: Call) -> Json:

@@ -10,7 +10,7 @@ from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.money import check_charge_amount
 from apps.payments.sandbox.resources.customers import add_card, create_customer
 from apps.payments.sandbox.resources.payment_intents import add_payment_intent, attempt
-from apps.payments.sandbox.state import Call, Json, State, merged_metadata, random_text
+from apps.payments.sandbox.state import Call, Json, State, due_action, merged_metadata, random_text
 
 SHORTEST_LIFE = 30 * 60
 LONGEST_LIFE = 24 * 60 * 60
@@ -45,14 +45,14 @@ def create_session(state: State, call: Call) -> Json:
         state.get("customer", customer, param="customer")
     items = _line_items(params) if mode == "payment" else []
     session = state.add("cs_test", _members(state, params, items, customer))
-    session["url"] = f"{state.base_url}/c/pay/{session['id']}"
+    session["url"] = state.page_url(session["id"])
     for item in items:
         item["id"] = f"li_{random_text(24)}"
     session["line_items"]["url"] = f"/v1/checkout/sessions/{session['id']}/line_items"
     state.intent_data[session["id"]] = params.get("payment_intent_data", {})
     if mode == "setup":
         session["setup_intent"] = _add_setup_intent(state, call, session)["id"]
-    state.at(session["expires_at"], lambda: _expire_if_open(state, Call(), session))
+    state.at(session["expires_at"], "expire_session", session["id"])
     return session
 
 
@@ -239,6 +239,11 @@ def expire_session(state: State, call: Call) -> Json:
         )
     _expire_if_open(state, call, session)
     return session
+
+
+@due_action("expire_session")
+def _time_out(state: State, session: Json) -> None:
+    _expire_if_open(state, Call(), session)
 
 
 def _expire_if_open(state: State, call: Call, session: Json) -> None:

@@ -4,13 +4,15 @@ requires_payment_method → requires_confirmation → succeeded, or with manual 
 a decline leads back to requires_payment_method; everything but succeeded can be canceled.
 """
 
+import copy
+
 from apps.payments.sandbox.cards import Behaviour
 from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.lists import page
 from apps.payments.sandbox.money import check_charge_amount
 from apps.payments.sandbox.resources.charges import add_charge, capture, decline, release
 from apps.payments.sandbox.resources.customers import usable_method
-from apps.payments.sandbox.state import Call, Json, State, merged_metadata, random_text
+from apps.payments.sandbox.state import Call, Json, State, due_action, merged_metadata, random_text
 
 PLAIN_FIELDS = (
     "description", "receipt_email", "setup_future_usage", "statement_descriptor", "statement_descriptor_suffix",
@@ -161,7 +163,8 @@ def _declined(state: State, call: Call, intent: Json, charge: Json, method: Json
         "decline_code": card.decline_code,
         "advice_code": card.advice_code,
         "doc_url": "https://docs.stripe.com/error-codes/card-declined",
-        "payment_method": method,
+        # As it was at this attempt: a card that is detached later was attached then.
+        "payment_method": copy.deepcopy(method),
     }
     intent |= {
         "last_payment_error": said | {"type": "card_error", "message": card.message},
@@ -178,11 +181,13 @@ def _hold(state: State, call: Call, intent: Json, charge: Json) -> None:
     state.emit("charge.succeeded", charge, call)
     state.emit("payment_intent.amount_capturable_updated", intent, call)
     capture_before = charge["payment_method_details"]["card"]["capture_before"]
-    state.at(capture_before, lambda: _expire_hold(state, intent, charge))
+    state.at(capture_before, "expire_hold", charge["id"])
 
 
-def _expire_hold(state: State, intent: Json, charge: Json) -> None:
+@due_action("expire_hold")
+def _expire_hold(state: State, charge: Json) -> None:
     """Let the bank take its money back, unless the hold was captured or released before."""
+    intent = state.get("payment_intent", charge["payment_intent"])
     if intent["status"] == "requires_capture":
         call = Call()
         release(charge)
