@@ -17,10 +17,11 @@ from apps.payments import gateway
 from apps.payments.domain.status import PaymentStatus
 from apps.payments.models import Allocation, Payment, PaymentOperation
 from apps.payments.outcomes import IntentSnapshot
+from apps.payments.sandbox import FaultKind
 from apps.payments.selectors import due_operation_ids, payment_state
-from apps.payments.services import collection, driver, projection
+from apps.payments.services import collection, driver, methods, projection
 
-from .conftest import MINUTE, NOON, assert_clean, charges, collect, journals
+from .conftest import BACK, CANCEL, MINUTE, NOON, assert_clean, charges, collect, journals
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,6 +78,26 @@ class TestCollectTwiceAtOnce:
         assert Allocation.objects.count() == 1
         assert len(journals(seller)) == 2
         assert_clean()
+
+
+class TestTwoClicksAtOnce:
+    def test_lead_to_one_page(self, sandbox, customer):
+        """Both calls are slowed down, so that the second click comes while the first one's are in flight."""
+        for path in ("/v1/customers", "/v1/checkout/sessions"):
+            sandbox.control.fault(FaultKind.SLOW, method="POST", path=path, seconds=0.3)
+
+        def click() -> str:
+            try:
+                return methods.start_method_setup(customer_id=customer.pk, success_url=BACK, cancel_url=CANCEL, at=NOON)
+            finally:
+                gateway.forget_connections()
+                connections.close_all()
+
+        with ThreadPoolExecutor(3) as pool:
+            urls = {future.result() for future in [pool.submit(click) for _ in range(3)]}
+
+        assert [session["url"] for session in sandbox.control.objects("checkout.session")] == list(urls)
+        assert len(sandbox.control.objects("customer")) == 1
 
 
 class TestOlderSnapshot:
