@@ -53,6 +53,13 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     station_id: int
     connection_no: int = 0
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection, and let go of the station however that ends."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._let_go()
+
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the message's handler; Channels' own look at old database connections is not needed on this thread."""
         await getattr(self, message["type"].replace(".", "_"))(message)
@@ -108,13 +115,14 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         client = self.scope.get("client")
         return str(client[0]) if client else ""
 
-    async def disconnect(self, code: int) -> None:
-        """Let go of the station; a command without its answer stays ``sent`` until its deadline."""
-        if self.connection_no:
-            self._over = True
-            held_here().remove(self)
-            if self._delivery is not None:
-                self._delivery.cancel()
+    def _let_go(self) -> None:
+        """Hold the station no more; a command without its answer stays ``sent`` until its deadline."""
+        if not self.connection_no:
+            return
+        self._over = True
+        held_here().remove(self)
+        if self._delivery is not None:
+            self._delivery.cancel()
 
     async def supersede(self) -> None:
         """Close this socket because a newer one of the station was let in."""

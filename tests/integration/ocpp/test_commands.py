@@ -114,6 +114,24 @@ class TestACommand:
         assert tell(story) == ["RemoteStopTransaction", "UnlockConnector"]
 
 
+class TestACommandWithRedisAway:
+    def test_is_a_second_late_and_nothing_else(self, url, box, monkeypatch):
+        async def refuse(*_):
+            raise ConnectionError("no broker")
+
+        monkeypatch.setattr("channels_redis.pubsub.RedisPubSubLoopLayer.new_channel", refuse)
+        monkeypatch.setattr("channels_redis.pubsub.RedisPubSubLoopLayer.group_send", refuse)
+
+        async def story():
+            async with box.at(url) as charger:
+                assert await charger.boot() == "Accepted"
+                command = await in_database(lambda: request(box))
+                await until(lambda: ended(command))
+                return command
+
+        assert tell(story).status == "accepted"
+
+
 class TestAnAnswer:
     def test_that_comes_late_changes_nothing_and_is_noted(self, url, box, settings):
         settings.OCPP_COMMAND_TIMEOUT_S = 0.1
