@@ -112,6 +112,30 @@ class TestEndSessions:
         assert session.status == "settled"
 
 
+class TestStatements:
+    """A flush holds up to five hundred messages; what it costs must not grow with them."""
+
+    def test_are_a_handful_for_readings_states_and_ends_of_many(self, wire, site, django_assert_max_num_queries):
+        for number in range(2, 51):
+            make_evse(station=site.station, number=number)
+        begun = services.start_sessions(tuple(wire.start(evse_number=number) for number in range(1, 51)))
+        at = NOON + timedelta(minutes=30)
+        readings = tuple(wire.readings(start.transaction_id, (at, BEGIN + KWH)) for start in begun)
+        states = tuple(wire.status("Charging", at, evse_number=number) for number in range(1, 51))
+        ends = tuple(wire.end(start.transaction_id) for start in begun)
+
+        with django_assert_max_num_queries(5):
+            services.record_readings(readings)
+        with django_assert_max_num_queries(5):
+            services.record_connector_states(states)
+        with django_assert_max_num_queries(6):
+            services.end_sessions(ends)
+        with django_assert_max_num_queries(8):
+            services.settle_sessions(session_ids=[start.session_id for start in begun], at=END + timedelta(minutes=2))
+
+        assert ChargingSession.objects.filter(status="settled").count() == 50
+
+
 class TestStopWithoutAnId:
     """The answer to the start was lost, so the station says −1."""
 

@@ -1,12 +1,15 @@
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
+from django.db import IntegrityError
 
 from apps.contracts.models import Contract, IdToken
 from apps.sessions import services
 from apps.sessions.domain.commands import AuthorisationStatus, StartOutcome
 from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
+from apps.sessions.services import starting
 from tests.factories import NOON, make_evse, make_grant, make_site
 from tests.integration.sessions.conftest import BEGIN, Wire, session_of
 
@@ -259,6 +262,24 @@ class TestUnknownConnector:
 
 @pytest.mark.django_db(transaction=True)
 class TestTwoProcessesAtOnce:
+    def test_would_collide_without_the_lock(self, at_once, monkeypatch):
+        wire = Wire(make_site())
+        monkeypatch.setattr(starting.Evse.objects, "select_for_update", lambda **_: starting.Evse.objects.all())
+        both_have_looked = Barrier(2)
+        begin = starting._begin
+
+        def begin_after_the_other_has_looked(starts):
+            both_have_looked.wait(timeout=10)
+            return begin(starts)
+
+        monkeypatch.setattr(starting, "_begin", begin_after_the_other_has_looked)
+        one, two = wire.start(), wire.start()
+
+        with pytest.raises(IntegrityError, match="session_one_live_per_evse"):
+            at_once(lambda: services.start_sessions((one,)), lambda: services.start_sessions((two,)))
+
+        assert ChargingSession.objects.count() == 1
+
     def test_begin_one_session_of_the_same_start(self, at_once):
         wire = Wire(make_site())
         one, two = wire.start(), wire.start()
