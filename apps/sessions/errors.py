@@ -19,3 +19,7 @@ class NothingToBill(SessionError):
 
 class RegisterUnusable(SessionError):
     """What is known of the session contradicts itself so far that no register can be made of it."""
+
+
+class ReasonMissing(SessionError):
+    """A decision without a reason would explain nothing to the next reader."""

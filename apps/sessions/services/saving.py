@@ -12,8 +12,8 @@ def save_together(sessions: Sequence[ChargingSession], *, fields: Sequence[str])
     if not sessions:
         return
     meta = ChargingSession._meta
-    columns = [meta.get_field(name) for name in fields]
-    names = [connection.ops.quote_name(column.column) for column in columns]
+    columns = [column for column in meta.concrete_fields if column.name in fields]
+    names = [connection.ops.quote_name(str(column.column)) for column in columns]
     arrays = [[column.get_db_prep_save(getattr(s, column.attname), connection) for s in sessions] for column in columns]
     types = [column.db_type(connection) for column in columns]
     # Names and types come from the model's own fields, values are parameters.

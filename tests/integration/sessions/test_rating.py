@@ -6,9 +6,8 @@ import pytest
 from apps.accounts.models import TaxRegistration
 from apps.core.domain.moves import IllegalMove
 from apps.sessions import services
-from apps.sessions.errors import NothingToBill, RatingRefused, RegisterUnusable
+from apps.sessions.errors import NothingToBill, RatingRefused, ReasonMissing, RegisterUnusable
 from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services.review import ReasonMissing
 from tests.factories import NOON, make_user
 from tests.integration.sessions.conftest import BEGIN, KWH, session_of, violations
 
