@@ -1,5 +1,8 @@
 """Prices over time. A ``Tariff`` is a stable identity; its versions are immutable once a session has used them."""
 
+import json
+from functools import lru_cache
+
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
@@ -11,6 +14,12 @@ from apps.accounts.models import validate_currency
 from apps.accounts.tenancy import TenantModel
 from apps.tariffs.domain.parse import TariffError, parse_tariff
 from apps.tariffs.domain.terms import TariffTerms
+
+
+@lru_cache(maxsize=1_000)
+def _terms_of(document: str) -> TariffTerms:
+    """Parse a version's document once: the engine keeps what it compiled for as long as the same object comes again."""
+    return parse_tariff(json.loads(document))
 
 
 class Tariff(TenantModel):
@@ -107,12 +116,12 @@ class TariffVersion(TenantModel):
         }
 
     def terms(self) -> TariffTerms:
-        """Return the version as the engine's value."""
-        return parse_tariff(self.document())
+        """Return the version as the engine's value; equal versions return the same object."""
+        return _terms_of(json.dumps(self.document(), sort_keys=True))
 
     def clean(self) -> None:
         try:
-            self.terms()
+            parse_tariff(self.document())
         except TariffError as error:
             raise ValidationError(
                 {"elements": [f"{problem.path}: {problem.message}" for problem in error.problems]}

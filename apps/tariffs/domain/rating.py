@@ -149,13 +149,10 @@ def _from_gross(gross: Decimal, *, category: TaxCategory, rate: Decimal, currenc
 
 def _sum_up(totals: tuple[CategoryTotal, ...], *, currency: str) -> _Taxed:
     """Add rounded totals; the sum of none is a zero with the currency's decimals."""
-    zero = from_minor(0, currency=currency)
-    return _Taxed(
-        totals=totals,
-        net=sum((total.net for total in totals), zero),
-        tax=sum((total.tax for total in totals), zero),
-        gross=sum((total.gross for total in totals), zero),
-    )
+    net = tax = gross = from_minor(0, currency=currency)
+    for total in totals:
+        net, tax, gross = net + total.net, tax + total.tax, gross + total.gross
+    return _Taxed(totals=totals, net=net, tax=tax, gross=gross)
 
 
 def _grant_targets(grant: GrantTerms, gross: Decimal, currency: str) -> Iterator[tuple[AdjustmentKind, Decimal]]:

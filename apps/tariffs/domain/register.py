@@ -4,18 +4,22 @@ Owns the decision whether a register may be billed by itself. What is odd is nam
 invented kilowatt-hour would be somebody's money.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import groupby, pairwise
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final
 
 from apps.tariffs.domain.facts import Reading
 
 __all__ = ["CleanRegister", "Reading", "RegisterProblem", "RegisterProblemCode", "clean_register"]
+
+_at_of = attrgetter("at_ms")
+_energy_of = attrgetter("energy_milliwh")
 
 DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
@@ -76,30 +80,38 @@ def clean_register(
     if end is not None and end.at_ms < begin.at_ms:
         problems.append(_end_before_begin(begin, end))
         end = None
-    inside = (
-        reading for reading in readings if reading.at_ms >= begin.at_ms and (end is None or reading.at_ms <= end.at_ms)
-    )
-    anchors = [begin] if end is None else [begin, end]
-    kept = []
-    for same_instant in _by_instant(anchors, inside):
-        kept.append(same_instant[0])
-        if len({reading.energy_milliwh for reading in same_instant}) > 1:
-            problems.append(_conflict(same_instant))
+    ranked = _rank(readings, begin, end)
+    kept = ranked[:1] + [after for before, after in pairwise(ranked) if after.at_ms != before.at_ms]
+    if len(kept) < len(ranked):
+        problems += _conflicts(ranked)
     problems += _shape_problems(kept, end)
     if not any(problem.code is RegisterProblemCode.BEGIN_NOT_REGISTER for problem in problems):
         problems += _steepness_problems(kept, max_power_w)
-    if max_gap_ms is not None:
+    if max_gap_ms is not None and kept[-1].at_ms - kept[0].at_ms > max_gap_ms:
         problems += _gap_problems(kept, max_gap_ms)
     return CleanRegister(readings=tuple(kept), problems=tuple(problems))
 
 
-def _by_instant(anchors: list[Reading], inside: Iterable[Reading]) -> Iterator[list[Reading]]:
-    """Group readings by instant; an anchor leads its group, then the lowest value, so that order does not matter."""
-    ranked = [(reading.at_ms, 0, reading.energy_milliwh, reading) for reading in anchors]
-    ranked += [(reading.at_ms, 1, reading.energy_milliwh, reading) for reading in inside]
-    ranked.sort(key=itemgetter(0, 1, 2))
-    for _, group in groupby(ranked, key=itemgetter(0)):
-        yield [reading for *_, reading in group]
+def _rank(readings: Sequence[Reading], begin: Reading, end: Reading | None) -> list[Reading]:
+    """Sort by instant and cut what lies outside the anchors.
+
+    Of one instant an anchor leads, then the lowest value, so that the order of arrival does not matter. Stable sorts
+    by plain numbers are cheaper than one by a tuple.
+    """
+    anchors = [begin] if end is None else [begin, end]
+    ranked = sorted(anchors, key=_energy_of) + sorted(readings, key=_energy_of)
+    ranked.sort(key=_at_of)
+    first = bisect_left(ranked, begin.at_ms, key=_at_of)
+    behind = len(ranked) if end is None else bisect_right(ranked, end.at_ms, key=_at_of)
+    return ranked[first:behind]
+
+
+def _conflicts(ranked: list[Reading]) -> Iterator[RegisterProblem]:
+    """Find instants with more than one value."""
+    for _, group in groupby(ranked, key=_at_of):
+        same_instant = list(group)
+        if len({reading.energy_milliwh for reading in same_instant}) > 1:
+            yield _conflict(same_instant)
 
 
 def _shape_problems(kept: list[Reading], end: Reading | None) -> Iterator[RegisterProblem]:
@@ -119,7 +131,7 @@ def _shape_problems(kept: list[Reading], end: Reading | None) -> Iterator[Regist
                 f"{_kwh(after)} ({_clock(after)}).",
                 readings=(before, after),
             )
-    if len(kept) > 1 and begin.energy_milliwh == 0 and _is_steep(begin, kept[1], STRONGEST_CONNECTOR_W):
+    if begin.energy_milliwh == 0 and _steep([(begin, second) for second in kept[1:2]], STRONGEST_CONNECTOR_W):
         yield RegisterProblem(
             code=RegisterProblemCode.BEGIN_NOT_REGISTER,
             message=f"The begin reading is 0, but the register stands at {_kwh(kept[1])} "
@@ -132,14 +144,9 @@ def _steepness_problems(kept: list[Reading], max_power_w: int | None) -> Iterato
     """Find rises that the connector cannot deliver, from reading to reading and over the whole session."""
     if max_power_w is None:
         return
-    found = False
-    for before, after in pairwise(kept):
-        if _is_steep(before, after, max_power_w):
-            found = True
-            yield _jump(before, after, max_power_w)
     # Many rises, each within the allowance, may still add up to more than the connector has.
-    if not found and _is_steep(kept[0], kept[-1], max_power_w):
-        yield _jump(kept[0], kept[-1], max_power_w)
+    for before, after in _steep(pairwise(kept), max_power_w) or _steep([(kept[0], kept[-1])], max_power_w):
+        yield _jump(before, after, max_power_w)
 
 
 def _gap_problems(kept: list[Reading], max_gap_ms: int) -> Iterator[RegisterProblem]:
@@ -155,10 +162,18 @@ def _gap_problems(kept: list[Reading], max_gap_ms: int) -> Iterator[RegisterProb
             )
 
 
-def _is_steep(before: Reading, after: Reading, power_w: int) -> bool:
-    """Tell whether more energy flowed than the power allows, with headroom and a small allowance."""
-    deliverable = power_w * (after.at_ms - before.at_ms) * HEADROOM_PERCENT // (100 * 3600)
-    return after.energy_milliwh - before.energy_milliwh > deliverable + ALLOWANCE_MILLIWH
+def _steep(pairs: Iterable[tuple[Reading, Reading]], power_w: int) -> list[tuple[Reading, Reading]]:
+    """Return the pairs between which more energy flowed than the power allows, with headroom and a small allowance.
+
+    Both sides are multiplied by what would divide the deliverable energy (percent, and ms of an hour per mWh of a Wh).
+    """
+    deliverable_per_ms = power_w * HEADROOM_PERCENT
+    return [
+        (before, after)
+        for before, after in pairs
+        if (after.energy_milliwh - before.energy_milliwh - ALLOWANCE_MILLIWH) * 360_000
+        > (after.at_ms - before.at_ms) * deliverable_per_ms
+    ]
 
 
 def _jump(before: Reading, after: Reading, max_power_w: int) -> RegisterProblem:

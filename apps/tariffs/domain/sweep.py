@@ -6,10 +6,11 @@ the instant alone, so parts telescope to the metered total exactly, and cutting 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
-from operator import attrgetter
+from itertools import islice
+from operator import attrgetter, le, lt
 from typing import Final, NamedTuple
 
 from apps.core.domain.money import EXACT
@@ -19,8 +20,8 @@ from apps.tariffs.domain.rated import ChargingPeriod, PricedPart
 from apps.tariffs.domain.windows import DAY_MS, SHARES_PER_PICO, CompiledTariff, Rate, Selection
 
 _at_of = attrgetter("at_ms")
-_energy_of = attrgetter("energy_milliwh")
 _PICO: Final = -12
+_CATEGORIES: Final = tuple(TaxCategory)
 
 
 class UnratableFacts(ValueError):
@@ -51,14 +52,13 @@ class _Register:
     __slots__ = ("_always_rises", "ats", "energies")
 
     def __init__(self, facts: SessionFacts) -> None:
-        self.ats: list[int] = list(map(_at_of, facts.register))
-        self.energies: list[int] = list(map(_energy_of, facts.register))
-        # Sorting what is sorted is one pass in C, cheaper than comparing pairs here.
-        if self.ats != sorted(self.ats) or len(set(self.ats)) != len(self.ats):
+        self.ats: list[int] = [reading.at_ms for reading in facts.register]
+        self.energies: list[int] = [reading.energy_milliwh for reading in facts.register]
+        if not _all_pairs(lt, self.ats):
             raise UnratableFacts("register instants do not ascend; clean_register first")
-        if self.energies != sorted(self.energies):
+        self._always_rises = _all_pairs(lt, self.energies)
+        if not self._always_rises and not _all_pairs(le, self.energies):
             raise UnratableFacts("the register falls; clean_register first")
-        self._always_rises = len(set(self.energies)) == len(self.energies)
 
     def value_at(self, at_ms: int) -> int:
         """Return the register at an instant; before the first and after the last reading it stands still."""
@@ -85,6 +85,11 @@ class _Register:
             if self.energies[index] > self.energies[index - 1]:
                 moving += min(self.ats[index], end_ms) - max(since_ms, start_ms)
         return moving
+
+
+def _all_pairs(is_so: Callable[[int, int], bool], numbers: list[int]) -> bool:
+    """Compare each number with the next, in C."""
+    return all(map(is_so, numbers, islice(numbers, 1, None)))
 
 
 def sweep(*, tariff: CompiledTariff, facts: SessionFacts, zero_energy: ZeroEnergyPolicy) -> Swept:
@@ -209,7 +214,7 @@ class _Bill:
         """Return the amount of each category, in the order of ``TaxCategory``."""
         return {
             category: Decimal(self._shares[category] // SHARES_PER_PICO).scaleb(_PICO, context=EXACT)
-            for category in TaxCategory
+            for category in _CATEGORIES
             if category in self._shares
         }
 
