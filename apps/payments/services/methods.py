@@ -1,7 +1,7 @@
 """Let a customer save a card on Stripe's own page."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -16,8 +16,9 @@ from apps.payments.services.operations import WrongMode, request_operation
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import sync_method
 
-PATIENCE: Final = 5.0
-"""Seconds that a second click waits for the first one's call."""
+PATIENCE: Final = timedelta(seconds=5)
+"""How long a second click waits for the first one's call."""
+PAUSE: Final = timedelta(milliseconds=50)
 
 
 class SetupUnavailable(Exception):
@@ -62,9 +63,10 @@ def _ensure_customer(customer_id: int, *, at: datetime) -> None:
 def _drive_or_wait(operation_id: int, *, at: datetime) -> None:
     """Drive an operation; if another click of the customer's is at it, wait for what that one comes to."""
     operation = drive_operation(operation_id=operation_id, at=at)
-    deadline = time.monotonic() + PATIENCE
-    while operation.status == OperationStatus.PENDING and not operation.error and time.monotonic() < deadline:
-        time.sleep(0.05)
+    for _ in range(PATIENCE // PAUSE):
+        if operation.status != OperationStatus.PENDING or operation.error:
+            return
+        time.sleep(PAUSE.total_seconds())
         operation.refresh_from_db()
 
 
