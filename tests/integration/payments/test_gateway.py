@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -11,8 +12,12 @@ from django.db import transaction
 
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure
+from apps.payments.models import StripeCustomer
 from apps.payments.outcomes import Done, Next, Rejected, Unknown
 
+from .conftest import NOON, collect
+
+HOUR = timedelta(hours=1)
 CUSTOMER = b'{"id": "cus_1", "object": "customer"}'
 DECLINED = b"""{"error": {"type": "card_error", "code": "card_declined", "decline_code": "lost_card",
 "advice_code": "do_not_try_again", "message": "Your card was declined."}}"""
@@ -132,6 +137,29 @@ class TestAnswer:
         answer = call()
 
         assert answer == Unknown(then=Next.SAME_KEY, reason="no answer: ConnectionError")
+
+
+@pytest.mark.django_db
+class TestLooks:
+    def test_find_an_intent_by_our_reference_among_the_customers(self, sandbox, invoice, card):
+        payment = collect(invoice)
+        customer = StripeCustomer.objects.get().stripe_id
+
+        found = gateway.find_intent(customer=customer, payment_uid=str(payment.uid), since=NOON - HOUR)
+        nothing = gateway.find_intent(customer=customer, payment_uid="another's", since=NOON - HOUR)
+
+        assert found.value.stripe_id == payment.stripe_id
+        assert nothing == Done(value=None)
+
+    def test_read_an_event_as_stripe_keeps_it(self, sandbox, invoice, card):
+        kept = sandbox.control.objects("event")[-1]
+
+        assert gateway.retrieve_event(kept["id"]).value["type"] == kept["type"]
+
+    def test_say_that_an_object_is_not_there(self, sandbox):
+        answer = gateway.retrieve_intent("pi_unheard_of")
+
+        assert (answer.status, answer.failure) == (404, Failure(code="resource_missing"))
 
 
 class TestMode:
