@@ -82,8 +82,7 @@ def clean_register(
         end = None
     ranked = _rank(readings, begin, end)
     kept = ranked[:1] + [after for before, after in pairwise(ranked) if after.at_ms != before.at_ms]
-    if len(kept) < len(ranked):
-        problems += _conflicts(ranked)
+    problems += _conflicts(ranked)
     problems += _shape_problems(kept, end)
     if not any(problem.code is RegisterProblemCode.BEGIN_NOT_REGISTER for problem in problems):
         problems += _steepness_problems(kept, max_power_w)
@@ -107,11 +106,15 @@ def _rank(readings: Sequence[Reading], begin: Reading, end: Reading | None) -> l
 
 
 def _conflicts(ranked: list[Reading]) -> Iterator[RegisterProblem]:
-    """Find instants with more than one value."""
-    for _, group in groupby(ranked, key=_at_of):
-        same_instant = list(group)
-        if len({reading.energy_milliwh for reading in same_instant}) > 1:
-            yield _conflict(same_instant)
+    """Find instants with more than one value; the same value twice is one reading (anchors come among the others)."""
+    torn = {
+        after.at_ms
+        for before, after in pairwise(ranked)
+        if after.at_ms == before.at_ms and after.energy_milliwh != before.energy_milliwh
+    }
+    if torn:
+        for _, group in groupby((reading for reading in ranked if reading.at_ms in torn), key=_at_of):
+            yield _conflict(list(group))
 
 
 def _shape_problems(kept: list[Reading], end: Reading | None) -> Iterator[RegisterProblem]:
