@@ -36,6 +36,19 @@ class TestSettleSessions:
         assert session_of(begun).status == "settled"
 
     @pytest.mark.parametrize(
+        ("told_of", "status"),
+        [(END + timedelta(seconds=5), "ended"), (END + timedelta(days=2), "settled")],
+    )
+    def test_takes_available_of_the_present_as_the_end_of_the_queue(self, wire, told_of, status):
+        now = END + timedelta(days=2)
+        begun = wire.begin()
+        wire.finish(begun.transaction_id, received_at=now)
+
+        services.record_connector_states((wire.status("Available", told_of, received_at=now),))
+
+        assert session_of(begun).status == status
+
+    @pytest.mark.parametrize(
         ("start", "end", "sentence"),
         [
             ({}, {"meter_stop_milliwh": BEGIN - KWH}, "The end reading 999.000 kWh is below the begin reading"),

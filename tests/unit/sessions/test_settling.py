@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.sessions.domain.settling import consistent_readings, is_over, prices_idle
+from apps.sessions.domain.settling import consistent_readings, is_late, is_over, prices_idle
 from apps.tariffs.domain.facts import Reading
 from apps.tariffs.domain.terms import Dimension, PriceComponent, TariffElement, TariffTerms
 
@@ -51,6 +51,15 @@ class TestIsOver:
 
         assert not over(timedelta(seconds=59), **told_late)
         assert over(timedelta(seconds=60), **told_late)
+
+    def test_does_not_wait_when_the_station_has_come_back_to_the_present(self):
+        assert over(timedelta(0), ended_at=NOON - timedelta(hours=3), is_available=True, is_queue_told=True)
+
+
+class TestIsLate:
+    @pytest.mark.parametrize(("minutes", "expected"), [(10, False), (11, True), (-5, False)])
+    def test_is_what_was_told_more_than_ten_minutes_after_it_happened(self, minutes, expected):
+        assert is_late(told_of=NOON, received_at=NOON + timedelta(minutes=minutes)) is expected
 
 
 class TestPricesIdle:
