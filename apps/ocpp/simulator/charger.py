@@ -124,10 +124,11 @@ class SimulatedCharger:
     # --- the socket -------------------------------------------------------------------------------------------
 
     async def connect(self) -> None:
-        """Open the socket (HTTP Basic, subprotocol ocpp1.6).
+        """Open the socket (HTTP Basic, subprotocol ocpp1.6); one that is still open is dropped.
 
         :raises websockets.exceptions.InvalidStatus: the central system refused
         """
+        await self.drop()
         pair = base64.b64encode(f"{self.identity}:{self.password}".encode()).decode()
         self._socket = await connect(
             f"{self.url}/{quote(self.identity, safe='*-_=+|@.:')}",
