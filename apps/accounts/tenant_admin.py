@@ -47,12 +47,18 @@ class TenantForm(forms.ModelForm):
 
     def _update_errors(self, errors: ValidationError) -> None:
         said = errors.error_dict.values() if hasattr(errors, "error_dict") else [errors.error_list]
-        for constraint in self._meta.model._meta.constraints:
-            sentence = self.refusals.get(constraint.name, constraint.name.replace("_", " ").capitalize() + ".")
-            for error in chain.from_iterable(said):
-                if constraint.name in str(error.message):
-                    error.message = sentence
+        for error in chain.from_iterable(said):
+            if constraint := self._refusing(error):
+                error.message = self.refusals.get(constraint.name, constraint.name.replace("_", " ").capitalize() + ".")
         super()._update_errors(errors)
+
+    def _refusing(self, error: ValidationError) -> models.BaseConstraint | None:
+        """Return the constraint that an error is about: Django names it, or for plain ones only its fields."""
+        fields = (error.params or {}).get("unique_check")
+        for constraint in self._meta.model._meta.constraints:
+            if constraint.name in str(error.message) or (fields and fields == getattr(constraint, "fields", None)):
+                return constraint
+        return None
 
 
 class ActForm(forms.Form):

@@ -69,19 +69,19 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
         ),
         (
             failed,
-            ngettext("payment failed", "payments failed", failed),
+            ngettext("failed payment", "failed payments", failed),
             f"{_list('payments_payment')}?status__in={','.join(stuck)}",
             "danger",
         ),
         (
             overdue,
-            ngettext("invoice overdue", "invoices overdue", overdue),
+            ngettext("overdue invoice", "overdue invoices", overdue),
             f"{reverse('console:unpaid')}?overdue=1",
             "warning",
         ),
         (
             offline,
-            ngettext("station offline", "stations offline", offline),
+            ngettext("offline station", "offline stations", offline),
             f"{_list('stations_chargingstation')}?connection=offline",
             "warning",
         ),

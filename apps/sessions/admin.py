@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import SUPPORT_ROLES
@@ -97,7 +98,7 @@ class ChargingSessionAdmin(TenantAdmin):
 
     @admin.display(description="needs a person because")
     def why_review(self, session: ChargingSession) -> str:
-        return format_html_join(format_html("<br>"), "{}", ((reason,) for reason in session.review_reasons)) or "–"
+        return format_html_join(mark_safe("<br>"), "{}", ((reason,) for reason in session.review_reasons)) or "–"
 
     @admin.display(description="EVSE", ordering="evse__number")
     def evse_number(self, session: ChargingSession) -> int:

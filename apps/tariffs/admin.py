@@ -6,7 +6,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -52,7 +53,7 @@ class TariffAdmin(TenantAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         queryset = super().get_queryset(request)
-        return queryset.annotate(version_total=Count("versions")).prefetch_related("versions")
+        return queryset.annotate(version_total=Count("versions")).prefetch_related("versions").order_by("name")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         unused = obj is None or not obj.versions.filter(used_at__isnull=False).exists()
@@ -100,7 +101,7 @@ def sentences_of(version: TariffVersion) -> str:
         (describe_element(element, currency=terms.currency, tax_included=terms.tax_included),)
         for element in terms.elements
     )
-    return format_html_join(format_html("<br>"), "{}", lines)
+    return format_html_join(mark_safe("<br>"), "{}", lines)
 
 
 @admin.register(TariffVersion)

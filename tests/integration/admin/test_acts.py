@@ -1,0 +1,250 @@
+"""What an operator does in the console: each act asks first, then makes one call into a service."""
+
+import json
+
+import pytest
+from django.urls import reverse
+
+from apps.accounts.domain.roles import Role
+from apps.accounts.models import Membership, User
+from apps.contracts.models import IdToken
+from apps.invoices.models import BillingRun, Invoice
+from apps.sessions.models import Cdr
+from apps.stations.models import ChargingStation, Location
+from apps.stations.services import hash_key
+from apps.tariffs.models import TariffVersion
+from tests.factories import make_member, make_user
+from tests.integration.tenants import CANARY, signed_in
+
+SITE = {
+    "name": "North",
+    "street": "Kai 1",
+    "postcode": "20457",
+    "city": "Hamburg",
+    "country": "DE",
+    "time_zone": "Europe/Berlin",
+    "stations-TOTAL_FORMS": "0",
+    "stations-INITIAL_FORMS": "0",
+}
+
+
+def version_form(tariff, elements) -> dict[str, str]:
+    return {
+        "version-tariff": str(tariff.pk),
+        "version-valid_from_0": "2031-01-01",
+        "version-valid_from_1": "00:00",
+        "version-currency": "EUR",
+        "version-elements": json.dumps(elements),
+    }
+
+
+class TestAddingALocation:
+    def test_gives_it_to_the_acting_organisation(self, ours, theirs, owner):
+        owner.post(reverse("admin:stations_location_add"), SITE | {"owner": theirs.owner.pk})
+
+        assert Location.objects.get(name="North").owner == ours.owner
+
+    def test_refuses_a_name_taken_in_words(self, ours, owner):
+        taken = SITE | {"name": ours.site.location.name}
+
+        response = owner.post(reverse("admin:stations_location_add"), taken)
+
+        assert "You already have a location of this name." in response.content.decode()
+        assert Location.objects.filter(owner=ours.owner).count() == 1
+
+
+class TestAStationsKey:
+    def test_is_shown_once_and_kept_as_a_hash(self, ours, owner):
+        page = reverse("admin:stations_chargingstation_new_key", args=[ours.site.station.pk])
+
+        asked = owner.get(page)
+        shown = owner.post(page)
+
+        key = shown.context["key"]
+        stored = ChargingStation.objects.get(pk=ours.site.station.pk).key_hash
+        assert asked.status_code == 200
+        assert key in shown.content.decode()
+        assert "no-store" in shown["Cache-Control"]
+        assert stored == hash_key(key) != ours.site.station.key_hash
+        assert key not in owner.get(page).content.decode()
+
+    def test_is_not_made_by_looking(self, ours, owner):
+        owner.get(reverse("admin:stations_chargingstation_new_key", args=[ours.site.station.pk]))
+
+        assert ChargingStation.objects.get(pk=ours.site.station.pk).key_hash == ours.site.station.key_hash
+
+    def test_is_not_for_support_to_make(self, ours):
+        client = signed_in(make_member(organisation=ours.owner, role=Role.SUPPORT, user=make_user(is_staff=True)).user)
+
+        response = client.post(reverse("admin:stations_chargingstation_new_key", args=[ours.site.station.pk]))
+
+        assert response.status_code == 403
+        assert ChargingStation.objects.get(pk=ours.site.station.pk).key_hash == ours.site.station.key_hash
+
+
+class TestATariffVersion:
+    def test_is_saved_when_it_can_be_priced(self, ours, owner):
+        TariffVersion.objects.filter(pk=ours.site.version.pk).update(valid_to="2030-12-31T23:00:00Z")
+        elements = [{"price_components": [{"type": "ENERGY", "price": "0.39"}]}]
+
+        response = owner.post(reverse("admin:tariffs_tariffversion_add"), version_form(ours.site.tariff, elements))
+
+        assert response.status_code == 302
+        assert TariffVersion.objects.get(tariff=ours.site.tariff, valid_to=None).elements == elements
+
+    def test_is_refused_with_the_path_of_what_is_wrong(self, ours, owner):
+        elements = [{"price_components": [{"type": "ENERGY", "price": "0.39"}], "restrictions": {"min_kwh": "5"}}]
+
+        response = owner.post(reverse("admin:tariffs_tariffversion_add"), version_form(ours.site.tariff, elements))
+
+        assert "elements[0].restrictions.min_kwh" in response.content.decode()
+        assert TariffVersion.objects.filter(tariff=ours.site.tariff).count() == 1
+
+    def test_is_refused_in_words_while_another_is_in_force(self, ours, owner):
+        elements = [{"price_components": [{"type": "ENERGY", "price": "0.39"}]}]
+
+        response = owner.post(reverse("admin:tariffs_tariffversion_add"), version_form(ours.site.tariff, elements))
+
+        assert "end that one first" in response.content.decode()
+        assert TariffVersion.objects.filter(tariff=ours.site.tariff).count() == 1
+
+    def test_is_read_only_once_used_and_says_why(self, ours, owner):
+        page = reverse("admin:tariffs_tariffversion_change", args=[ours.site.version.pk])
+
+        owner.post(page, version_form(ours.site.tariff, []))
+        text = owner.get(page).content.decode()
+
+        assert TariffVersion.objects.get(pk=ours.site.version.pk).elements == ours.site.version.elements
+        assert "A session was priced with it on 2026-06-01" in text
+        assert "at all times: 0.50 €/kWh, net" in text
+
+
+class TestACard:
+    def test_already_in_a_contract_is_refused_in_words(self, ours, owner):
+        card = {"contract": str(ours.site.contract.pk), "uid": ours.site.token.uid.lower(), "status": "active"}
+
+        response = owner.post(reverse("admin:contracts_idtoken_add"), card)
+
+        assert "This card is in another contract already" in response.content.decode()
+        assert IdToken.objects.count() == 1
+
+
+class TestASessionInReview:
+    def test_is_billed_to_nobody_with_a_reason_and_a_name(self, ours, owner):
+        page = reverse("admin:charging_sessions_chargingsession_forgive", args=[ours.in_review.pk])
+
+        response = owner.post(page, {"reason": "The meter was replaced."})
+
+        ours.in_review.refresh_from_db()
+        assert response.status_code == 302
+        assert ours.in_review.status == "settled"
+        record = Cdr.objects.get(session=ours.in_review)
+        assert (record.gross.amount, record.reason, record.revised_by) == (
+            0,
+            "The meter was replaced.",
+            ours.operator.user,
+        )
+
+    def test_is_left_alone_without_a_reason(self, ours, owner):
+        page = reverse("admin:charging_sessions_chargingsession_forgive", args=[ours.in_review.pk])
+
+        response = owner.post(page, {"reason": ""})
+
+        ours.in_review.refresh_from_db()
+        assert response.status_code == 200
+        assert ours.in_review.status == "review"
+
+    def test_says_why_it_cannot_be_decided_twice(self, ours, owner):
+        page = reverse("admin:charging_sessions_chargingsession_accept", args=[ours.session.pk])
+
+        response = owner.post(page, {"reason": "Again"})
+
+        assert "settled cannot become settled" in response.content.decode()
+        assert Cdr.objects.filter(session=ours.session).count() == 1
+
+
+class TestAnInvoice:
+    def test_is_credited_in_full_with_a_reason(self, ours, owner):
+        page = reverse("admin:invoices_invoice_credit", args=[ours.invoice.pk])
+
+        response = owner.post(page, {"reason": "Wrong tariff."})
+
+        note = Invoice.objects.get(credits=ours.invoice)
+        assert response.url == reverse("admin:invoices_invoice_change", args=[note.pk])
+        assert (note.gross, note.reason, note.issued_by) == (-ours.invoice.gross, "Wrong tariff.", ours.operator.user)
+
+    def test_is_not_for_a_technician_to_credit(self, ours):
+        user = make_member(organisation=ours.owner, role=Role.TECHNICIAN, user=make_user(is_staff=True)).user
+
+        response = signed_in(user).post(
+            reverse("admin:invoices_invoice_credit", args=[ours.invoice.pk]), {"reason": "No"}
+        )
+
+        assert response.status_code == 403
+        assert not Invoice.objects.filter(credits=ours.invoice).exists()
+
+    def test_is_downloaded_as_it_was_rendered(self, ours, owner):
+        response = owner.get(reverse("admin:invoices_invoice_pdf", args=[ours.invoice.pk]))
+
+        assert response.content == bytes(ours.document.content)
+        assert response["Content-Disposition"] == 'attachment; filename="OURS.pdf"'
+
+    def test_leads_each_line_to_its_trace(self, ours, owner):
+        response = owner.get(reverse("admin:invoices_invoice_change", args=[ours.invoice.pk]))
+
+        assert reverse("console:session", args=[ours.session.uid]) in response.content.decode()
+
+
+class TestABillingRun:
+    def test_bills_the_acting_organisation_and_nobody_else(self, ours, theirs, owner):
+        response = owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": "2026-07-31"})
+
+        run = BillingRun.objects.latest("pk")
+        assert response.status_code == 302
+        assert (run.seller, str(run.until_date), run.status) == (ours.owner, "2026-07-31", "done")
+
+
+class TestAddingAPerson:
+    FORM = {"email": "new@ours.example", "name": "New", "role": "finance", "password": "a-long-first-word-42"}
+
+    def test_lets_them_work_for_the_owners_organisation_alone(self, ours, owner):
+        owner.post(reverse("admin:accounts_membership_add_person"), self.FORM)
+
+        person = User.objects.get(email="new@ours.example")
+        membership = Membership.objects.get(user=person)
+        assert (membership.organisation, membership.role, person.is_staff) == (ours.owner, "finance", True)
+
+    def test_never_takes_over_somebody_elses_account(self, ours, theirs, owner):
+        victim = theirs.operator.user
+
+        response = owner.post(reverse("admin:accounts_membership_add_person"), self.FORM | {"email": victim.email})
+
+        assert "cannot be added here" in response.content.decode()
+        assert CANARY not in response.content.decode()
+        assert Membership.objects.filter(user=victim).count() == 1
+        assert not User.objects.get(pk=victim.pk).check_password(self.FORM["password"])
+
+    @pytest.mark.parametrize("role", [Role.FINANCE, Role.SUPPORT])
+    def test_is_the_owners_alone_to_do(self, ours, role):
+        client = signed_in(make_member(organisation=ours.owner, role=role, user=make_user(is_staff=True)).user)
+
+        response = client.post(reverse("admin:accounts_membership_add_person"), self.FORM)
+
+        assert response.status_code == 403
+        assert not User.objects.filter(email="new@ours.example").exists()
+
+    def test_ends_with_the_last_membership(self, ours, owner):
+        member = make_member(organisation=ours.owner, role=Role.FINANCE, user=make_user(is_staff=True))
+
+        owner.post(reverse("admin:accounts_membership_delete", args=[member.pk]), {"post": "yes"})
+
+        assert not User.objects.get(pk=member.user_id).is_staff
+
+
+class TestAnEmptyList:
+    def test_says_what_to_do_next(self, db):
+        owner = make_user(is_staff=True, is_superuser=True)
+
+        text = signed_in(owner).get(reverse("admin:stations_location_changelist")).content.decode()
+
+        assert "Start here: a location has the address" in text

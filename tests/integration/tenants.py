@@ -1,0 +1,257 @@
+"""Two whole tenants, so that whatever shows the one's rows can be searched for the other's.
+
+Every name of the other tenant holds ``CANARY``; an answer to anybody else that contains it has crossed the border.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.test import Client
+
+from apps.accounts.domain.roles import Role
+from apps.accounts.models import Membership, Organisation, User
+from apps.documents.models import Document
+from apps.documents.services import store_document
+from apps.invoices.models import Invoice
+from apps.invoices.selectors import document_key
+from apps.invoices.services.billing import run_billing
+from apps.ocpp.models import Frame, StationEvent
+from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.sessions.models import Cdr, ChargingSession, MeterReading
+from apps.sessions.services.rating import rate_settled
+from apps.stations.services import request_command
+from tests.factories import (
+    NOON,
+    Site,
+    assign_tariff,
+    make_contract,
+    make_customer,
+    make_evse,
+    make_grant,
+    make_location,
+    make_member,
+    make_organisation,
+    make_owner,
+    make_session,
+    make_station,
+    make_tariff,
+    make_tariff_version,
+    make_token,
+    make_user,
+    make_vehicle,
+)
+
+CANARY = "CANARY"
+PDF = b"%PDF-1.7 of a test"
+BILLED_AT = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+KWH = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """A station owner's whole business, its people, and its fleet customer's."""
+
+    site: Site
+    operator: Membership
+    fleet: Membership
+    session: ChargingSession
+    in_review: ChargingSession
+    cdr: Cdr
+    invoice: Invoice
+    document: Document
+    payment: Payment
+
+    @property
+    def owner(self) -> Organisation:
+        return self.site.owner
+
+
+def make_named_site(name: str) -> Site:
+    """Make a site whose every name begins with ``name``."""
+    owner = make_owner(name=f"{name} Stadtwerke")
+    location = make_location(owner=owner, name=f"{name} Depot", street=f"{name} Street 1")
+    station = make_station(location=location, identity=f"{name}-CS-1", vendor=f"{name} Vendor", last_seen_at=NOON)
+    evse = make_evse(station=station)
+    tariff = make_tariff(owner=owner, name=f"{name} Tariff")
+    version = make_tariff_version(tariff=tariff, used_at=NOON)
+    assign_tariff(tariff=tariff)
+    customer = make_customer(
+        seller=owner, organisation=make_organisation(name=f"{name} Fleet AG"), name=f"{name} Fleet AG", number=name
+    )
+    contract = make_contract(customer=customer, number=f"{name}-V1")
+    vehicle = make_vehicle(customer=customer, plate=f"{name} 1")
+    return Site(
+        owner=owner,
+        location=location,
+        station=station,
+        evse=evse,
+        tariff=tariff,
+        version=version,
+        customer=customer,
+        contract=contract,
+        vehicle=vehicle,
+        token=make_token(contract=contract, vehicle=vehicle, uid=f"{name}CARD"),
+    )
+
+
+def make_ended_session(site: Site, *, started_at: datetime = NOON, frame: bool = True) -> ChargingSession:
+    """Make a settled session of 10 kWh in an hour, with begin and end readings and their frames."""
+    ended_at = started_at + timedelta(hours=1)
+    frames = [
+        Frame.objects.create(
+            station=site.station,
+            connection_no=1,
+            direction="in",
+            received_at=at,
+            message_id=f"m-{at:%H%M}",
+            action=action,
+            payload=f'[2,"m","{action}",{{"idTag":"{site.token.uid}"}}]',
+        )
+        for at, action in ((started_at, "StartTransaction"), (ended_at, "StopTransaction"))
+    ]
+    session = make_session(
+        site=site,
+        status="settled",
+        started_at=started_at,
+        start_frame_id=frames[0].pk,
+        ended_at=ended_at,
+        end_received_at=ended_at,
+        end_frame_id=frames[1].pk,
+        settled_at=ended_at,
+        meter_start_milliwh=1_000 * KWH,
+        meter_stop_milliwh=1_010 * KWH,
+    )
+    for at, energy, context, source in (
+        (started_at, 1_000 * KWH, "Transaction.Begin", frames[0]),
+        (ended_at, 1_010 * KWH, "Transaction.End", frames[1]),
+    ):
+        MeterReading.objects.create(session=session, at=at, energy_milliwh=energy, context=context, frame_id=source.pk)
+    return session
+
+
+def make_tenant(name: str) -> Tenant:
+    """Make one row of everything a tenant can have, made by the services wherever there is one."""
+    site = make_named_site(name)
+    session = make_ended_session(site)
+    cdr = rate_settled(session_id=session.pk, at=session.settled_at)
+    run_billing(seller_id=site.owner.pk, until_date=date(2026, 6, 30), at=BILLED_AT)
+    invoice = Invoice.objects.get(seller=site.owner)
+    document = store_document(
+        seller_id=site.owner.pk,
+        recipient_id=site.customer.organisation_id,
+        key=document_key(invoice),
+        kind="invoice",
+        media_type="application/pdf",
+        language="en",
+        file_name=f"{name}.pdf",
+        content=PDF + name.encode(),
+        at=BILLED_AT,
+    )
+    make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
+    StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
+    request_command(
+        station_id=site.station.pk,
+        action="Reset",
+        payload={"note": name},
+        requested_at=NOON,
+        deadline_at=NOON + timedelta(minutes=1),
+    )
+    return Tenant(
+        site=site,
+        operator=make_member(
+            organisation=site.owner, role=Role.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
+        ),
+        fleet=make_member(
+            organisation=site.customer.organisation, role=Role.FLEET_ADMIN, user=make_user(name=f"{name} Fleet")
+        ),
+        session=session,
+        in_review=make_session(
+            site=site,
+            status="review",
+            started_at=NOON - timedelta(days=1),
+            ended_at=NOON - timedelta(hours=23),
+            end_received_at=NOON,
+            meter_stop_milliwh=1_005 * KWH,
+            review_reasons=[f"{name}: the register jumped."],
+        ),
+        cdr=cdr,
+        invoice=invoice,
+        document=document,
+        payment=_make_payment(name, site, invoice),
+    )
+
+
+def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
+    method = SavedMethod.objects.create(
+        customer=site.customer,
+        status="active",
+        livemode=False,
+        checkout_session_id=f"cs_{name}",
+        payment_method_id=f"pm_{name}",
+        brand=name.lower(),
+        last4="4242",
+        requested_at=BILLED_AT,
+        activated_at=BILLED_AT,
+    )
+    payment = Payment.objects.create(
+        seller=site.owner,
+        customer=site.customer,
+        invoice=invoice,
+        status="requires_payment_method",
+        livemode=False,
+        stripe_id=f"pi_{name}",
+        currency="EUR",
+        amount=invoice.gross.amount,
+        amount_received=Decimal(0),
+        latest_charge=f"ch_{name}",
+        failure_message=f"{name}: card declined.",
+        created_at=BILLED_AT,
+    )
+    PaymentOperation.objects.create(
+        seller=site.owner,
+        customer=site.customer,
+        payment=payment,
+        method=method,
+        kind="confirm_intent",
+        idempotency_key=f"key-{name}",
+        livemode=False,
+        status="rejected",
+        created_at=BILLED_AT,
+        ended_at=BILLED_AT,
+        error=f"{name}: declined",
+    )
+    StripeEvent.objects.create(
+        seller=site.owner,
+        stripe_id=f"evt_{name}",
+        type="payment_intent.payment_failed",
+        livemode=False,
+        payload={"name": name},
+        received_at=BILLED_AT,
+        processed_at=BILLED_AT,
+    )
+    return payment
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def row_of(model: Any, owner: Organisation) -> Any:
+    """Return a row of ``model`` that the owner operates; a model without one has to be added to ``make_tenant``."""
+    if model is User:
+        return User.objects.filter(memberships__organisation=owner).first()
+    return model.objects.filter(**{model.TENANT[0]: owner.pk}).first()
+
+
+def registered_models() -> list[Any]:
+    return list(admin.site._registry)
+
+
+def answer(response: Any) -> bytes:
+    """Return everything an answer says: status line aside, headers and body."""
+    return str(response.headers).encode() + response.getvalue()
