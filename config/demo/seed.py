@@ -14,7 +14,7 @@ from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment,
 from apps.stations.models import ChargingStation, Connector, Evse, Location
 from apps.stations.services import hash_key
 from apps.tariffs.models import Tariff, TariffVersion
-from config.demo.world import OWNERS, PASSWORD, VALID_FROM, Fleet, Owner, Station
+from config.demo.world import AD_HOC, OWNERS, PASSWORD, VALID_FROM, Fleet, Owner, Station
 
 SINCE = datetime.fromisoformat(VALID_FROM)
 PLATFORM_OPERATOR = "admin@wattledger.example"
@@ -100,8 +100,9 @@ def _seed_owner(owner: Owner) -> None:
     Membership.objects.get_or_create(user=person, organisation=seller, defaults={"role": Role.OWNER})
     for station in owner.stations:
         _seed_station(seller, owner, station)
-    _seed_tariff(seller, owner)
-    _seed_fleet(seller, owner.fleet)
+    contract = _seed_fleet(seller, owner.fleet)
+    _seed_tariff(seller, name=owner.tariff, elements=owner.elements, tax_included=False, contract=contract)
+    _seed_tariff(seller, name="Card payment", elements=AD_HOC, tax_included=True, contract=None)
 
 
 def _seed_station(seller: Organisation, owner: Owner, station: Station) -> None:
@@ -127,16 +128,19 @@ def _seed_station(seller: Organisation, owner: Owner, station: Station) -> None:
         )
 
 
-def _seed_tariff(seller: Organisation, owner: Owner) -> None:
-    tariff, _ = Tariff.objects.get_or_create(owner=seller, name=owner.tariff)
+def _seed_tariff(
+    seller: Organisation, *, name: str, elements: list[dict[str, object]], tax_included: bool, contract: Contract | None
+) -> None:
+    """A tariff and where it applies: to the contract, or by default to whoever has none."""
+    tariff, _ = Tariff.objects.get_or_create(owner=seller, name=name)
     TariffVersion.objects.get_or_create(
         tariff=tariff,
         valid_from=SINCE,
-        defaults={"currency": "EUR", "tax_included": False, "elements": owner.elements},
+        defaults={"currency": "EUR", "tax_included": tax_included, "elements": elements},
     )
     TariffAssignment.objects.get_or_create(
         seller=seller,
-        contract=None,
+        contract=contract,
         evse=None,
         station=None,
         location=None,
@@ -144,7 +148,7 @@ def _seed_tariff(seller: Organisation, owner: Owner) -> None:
     )
 
 
-def _seed_fleet(seller: Organisation, fleet: Fleet) -> None:
+def _seed_fleet(seller: Organisation, fleet: Fleet) -> Contract:
     address = {"street": fleet.street, "postcode": fleet.postcode, "city": fleet.city, "country": "DE"}
     organisation, _ = Organisation.objects.get_or_create(
         name=fleet.name,
@@ -174,3 +178,4 @@ def _seed_fleet(seller: Organisation, fleet: Fleet) -> None:
         IdToken.objects.get_or_create(
             contract=contract, uid=token.uid, defaults={"vehicle": vehicle, "status": token.status}
         )
+    return contract

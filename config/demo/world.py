@@ -16,6 +16,14 @@ DAY_AND_NIGHT: list[dict[str, object]] = [
 ENERGY_AND_TIME: list[dict[str, object]] = [
     {"price_components": [{"type": "ENERGY", "price": "0.390000"}, {"type": "TIME", "price": "1.200000"}]},
 ]
+# What a driver without a contract pays: gross, as a price to the public must be.
+AD_HOC: list[dict[str, object]] = [
+    {
+        "price_components": [{"type": "ENERGY", "price": "0.490000"}],
+        "restrictions": {"start_time": "22:00", "end_time": "06:00"},
+    },
+    {"price_components": [{"type": "ENERGY", "price": "0.590000"}]},
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
