@@ -11,12 +11,19 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from apps.accounts.domain.roles import CUSTOMER_ROLES, OPERATOR_ROLES, Role
-from apps.accounts.models import Membership
+from apps.accounts.models import Membership, User
 
 
 def acting_membership(request: HttpRequest) -> Membership | None:
     """Return the membership the request acts in; None when signed out or without one."""
     return request.get_membership()  # type: ignore[attr-defined,no-any-return]
+
+
+def operator_of(request: HttpRequest) -> User:
+    """Return who is signed in, for the services that note who did it; only asked where somebody must be."""
+    user = request.user
+    assert isinstance(user, User), "the console is closed to the signed-out"
+    return user
 
 
 def is_platform_operator(request: HttpRequest) -> bool:

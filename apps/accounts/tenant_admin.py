@@ -43,14 +43,15 @@ class TenantForm(forms.ModelForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         # An owner that is set here and not shown still counts in "unique per owner".
-        return super()._get_validation_exclusions() - {self.owner_field}
+        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return exclusions - {self.owner_field}
 
     def _update_errors(self, errors: ValidationError) -> None:
         said = errors.error_dict.values() if hasattr(errors, "error_dict") else [errors.error_list]
         for error in chain.from_iterable(said):
             if constraint := self._refusing(error):
                 error.message = self.refusals.get(constraint.name, constraint.name.replace("_", " ").capitalize() + ".")
-        super()._update_errors(errors)
+        super()._update_errors(errors)  # type: ignore[misc]
 
     def _refusing(self, error: ValidationError) -> models.BaseConstraint | None:
         """Return the constraint that an error is about: Django names it, or for plain ones only its fields."""

@@ -11,7 +11,7 @@ from django.utils.safestring import mark_safe
 from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import SUPPORT_ROLES
-from apps.accounts.scope import has_role
+from apps.accounts.scope import has_role, operator_of
 from apps.accounts.tenant_admin import ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core import clock
 from apps.core.domain.moves import IllegalMove
@@ -163,7 +163,7 @@ class ChargingSessionAdmin(TenantAdmin):
         self, request: HttpRequest, session: ChargingSession, *, title: str, text: str, decide: Callable[..., Any]
     ) -> HttpResponse:
         def do(cleaned: dict[str, Any]) -> str:
-            decide(session_id=session.pk, reason=cleaned["reason"], by=request.user, at=clock.now())
+            decide(session_id=session.pk, reason=cleaned["reason"], by=operator_of(request), at=clock.now())
             return f"{title}: done, with your reason."
 
         return self.act(

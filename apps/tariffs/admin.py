@@ -84,7 +84,7 @@ class VersionForm(TenantForm):
                 "OCPI 2.2.1 elements as JSON. Prices are decimal strings, per kWh (ENERGY), per hour (TIME) or per "
                 "session (FLAT); times are local to the site. The first element that holds wins."
             )
-            self.fields["elements"].prepare_value = pretty_json
+            self.fields["elements"].prepare_value = pretty_json  # type: ignore[method-assign]
             if self.instance._state.adding:
                 self.initial.setdefault("elements", EXAMPLE)
 

@@ -31,7 +31,7 @@ def price(number: str, currency: str) -> str:
 @register.filter
 def local(at: datetime | None, zone: str) -> str:
     """Write an instant on the wall clock of ``zone`` (IANA name)."""
-    return "–" if at is None else formats.date_format(timezone.localtime(at, ZoneInfo(zone)), "j M Y, H:i")
+    return "–" if at is None else formats.date_format(timezone.localtime(at, ZoneInfo(zone)), "DATETIME_FORMAT")
 
 
 @register.filter

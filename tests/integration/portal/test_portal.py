@@ -9,6 +9,7 @@ from django.urls import reverse
 from apps.accounts.domain.roles import Role
 from apps.invoices.models import Invoice
 from apps.payments.services.methods import SetupUnavailable
+from apps.portal.urls import urlpatterns
 from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, signed_in
 
@@ -28,6 +29,15 @@ def pages_of(tenant) -> list[str]:
 def fleet(ours) -> Client:
     """The browser of our owner's fleet customer."""
     return signed_in(ours.fleet.user)
+
+
+class TestTheMatrix:
+    def test_knows_every_address_of_the_portal(self):
+        anybodys = {"login", "logout", "language", "password", "organisations"}
+        lists = {name.removeprefix("portal:") for name in LISTS}
+        details = {"session", "invoice", "document", "payment-method-return"}
+
+        assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
 
 
 class TestACustomer:
