@@ -1,0 +1,165 @@
+"""Charge records billed per second: drafted, issued, numbered and posted, without the files.
+
+Nothing naive to compare with: without its locks, copies and posting an invoice would be another thing. Instead
+every amount is added up again from the records, and a second run must find nothing.
+"""
+
+import statistics
+import time
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Sum
+
+from apps.accounts.models import Organisation
+from apps.contracts.models import Contract
+from apps.core.clock import to_epoch_ms
+from apps.invoices.models import Invoice, InvoiceLine
+from apps.invoices.services.billing import run_billing
+from apps.ledger.models import Journal, LedgerEntry
+from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.services.rating import write_cdr
+from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
+from bench.house import own_database
+from bench.measure import say
+from tests.factories import Site, make_contract, make_customer, make_session, make_site
+
+CONTRACTS = 50
+NIGHT_AND_DAY: list[dict[str, Any]] = [
+    {
+        "price_components": [{"type": "ENERGY", "price": "0.29"}],
+        "restrictions": {"start_time": "22:00", "end_time": "06:00"},
+    },
+    {"price_components": [{"type": "ENERGY", "price": "0.49"}]},
+    {"price_components": [{"type": "FLAT", "price": "0.35"}]},
+]
+FIRST_NIGHT = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+UNTIL = date(2026, 12, 31)
+ISSUED_AT = datetime(2027, 1, 1, 6, 0, tzinfo=UTC)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--records", type=int, default=2_000, help="charge records billed in a round (%(default)s)")
+    parser.add_argument("--billing-rounds", type=int, default=3, help="rounds of billing (%(default)s)")
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Bill a new seller's records in each round and return the figures of the middle round."""
+    with own_database():
+        rounds = [_round(max(options.records // CONTRACTS, 1)) for _ in range(options.billing_rounds)]
+    return {
+        "unit": "charge records per second, one process",
+        "records": rounds[0]["records"],
+        "contracts": CONTRACTS,
+        "rounds": len(rounds),
+        "records_per_s": round(statistics.median(one["records"] / one["wall_s"] for one in rounds)),
+        "cpu_ms_per_record": round(statistics.median(one["cpu_s"] / one["records"] for one in rounds) * 1000, 2),
+        "statements_per_invoice": rounds[0]["statements"] / CONTRACTS,
+        "second_run_ms": round(statistics.median(one["again_s"] for one in rounds) * 1000, 1),
+        "rival": None,
+        "why_no_rival": "an invoice without locks, copied terms and posting would be another thing",
+        "equal": "Σ records = Σ lines = Σ invoices = Σ receivables, to the cent; a second run writes nothing",
+    }
+
+
+def _round(records_each: int) -> dict[str, Any]:
+    site = _seed(records_each)
+    say(f"billing: {records_each * CONTRACTS} records of {CONTRACTS} contracts")
+    statements = _Statements()
+    with connection.execute_wrapper(statements):
+        cpu, wall = time.process_time(), time.perf_counter()
+        run_billing(seller_id=site.owner.pk, until_date=UNTIL, at=ISSUED_AT)
+        cpu_s, wall_s = time.process_time() - cpu, time.perf_counter() - wall
+    billed = _assert_billed(site.owner, records=records_each * CONTRACTS)
+    wall = time.perf_counter()
+    run_billing(seller_id=site.owner.pk, until_date=UNTIL, at=ISSUED_AT)
+    again_s = time.perf_counter() - wall
+    assert _assert_billed(site.owner, records=records_each * CONTRACTS) == billed, "the second run wrote something"
+    return {
+        "records": records_each * CONTRACTS,
+        "wall_s": wall_s,
+        "cpu_s": cpu_s,
+        "statements": statements.count,
+        "again_s": again_s,
+    }
+
+
+class _Statements:
+    """Counts what goes to the database."""
+
+    count = 0
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.count += 1
+        return execute(sql, params, many, context)
+
+
+def _seed(records_each: int) -> Site:
+    """Give one contract its sessions, rated by the engine, and every other contract the same nights."""
+    site = make_site(elements=NIGHT_AND_DAY)
+    others = [make_contract(customer=make_customer(seller=site.owner)) for _ in range(CONTRACTS - 1)]
+    rated = [_rate(site, night) for night in range(records_each)]
+    sessions = [_same_night(cdr.session, contract) for contract in others for cdr in rated]
+    ChargingSession.objects.bulk_create(sessions)
+    Cdr.objects.bulk_create(
+        _same_record(cdr, session) for cdr, session in zip(rated * len(others), sessions, strict=True)
+    )
+    return site
+
+
+def _rate(site: Site, night: int) -> Cdr:
+    """Rate a session of two hours across the 22:00 boundary."""
+    begin_at = FIRST_NIGHT + timedelta(days=night % 270, minutes=night // 270)
+    end_at = begin_at + timedelta(hours=2)
+    session = make_session(
+        site=site,
+        status="settled",
+        started_at=begin_at,
+        start_received_at=begin_at,
+        ended_at=end_at,
+        end_received_at=end_at,
+        settled_at=end_at,
+    )
+    begin = Reading(at_ms=to_epoch_ms(begin_at), energy_milliwh=session.meter_start_milliwh)
+    end = Reading(at_ms=to_epoch_ms(end_at), energy_milliwh=session.meter_start_milliwh + 12_345_000 + night * 1_000)
+    facts = SessionFacts(
+        started_at_ms=begin.at_ms, ended_at_ms=end.at_ms, time_zone=session.time_zone, register=(begin, end)
+    )
+    return write_cdr(session, facts=facts, grant=GrantTerms(), at=end_at)
+
+
+def _same_night(session: ChargingSession, contract: Contract) -> ChargingSession:
+    """Return the session as another contract's: what it drew and when are the same, and so is its rating."""
+    fields = _fields_of(session, without={"id", "uid", "token", "vehicle"})
+    transaction_id = contract.pk * 100_000 + session.transaction_id
+    return ChargingSession(**{**fields, "contract": contract, "transaction_id": transaction_id})
+
+
+def _same_record(cdr: Cdr, session: ChargingSession) -> Cdr:
+    return Cdr(**{**_fields_of(cdr, without={"id"}), "session": session})
+
+
+def _fields_of(row: Any, *, without: set[str]) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in row._meta.concrete_fields if field.name not in without}
+
+
+def _assert_billed(seller: Organisation, *, records: int) -> dict[str, Any]:
+    """Assert that each record is on one issued line and that all sums agree; return what there is."""
+    of_seller = {"invoice__seller": seller, "invoice__status": "issued"}
+    lines = InvoiceLine.objects.filter(**of_seller).aggregate(n=Count("pk"), cdrs=Count("cdr", distinct=True))
+    assert lines == {"n": records, "cdrs": records}, lines
+    line_net = InvoiceLine.objects.filter(**of_seller).aggregate(net=Sum("net"))["net"]
+    record_net = Cdr.objects.filter(session__seller=seller).aggregate(net=Sum("net"))["net"]
+    invoices = Invoice.objects.filter(seller=seller, status="issued").aggregate(
+        n=Count("pk"), net=Sum("net"), tax=Sum("tax"), gross=Sum("gross")
+    )
+    assert invoices["n"] == CONTRACTS, invoices
+    assert record_net == line_net == invoices["net"] == invoices["gross"] - invoices["tax"], invoices
+    entries = LedgerEntry.objects.filter(journal__entity=seller)
+    receivable = entries.filter(amount__gt=0).aggregate(sum=Sum("amount"))["sum"]
+    assert receivable == invoices["gross"], (receivable, invoices)
+    assert entries.aggregate(sum=Sum("amount"))["sum"] == Decimal(0)
+    return {**invoices, "journals": Journal.objects.filter(entity=seller).count(), "entries": entries.count()}
