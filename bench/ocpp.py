@@ -58,7 +58,7 @@ def run(options: Namespace) -> dict[str, Any]:
                 rounds[story, sockets].append(_round(server, site, story, sockets, options.seconds))
                 processes.check()
     return {
-        "unit": "messages per second, one ASGI process, each answered after its commit; p50 and p99 as the chargers see them",
+        "unit": "messages per second, one ASGI process, each answered after its commit, seen from the chargers",
         "rounds": options.ocpp_rounds,
         "seconds": options.seconds,
         **{
