@@ -96,6 +96,16 @@ class MembershipAdmin(TenantAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if obj is None else ("user",)
 
+    def may_touch(self, request: HttpRequest, obj: Membership | None) -> bool:
+        """Nobody changes or ends their own membership: an organisation would lose its last owner by a slip."""
+        return obj is None or obj.user_id != request.user.pk
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_touch(request, obj) and super().has_delete_permission(request, obj)
+
     def has_add_person_permission(self, request: HttpRequest) -> bool:
         return acting_membership(request) is not None and has_role(request, OWNER_ONLY)
 

@@ -67,11 +67,29 @@ class TokenInline(TenantTabular):
     show_change_link = True
 
 
+class ContractForm(TenantForm):
+    """A contract's customer is one of its seller's; only the platform's operator could mix them up."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        customer, seller_id = cleaned.get("customer"), _seller_id(self, cleaned)
+        if customer is not None and customer.seller_id != seller_id:
+            self.add_error("customer", "This belongs to another seller.")
+        return cleaned
+
+
+def _seller_id(form: TenantForm, cleaned: dict[str, Any]) -> int | None:
+    """Return whose row it is: set already, or just chosen by a platform operator."""
+    seller = cleaned.get("seller")
+    return seller.pk if seller is not None else form.instance.seller_id
+
+
 @admin.register(Contract)
 class ContractAdmin(TenantAdmin):
     change_roles = MASTER_DATA_ROLES
     deletable = True
     owner_field = "seller"
+    form = ContractForm
     refusals = {
         "contract_number_unique_per_seller": "You already have a contract with this number.",
         "contract_ends_after_start": "The contract must end after it starts.",
@@ -144,11 +162,14 @@ class AssignmentForm(TenantForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        seller_id = self.instance.seller_id or getattr(cleaned.get("seller"), "pk", None)
+        seller_id = _seller_id(self, cleaned)
+        station, evse = cleaned.get("station"), cleaned.get("evse")
         owners = {
             "tariff": getattr(cleaned.get("tariff"), "owner_id", seller_id),
             "contract": getattr(cleaned.get("contract"), "seller_id", seller_id),
             "location": getattr(cleaned.get("location"), "owner_id", seller_id),
+            "station": station.location.owner_id if station else seller_id,
+            "evse": evse.station.location.owner_id if evse else seller_id,
         }
         for field, owner_id in owners.items():
             if owner_id != seller_id and field in self.fields:

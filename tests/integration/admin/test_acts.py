@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, User
-from apps.contracts.models import IdToken
+from apps.contracts.models import Contract, IdToken, TariffAssignment
 from apps.invoices.models import BillingRun, Invoice
 from apps.sessions.models import Cdr
 from apps.stations.models import ChargingStation, Location
@@ -239,6 +239,54 @@ class TestAddingAPerson:
         owner.post(reverse("admin:accounts_membership_delete", args=[member.pk]), {"post": "yes"})
 
         assert not User.objects.get(pk=member.user_id).is_staff
+
+
+class TestAMembership:
+    def test_is_never_ended_or_changed_by_its_own_person(self, ours, owner):
+        page = reverse("admin:accounts_membership_delete", args=[ours.operator.pk])
+        change = reverse("admin:accounts_membership_change", args=[ours.operator.pk])
+
+        answers = [owner.post(page, {"post": "yes"}).status_code, owner.post(change, {"role": "support"}).status_code]
+
+        ours.operator.refresh_from_db()
+        assert answers == [403, 403]
+        assert ours.operator.role == "owner"
+
+
+class TestThePlatformsOperator:
+    def test_cannot_mix_two_sellers_in_a_contract(self, ours, theirs, platform):
+        form = {
+            "seller": ours.owner.pk,
+            "customer": theirs.site.customer.pk,
+            "number": "MIX",
+            "status": "active",
+            "valid_from_0": "2026-01-01",
+            "valid_from_1": "00:00",
+            "payment_days": "14",
+            "tokens-TOTAL_FORMS": "0",
+            "tokens-INITIAL_FORMS": "0",
+        }
+
+        refused = platform.post(reverse("admin:contracts_contract_add"), form)
+        made = platform.post(reverse("admin:contracts_contract_add"), form | {"customer": ours.site.customer.pk})
+
+        assert "This belongs to another seller." in refused.content.decode()
+        assert made.status_code == 302
+        assert Contract.objects.get(number="MIX").seller == ours.owner
+
+    def test_cannot_assign_a_tariff_to_another_sellers_station(self, ours, theirs, platform):
+        form = {
+            "seller": ours.owner.pk,
+            "tariff": ours.site.tariff.pk,
+            "station": theirs.site.station.pk,
+            "valid_from_0": "2026-01-01",
+            "valid_from_1": "00:00",
+        }
+
+        response = platform.post(reverse("admin:contracts_tariffassignment_add"), form)
+
+        assert "This belongs to another seller." in response.content.decode()
+        assert not TariffAssignment.objects.filter(station=theirs.site.station).exists()
 
 
 class TestAnEmptyList:

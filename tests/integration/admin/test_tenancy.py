@@ -12,6 +12,8 @@ from tests.integration.tenants import CANARY, answer, registered_models, row_of,
 
 ACTS = {
     "stations_chargingstation": ("operate", "new_key"),
+    "stations_location": ("stickers",),
+    "stations_paycode": ("revoke",),
     "charging_sessions_chargingsession": ("explain", "accept", "forgive"),
     "invoices_invoice": ("explain", "pdf", "issue", "credit"),
     "documents_document": ("download",),
