@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -69,9 +70,12 @@ class TestWakeUps:
 
         with caplog.at_level(logging.WARNING, logger="apps.stations.wakeups"):
             request_reset(station.pk)
+            deadline = time.monotonic() + 5
+            while len(caplog.records) < 2 and time.monotonic() < deadline:
+                time.sleep(0.01)
 
         assert StationCommand.objects.get().status == "requested"
-        assert len(caplog.records) == 2
+        assert [record.args[2] for record in caplog.records] == [1, 2]
 
 
 def _elsewhere(work: Callable[[], object]) -> object:
