@@ -5,14 +5,14 @@ invented kilowatt-hour would be somebody's money.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from apps.tariffs.domain.facts import Reading
 
@@ -81,14 +81,30 @@ def clean_register(
         problems.append(_end_before_begin(begin, end))
         end = None
     ranked = _rank(readings, begin, end)
-    kept = ranked[:1] + [after for before, after in pairwise(ranked) if after.at_ms != before.at_ms]
-    problems += _conflicts(ranked)
-    problems += _shape_problems(kept, end)
+    walk = _walk(ranked, max_power_w)
+    kept = walk.kept
+    problems += _conflicts(ranked, walk.torn)
+    problems += _shape_problems(walk, end)
     if not any(problem.code is RegisterProblemCode.BEGIN_NOT_REGISTER for problem in problems):
-        problems += _steepness_problems(kept, max_power_w)
+        problems += _steepness_problems(walk, max_power_w)
     if max_gap_ms is not None and kept[-1].at_ms - kept[0].at_ms > max_gap_ms:
         problems += _gap_problems(kept, max_gap_ms)
     return CleanRegister(readings=tuple(kept), problems=tuple(problems))
+
+
+class _Walk(NamedTuple):
+    """What one walk over the ranked readings found.
+
+    kept   the leader of each instant, ascending
+    torn   instants (UTC epoch ms) with more than one value
+    falls  neighbours of which the later is lower
+    jumps  neighbours between which more energy flowed than the connector delivers, with headroom and allowance
+    """
+
+    kept: list[Reading]
+    torn: set[int]
+    falls: list[tuple[Reading, Reading]]
+    jumps: list[tuple[Reading, Reading]]
 
 
 def _rank(readings: Sequence[Reading], begin: Reading, end: Reading | None) -> list[Reading]:
@@ -105,51 +121,71 @@ def _rank(readings: Sequence[Reading], begin: Reading, end: Reading | None) -> l
     return ranked[first:behind]
 
 
-def _conflicts(ranked: list[Reading]) -> Iterator[RegisterProblem]:
-    """Find instants with more than one value; the same value twice is one reading (anchors come among the others)."""
-    torn = {
-        after.at_ms
-        for before, after in pairwise(ranked)
-        if after.at_ms == before.at_ms and after.energy_milliwh != before.energy_milliwh
-    }
+def _walk(ranked: list[Reading], max_power_w: int | None) -> _Walk:
+    """Go from reading to reading once: of each instant the leader is kept."""
+    before = ranked[0]
+    walk = _Walk(kept=[before], torn=set(), falls=[], jumps=[])
+    # W × ms = 1/3600 mWh: both sides are multiplied out, for whole numbers compare faster than they divide.
+    per_ms = None if max_power_w is None else max_power_w * HEADROOM_PERCENT
+    for after in islice(ranked, 1, None):
+        span_ms = after.at_ms - before.at_ms
+        rise = after.energy_milliwh - before.energy_milliwh
+        if not span_ms:
+            if rise:
+                walk.torn.add(after.at_ms)
+            continue
+        if rise < 0:
+            walk.falls.append((before, after))
+        elif per_ms is not None and (rise - ALLOWANCE_MILLIWH) * 360_000 > span_ms * per_ms:
+            walk.jumps.append((before, after))
+        walk.kept.append(after)
+        before = after
+    return walk
+
+
+def _conflicts(ranked: list[Reading], torn: set[int]) -> Iterator[RegisterProblem]:
+    """Name the values of each instant that has more than one."""
     if torn:
         for _, group in groupby((reading for reading in ranked if reading.at_ms in torn), key=_at_of):
             yield _conflict(list(group))
 
 
-def _shape_problems(kept: list[Reading], end: Reading | None) -> Iterator[RegisterProblem]:
+def _shape_problems(walk: _Walk, end: Reading | None) -> Iterator[RegisterProblem]:
     """Find where the register falls, or never was one."""
-    begin = kept[0]
+    begin = walk.kept[0]
     if end is not None and end.energy_milliwh < begin.energy_milliwh:
         yield RegisterProblem(
             code=RegisterProblemCode.END_BELOW_BEGIN,
             message=f"The end reading {_kwh(end)} is below the begin reading {_kwh(begin)}.",
             readings=(begin, end),
         )
-    for before, after in pairwise(kept):
-        if after.energy_milliwh < before.energy_milliwh and (before, after) != (begin, end):
+    for before, after in walk.falls:
+        if (before, after) != (begin, end):
             yield RegisterProblem(
                 code=RegisterProblemCode.ROLLBACK,
                 message=f"The register falls from {_kwh(before)} ({_clock(before)}) to "
                 f"{_kwh(after)} ({_clock(after)}).",
                 readings=(before, after),
             )
-    if begin.energy_milliwh == 0 and _steep([(begin, second) for second in kept[1:2]], STRONGEST_CONNECTOR_W):
-        yield RegisterProblem(
-            code=RegisterProblemCode.BEGIN_NOT_REGISTER,
-            message=f"The begin reading is 0, but the register stands at {_kwh(kept[1])} "
-            f"({_clock(kept[1])}): the station did not report the register when the session began.",
-            readings=(begin, kept[1]),
-        )
+    for second in walk.kept[1:2]:
+        if begin.energy_milliwh == 0 and _is_steep(begin, second, STRONGEST_CONNECTOR_W):
+            yield RegisterProblem(
+                code=RegisterProblemCode.BEGIN_NOT_REGISTER,
+                message=f"The begin reading is 0, but the register stands at {_kwh(second)} "
+                f"({_clock(second)}): the station did not report the register when the session began.",
+                readings=(begin, second),
+            )
 
 
-def _steepness_problems(kept: list[Reading], max_power_w: int | None) -> Iterator[RegisterProblem]:
-    """Find rises that the connector cannot deliver, from reading to reading and over the whole session."""
+def _steepness_problems(walk: _Walk, max_power_w: int | None) -> Iterator[RegisterProblem]:
+    """Name rises that the connector cannot deliver, from reading to reading and over the whole session."""
     if max_power_w is None:
         return
-    # Many rises, each within the allowance, may still add up to more than the connector has.
-    for before, after in _steep(pairwise(kept), max_power_w) or _steep([(kept[0], kept[-1])], max_power_w):
+    for before, after in walk.jumps:
         yield _jump(before, after, max_power_w)
+    # Many rises, each within the allowance, may still add up to more than the connector has.
+    if not walk.jumps and _is_steep(walk.kept[0], walk.kept[-1], max_power_w):
+        yield _jump(walk.kept[0], walk.kept[-1], max_power_w)
 
 
 def _gap_problems(kept: list[Reading], max_gap_ms: int) -> Iterator[RegisterProblem]:
@@ -165,18 +201,9 @@ def _gap_problems(kept: list[Reading], max_gap_ms: int) -> Iterator[RegisterProb
             )
 
 
-def _steep(pairs: Iterable[tuple[Reading, Reading]], power_w: int) -> list[tuple[Reading, Reading]]:
-    """Return the pairs between which more energy flowed than the power allows, with headroom and a small allowance.
-
-    Both sides are multiplied by what would divide the deliverable energy (percent, and ms of an hour per mWh of a Wh).
-    """
-    deliverable_per_ms = power_w * HEADROOM_PERCENT
-    return [
-        (before, after)
-        for before, after in pairs
-        if (after.energy_milliwh - before.energy_milliwh - ALLOWANCE_MILLIWH) * 360_000
-        > (after.at_ms - before.at_ms) * deliverable_per_ms
-    ]
+def _is_steep(before: Reading, after: Reading, power_w: int) -> bool:
+    """Tell whether more energy flowed than the power allows, with headroom and a small allowance."""
+    return bool(_walk([before, after], power_w).jumps)
 
 
 def _jump(before: Reading, after: Reading, max_power_w: int) -> RegisterProblem:
