@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from django.contrib import admin
 from django.test import Client
 
@@ -233,6 +234,28 @@ def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
         processed_at=BILLED_AT,
     )
     return payment
+
+
+@pytest.fixture
+def ours(db) -> Tenant:
+    return make_tenant("OURS")
+
+
+@pytest.fixture
+def theirs(db) -> Tenant:
+    return make_tenant(CANARY)
+
+
+@pytest.fixture
+def owner(ours) -> Client:
+    """Our owner's browser."""
+    return signed_in(ours.operator.user)
+
+
+@pytest.fixture
+def platform(db) -> Client:
+    """The platform operator's browser."""
+    return signed_in(make_user(is_staff=True, is_superuser=True))
 
 
 def signed_in(user: User) -> Client:

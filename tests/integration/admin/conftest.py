@@ -4,34 +4,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from django.test import Client
 
 from apps.invoices.services.billing import run_billing
 from apps.sessions.services.rating import rate_settled
-from tests.factories import NOON, Site, make_evse, make_user
-from tests.integration.tenants import CANARY, Tenant, make_ended_session, make_tenant, signed_in
+from tests.factories import NOON, Site, make_evse
+from tests.integration.tenants import make_ended_session, ours, owner, platform, theirs
 
-
-@pytest.fixture
-def ours(db) -> Tenant:
-    return make_tenant("OURS")
-
-
-@pytest.fixture
-def theirs(db) -> Tenant:
-    return make_tenant(CANARY)
-
-
-@pytest.fixture
-def owner(ours) -> Client:
-    """Our owner's browser."""
-    return signed_in(ours.operator.user)
-
-
-@pytest.fixture
-def platform(db) -> Client:
-    """The platform operator's browser."""
-    return signed_in(make_user(is_staff=True, is_superuser=True))
+__all__ = ["ours", "owner", "platform", "theirs"]
 
 
 @pytest.fixture
