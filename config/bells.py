@@ -6,7 +6,11 @@ prompt, the sweeper makes it certain: losing every message of the broker costs t
 
 BELLS: dict[str, tuple[str, ...]] = {
     "session.settled": ("sessions.rate_settled",),
+    "session.rated": ("invoices.issue_receipt",),
+    "receipt.issued": ("invoices.render_document", "payments.capture_receipt"),
     "invoice.issued": ("invoices.render_document", "payments.collect_invoice"),
+    "attempt.authorised": ("adhoc.start_charging",),
+    "method.activated": ("payments.collect_customer",),
     "payment.operation": ("payments.drive_operation",),
     "stripe.event": ("payments.process_event",),
 }
@@ -16,8 +20,11 @@ SWEEPERS: dict[str, float] = {
     "sessions.sweep_unsettled": 60.0,
     "sessions.sweep_unrated": 60.0,
     "stations.sweep_commands": 15.0,
+    "adhoc.sweep_starts": 15.0,
+    "invoices.sweep_receipts": 60.0,
     "invoices.sweep_undocumented": 300.0,
     "payments.sweep_due": 300.0,
+    "payments.sweep_attempts": 60.0,
     "payments.sweep_operations": 60.0,
     "payments.sweep_events": 60.0,
 }

@@ -6,7 +6,7 @@ with 3 s to connect and 10 s to be answered, under a pinned API version. Setting
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -16,7 +16,8 @@ from django.db import connection
 
 from apps.payments.domain.amounts import from_stripe
 from apps.payments.domain.failures import Failure
-from apps.payments.domain.status import PaymentStatus
+from apps.payments.domain.holds import PageStatus
+from apps.payments.domain.status import PaymentStatus, RefundStatus
 from apps.payments.outcomes import (
     CardSnapshot,
     Done,
@@ -26,7 +27,9 @@ from apps.payments.outcomes import (
     IntentSnapshot,
     Next,
     Outcome,
+    PageSnapshot,
     Reference,
+    RefundSnapshot,
     Rejected,
     SetupSnapshot,
     SetupStatus,
@@ -39,6 +42,7 @@ TIMEOUT: Final = (3, 10)
 WEBHOOK_TOLERANCE: Final = 300
 INTENT_EXPANDED: Final = ["latest_charge.balance_transaction"]
 SETUP_EXPANDED: Final = ["setup_intent.payment_method"]
+PAGE_EXPANDED: Final = ["payment_intent.latest_charge.balance_transaction"]
 
 Params = Mapping[str, Any]
 Value = TypeVar("Value")
@@ -87,6 +91,32 @@ def cancel_intent(*, stripe_id: str, key: str) -> Outcome[IntentSnapshot]:
     return _call(lambda client: _intent(client.v1.payment_intents.cancel(stripe_id, {}, _options(key))))
 
 
+def create_payment_session(*, params: Params, key: str) -> Outcome[PageSnapshot]:
+    """Make a hosted page on which a driver's card is charged or held."""
+    return _call(
+        lambda client: _page(
+            client.v1.checkout.sessions.create(_given({**params, "expand": PAGE_EXPANDED}), _options(key))
+        )
+    )
+
+
+def expire_session(*, stripe_id: str, key: str) -> Outcome[PageSnapshot]:
+    """Close an open page; one that was paid on is ``Rejected``."""
+    return _call(
+        lambda client: _page(client.v1.checkout.sessions.expire(stripe_id, {"expand": PAGE_EXPANDED}, _options(key)))
+    )
+
+
+def capture_intent(*, stripe_id: str, params: Params, key: str) -> Outcome[IntentSnapshot]:
+    """Take ``amount_to_capture`` (minor units) of a hold, once; the rest is released."""
+    return _call(lambda client: _intent(client.v1.payment_intents.capture(stripe_id, _given(params), _options(key))))
+
+
+def create_refund(*, params: Params, key: str) -> Outcome[RefundSnapshot]:
+    """Give captured money back."""
+    return _call(lambda client: _refund(client.v1.refunds.create(_given(params), _options(key))))
+
+
 # looks
 
 
@@ -117,6 +147,23 @@ def retrieve_setup_session(stripe_id: str) -> Outcome[SetupSnapshot]:
     return _call(
         lambda client: _setup(client.v1.checkout.sessions.retrieve(stripe_id, {"expand": SETUP_EXPANDED}, _options()))
     )
+
+
+def retrieve_payment_session(stripe_id: str) -> Outcome[PageSnapshot]:
+    """Look at a Checkout session in payment mode, its intent, and that one's charge and balance transaction."""
+    return _call(
+        lambda client: _page(client.v1.checkout.sessions.retrieve(stripe_id, {"expand": PAGE_EXPANDED}, _options()))
+    )
+
+
+def list_refunds(*, intent: str) -> Outcome[list[RefundSnapshot]]:
+    """Look at every refund of an intent, newest first."""
+
+    def look(client: stripe.StripeClient) -> list[RefundSnapshot]:
+        found = client.v1.refunds.list({"payment_intent": intent, "limit": 100}, _options())
+        return [_refund(refund) for refund in found.auto_paging_iter()]
+
+    return _call(look)
 
 
 def retrieve_method(stripe_id: str) -> Outcome[CardSnapshot]:
@@ -257,12 +304,21 @@ def _intent(intent: stripe.PaymentIntent) -> IntentSnapshot:
         amount=from_stripe(intent.amount, currency=currency),
         amount_received=from_stripe(intent.amount_received, currency=currency),
         livemode=intent.livemode,
+        amount_capturable=from_stripe(intent.amount_capturable, currency=currency),
+        capture_before=_capture_before(charge) if intent.status == "requires_capture" else None,
         latest_charge=_id(charge),
         balance_transaction=_id(booked),
         fee=_fee(booked) if isinstance(booked, stripe.BalanceTransaction) else None,
         failure=_failure(intent.last_payment_error) if intent.last_payment_error else None,
         metadata=_metadata(intent),
     )
+
+
+def _capture_before(charge: Any) -> datetime | None:
+    """Read until when a hold stands; only the expanded charge of a card says."""
+    card = getattr(getattr(charge, "payment_method_details", None), "card", None)
+    seconds = getattr(card, "capture_before", None)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _fee(booked: stripe.BalanceTransaction) -> Fee:
@@ -301,4 +357,35 @@ def _setup(session: stripe.checkout.Session) -> SetupSnapshot:
         url=session.url or "",
         livemode=session.livemode,
         card=_card(method) if is_saved and isinstance(method, stripe.PaymentMethod) else None,
+    )
+
+
+def _page(session: stripe.checkout.Session) -> PageSnapshot:
+    intent = session.payment_intent
+    assert not isinstance(intent, str), "a page is looked at with its intent"
+    return PageSnapshot(
+        stripe_id=session.id,
+        status=PageStatus(session.status or PageStatus.OPEN),
+        url=session.url or "",
+        livemode=session.livemode,
+        intent=_intent(intent) if intent else None,
+    )
+
+
+_REFUND_STATUS: Final[Mapping[str, RefundStatus]] = {
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+
+
+def _refund(refund: stripe.Refund) -> RefundSnapshot:
+    currency = refund.currency.upper()
+    return RefundSnapshot(
+        stripe_id=refund.id,
+        status=_REFUND_STATUS.get(refund.status or "", RefundStatus.PENDING),
+        amount=from_stripe(refund.amount, currency=currency),
+        currency=currency,
+        reference=_metadata(refund).get(Reference.REFUND, ""),
+        failure=getattr(refund, "failure_reason", None) or "",
     )

@@ -1,12 +1,14 @@
 """What a call to Stripe can come to, and the shapes in which its objects reach us. Nothing here knows the SDK."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from apps.payments.domain.failures import Failure
-from apps.payments.domain.status import PaymentStatus
+from apps.payments.domain.holds import PageStatus
+from apps.payments.domain.status import PaymentStatus, RefundStatus
 
 Value = TypeVar("Value", covariant=True)
 
@@ -66,7 +68,8 @@ class Fee:
 class IntentSnapshot:
     """A PaymentIntent as it stands. Amounts in currency units, rounded.
 
-    balance_transaction, fee  of the charge that succeeded, once Stripe has booked it
+    amount_capturable, capture_before  of a hold: how much stands, until when
+    balance_transaction, fee           of the charge that succeeded, once Stripe has booked it
     """
 
     stripe_id: str
@@ -75,6 +78,8 @@ class IntentSnapshot:
     amount: Decimal
     amount_received: Decimal
     livemode: bool
+    amount_capturable: Decimal = Decimal(0)
+    capture_before: datetime | None = None
     latest_charge: str = ""
     balance_transaction: str = ""
     fee: Fee | None = None
@@ -115,6 +120,29 @@ class SetupSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageSnapshot:
+    """A Checkout session in payment mode as it stands; ``url`` while open, ``intent`` once somebody typed a card."""
+
+    stripe_id: str
+    status: PageStatus
+    url: str
+    livemode: bool
+    intent: IntentSnapshot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSnapshot:
+    """A Refund as it stands; ``reference`` is our refund's, blank if somebody made it elsewhere."""
+
+    stripe_id: str
+    status: RefundStatus
+    amount: Decimal
+    currency: str
+    reference: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventHint:
     """A verified webhook: its id, type and mode, and the whole as it arrived."""
 
@@ -133,6 +161,7 @@ class Reference(StrEnum):
     """Our references on Stripe's objects (metadata), by which an object is found whose id we never heard."""
 
     PAYMENT = "wattledger_payment"
+    REFUND = "wattledger_refund"
     METHOD = "wattledger_method"
     CUSTOMER = "wattledger_customer"
     INVOICE = "wattledger_invoice"

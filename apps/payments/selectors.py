@@ -1,6 +1,5 @@
 """What screens, the demo and the sweepers ask: what is open of an invoice, how its payment stands, what is due."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,19 +12,32 @@ from django.db.models.functions import Abs, Coalesce
 from django.utils.translation import gettext as _
 
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import Invoice
+from apps.invoices.models import Invoice, InvoiceLine
 from apps.payments.domain.status import (
+    ATTEMPT_ENDS,
     CANCELABLE,
     OPEN_PAYMENT,
     UNFINISHED,
+    WAITING_FOR_MONEY,
+    AttemptStatus,
     MethodStatus,
     OperationKind,
     OperationStatus,
     PaymentStatus,
+    RefundStatus,
 )
-from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.payments.models import (
+    Allocation,
+    Payment,
+    PaymentAttempt,
+    PaymentOperation,
+    Refund,
+    SavedMethod,
+    StripeEvent,
+)
 
 RESYNC_AFTER: Final = timedelta(hours=1)
+PAGE_RESYNC_AFTER: Final = timedelta(minutes=1)
 _AMOUNT: DecimalField = DecimalField(max_digits=20, decimal_places=6)
 
 
@@ -56,7 +68,7 @@ def _sum_of(queryset: QuerySet[Any], *, by: str, amount: Any) -> Coalesce:
 
 
 def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
-    """Annotate ``allocated``, ``credited`` and ``open_amount`` = gross − allocated − credited (Decimal).
+    """Annotate ``allocated``, ``credited``, ``refunded``, ``open_amount`` = gross − allocated − credited + refunded.
 
     Negative when an invoice was paid before it was credited: so much is to be given back.
     """
@@ -64,13 +76,16 @@ def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
     return invoices.annotate(
         allocated=_sum_of(Allocation.objects.all(), by="invoice", amount="amount"),
         credited=_sum_of(credit_notes, by="credits", amount=Abs("gross")),
+        refunded=_sum_of(Refund.objects.filter(status=RefundStatus.SUCCEEDED), by="invoice", amount="amount"),
     ).annotate(
-        open_amount=Coalesce(F("gross") - F("allocated") - F("credited"), Value(Decimal(0)), output_field=_AMOUNT)
+        open_amount=Coalesce(
+            F("gross") - F("allocated") - F("credited") + F("refunded"), Value(Decimal(0)), output_field=_AMOUNT
+        )
     )
 
 
 def open_amount(invoice: Invoice) -> Decimal:
-    """Return gross − allocations − credit notes; below zero when so much is to be given back."""
+    """Return gross − allocations − credit notes + refunds; below zero when so much is to be given back."""
     amount: Decimal = with_open_amounts(Invoice.objects.filter(pk=invoice.pk)).values_list("open_amount", flat=True)[0]
     return amount
 
@@ -94,14 +109,16 @@ def tries_of(invoice: Any, method: Any) -> QuerySet[Any]:
     )
 
 
-def due_invoice_ids() -> list[int]:
-    """Return the invoices that ``collect_invoice`` has something to do for, oldest first.
+def due_invoice_ids(*, customer_id: int | None = None) -> list[int]:
+    """Return the invoices that ``collect_invoice`` has something to do for, oldest first; a customer's or all.
 
     Those open, with a saved method that was not tried on them and nothing under way; and those settled or credited
     while an intent for them is still open at Stripe.
     """
     method = SavedMethod.objects.filter(customer=OuterRef("customer"), status=MethodStatus.ACTIVE).values("pk")[:1]
     issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED)
+    if customer_id is not None:
+        issued = issued.filter(customer=customer_id)
     payments = Payment.objects.filter(invoice=OuterRef("pk"))
     under_way = PaymentOperation.objects.filter(payment__invoice=OuterRef("pk"), status__in=UNFINISHED)
     refused_cancel = PaymentOperation.objects.filter(
@@ -133,11 +150,12 @@ def due_event_ids(*, at: datetime) -> list[int]:
 
 
 def stale_payment_ids(*, at: datetime) -> list[int]:
-    """Return the payments to look at again: Stripe may move them, or owes us their fee, and no event said so.
+    """Return the collections to look at again: Stripe may move them, or owes us their fee, and no event said so.
 
     Open ones are looked at hourly; those whose fee is not known, for a day.
     """
-    stale = Payment.objects.filter(stripe_id__isnull=False, synced_at__lte=at - RESYNC_AFTER).filter(
+    made = Payment.objects.filter(kind=Payment.Kind.COLLECTION, stripe_id__isnull=False)
+    stale = made.filter(synced_at__lte=at - RESYNC_AFTER).filter(
         Q(status__in=OPEN_PAYMENT)
         | Q(status=PaymentStatus.SUCCEEDED, balance_transaction="", succeeded_at__gt=at - timedelta(days=1))
     )
@@ -154,6 +172,43 @@ def stale_method_ids(*, at: datetime) -> list[int]:
     )
 
 
+def attempt_of_receipt(receipt_id: int) -> int | None:
+    """Return the attempt whose hold paid for the session that a receipt bills."""
+    grants = InvoiceLine.objects.filter(invoice=receipt_id, cdr__isnull=False).values("cdr__session__grant")
+    attempt_id: int | None = PaymentAttempt.objects.filter(grant__in=grants).values_list("pk", flat=True).first()
+    return attempt_id
+
+
+def uncaptured_receipt_ids() -> list[int]:
+    """Return the issued receipts whose attempt has not heard of them, oldest first."""
+    receipts = Invoice.objects.filter(kind=Invoice.Kind.RECEIPT, status=InvoiceStatus.ISSUED)
+    unheard = PaymentAttempt.objects.filter(grant=OuterRef("lines__cdr__session__grant"), receipt__isnull=True)
+    return list(receipts.filter(Exists(unheard)).order_by("pk").values_list("pk", flat=True).distinct())
+
+
+def overdue_attempt_ids(*, at: datetime, older_than: timedelta) -> list[int]:
+    """Return the attempts that nobody has paid in time and no call is under way for."""
+    waiting = PaymentAttempt.objects.filter(status__in=WAITING_FOR_MONEY, created_at__lte=at - older_than)
+    under_way = PaymentOperation.objects.filter(payment__attempt=OuterRef("pk"), status__in=UNFINISHED)
+    return list(waiting.exclude(Exists(under_way)).order_by("pk").values_list("pk", flat=True))
+
+
+def stale_attempt_ids(*, at: datetime) -> list[int]:
+    """Return the attempts to look at again: Stripe may move them and no event said so.
+
+    Open pages each minute, since a driver waits who has paid; what is held, taken or given back hourly; those whose
+    fee or refund is not known, for a day.
+    """
+    pages = Q(status=AttemptStatus.CHECKOUT_OPEN, payment__synced_at__lte=at - PAGE_RESYNC_AFTER)
+    under_way = ~Q(status__in=ATTEMPT_ENDS)
+    fee_unknown = Q(status=AttemptStatus.CAPTURED, payment__balance_transaction="", ended_at__gt=at - timedelta(days=1))
+    refund_unknown = Q(payment__refunds__status=RefundStatus.PENDING)
+    hourly = (under_way | fee_unknown | refund_unknown) & Q(payment__synced_at__lte=at - RESYNC_AFTER)
+    stale = PaymentAttempt.objects.filter(pages | hourly, checkout_session_id__isnull=False)
+    busy = PaymentOperation.objects.filter(payment__attempt=OuterRef("pk"), status__in=UNFINISHED)
+    return list(stale.exclude(Exists(busy)).order_by("pk").values_list("pk", flat=True).distinct())
+
+
 def payment_state(invoice: Invoice) -> PaymentState:
     """Return how one document stands."""
     return payment_states([invoice])[invoice.pk]
@@ -163,12 +218,14 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
     """Return how each document stands, by pk, in four queries however many there are."""
     documents = {invoice.pk: invoice for invoice in invoices}
     amounts = {row.pk: row for row in with_open_amounts(Invoice.objects.filter(pk__in=documents))}
-    payments: dict[int, list[Payment]] = defaultdict(list)
-    for payment in Payment.objects.filter(invoice__in=documents).order_by("pk"):
-        payments[payment.invoice_id].append(payment)
+    payments: dict[int, Payment] = {}
+    paying = Payment.objects.filter(Q(invoice__in=documents) | Q(attempt__receipt__in=documents))
+    # The latest of each stays.
+    for payment in paying.select_related("attempt").order_by("pk"):
+        payments[payment.attempt.receipt_id if payment.attempt else payment.invoice_id] = payment
     busy = set(
-        PaymentOperation.objects.filter(payment__invoice__in=documents, status__in=UNFINISHED).values_list(
-            "payment__invoice_id", flat=True
+        PaymentOperation.objects.filter(payment__in=payments.values(), status__in=UNFINISHED).values_list(
+            "payment_id", flat=True
         )
     )
     customers = {invoice.customer_id for invoice in documents.values()}
@@ -180,8 +237,8 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
         pk: _state(
             invoice=invoice,
             amounts=amounts[pk],
-            payment=payments[pk][-1] if payments[pk] else None,
-            is_busy=pk in busy,
+            payment=payments.get(pk),
+            is_busy=pk in payments and payments[pk].pk in busy,
             method=methods.get(invoice.customer_id),
         )
         for pk, invoice in documents.items()
@@ -204,6 +261,8 @@ def _state(
         return said(*_settled(amounts))
     if is_busy or (payment and payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE)):
         return said(PaymentWord.PROCESSING, _("The payment is being finalised."))
+    if invoice.kind == Invoice.Kind.RECEIPT:
+        return said(*_of_hold(payment.attempt if payment else None))
     if payment and payment.failure_message:
         return said(PaymentWord.FAILED, payment.failure_message)
     if method is None:
@@ -211,8 +270,19 @@ def _state(
     return said(PaymentWord.OPEN, _("Will be collected from %(card)s.") % {"card": method})
 
 
+def _of_hold(attempt: PaymentAttempt | None) -> tuple[PaymentWord, str]:
+    """Say how a receipt stands that is open for something and that no call is under way for."""
+    if attempt is None or attempt.status in (AttemptStatus.AUTHORISED, AttemptStatus.CAPTURING):
+        return PaymentWord.PROCESSING, _("The payment is being finalised.")
+    if attempt.status == AttemptStatus.CAPTURED:
+        return PaymentWord.OPEN, _("The reserved amount did not suffice.")
+    return PaymentWord.OPEN, _("The reserved amount could not be taken.")
+
+
 def _settled(amounts: Any) -> tuple[PaymentWord, str]:
     if amounts.credited and amounts.credited >= amounts.gross.amount:
+        if amounts.refunded and amounts.refunded >= amounts.allocated:
+            return PaymentWord.CREDITED, _("Credited in full; the money was given back.")
         if amounts.allocated:
             return PaymentWord.CREDITED, _("Credited in full after it was paid; the money is to be given back.")
         return PaymentWord.CREDITED, _("Credited in full.")

@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 from apps.core.clock import now
 from apps.payments import selectors
-from apps.payments.services import collection, driver, events, projection, setups
+from apps.payments.services import attempts, captures, collection, driver, events, projection, setups
 
 SWEPT_LIVES: Final = 300
 """Seconds after which a swept task is dropped unrun: the next sweep hands it out again."""
@@ -20,6 +20,19 @@ SWEPT_LIVES: Final = 300
 def collect_invoice(*, id: int, **_: object) -> None:  # noqa: A002 the bell's own word
     """Collect what is open of an invoice."""
     collection.collect_invoice(invoice_id=id, at=now())
+
+
+@shared_task(name="payments.collect_customer")
+def collect_customer(*, id: int, **_: object) -> None:  # noqa: A002
+    """Hand out what is open of a customer who has just saved a card."""
+    for invoice_id in selectors.due_invoice_ids(customer_id=id):
+        collect_invoice.apply_async(kwargs={"id": invoice_id})
+
+
+@shared_task(name="payments.capture_receipt", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def capture_receipt(*, id: int, **_: object) -> None:  # noqa: A002
+    """Take what a receipt comes to out of its hold."""
+    captures.capture_receipt(receipt_id=id, at=now())
 
 
 @shared_task(name="payments.drive_operation", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
@@ -38,6 +51,18 @@ def process_event(*, id: int, **_: object) -> None:  # noqa: A002
 def sync_payment(*, id: int, **_: object) -> None:  # noqa: A002
     """Look at a payment's intent."""
     projection.sync_payment(payment_id=id, at=now())
+
+
+@shared_task(name="payments.sync_attempt", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
+def sync_attempt(*, id: int, **_: object) -> None:  # noqa: A002
+    """Look at an attempt's page and hold."""
+    attempts.sync_attempt(attempt_id=id, at=now())
+
+
+@shared_task(name="payments.expire_checkout", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def expire_checkout(*, id: int, **_: object) -> None:  # noqa: A002
+    """Close a page that nobody paid on in time."""
+    attempts.expire_checkout(attempt_id=id, at=now())
 
 
 @shared_task(name="payments.sync_method", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
@@ -70,3 +95,15 @@ def sweep_events(**_: object) -> None:
         sync_payment.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
     for method_id in selectors.stale_method_ids(at=at):
         sync_method.apply_async(kwargs={"id": method_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="payments.sweep_attempts")
+def sweep_attempts(**_: object) -> None:
+    """Hand out pages that are too old, receipts that wait for their capture, and holds to look at again."""
+    at = now()
+    for attempt_id in selectors.overdue_attempt_ids(at=at, older_than=attempts.PAGE_LIFE):
+        expire_checkout.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)
+    for receipt_id in selectors.uncaptured_receipt_ids():
+        capture_receipt.apply_async(kwargs={"id": receipt_id}, expires=SWEPT_LIVES)
+    for attempt_id in selectors.stale_attempt_ids(at=at):
+        sync_attempt.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)

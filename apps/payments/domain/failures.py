@@ -56,3 +56,8 @@ def in_words(failure: Failure) -> str:
     if failure.advice in _BY_ADVICE:
         return _BY_ADVICE[failure.advice]
     return DECLINED if "decline" in failure.code or failure.code == "do_not_honor" else NOT_MADE
+
+
+HOLD_DECLINED: Final = "The card was declined and nothing was charged. Please try again or use another card."
+PAGE_REFUSED: Final = "The payment page could not be opened. Nothing was charged."
+CAPTURE_REFUSED: Final = "The amount could not be taken from the reserved money."

@@ -9,6 +9,7 @@ from apps.core import failpoints
 from apps.payments import gateway
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.failures import Failure
+from apps.payments.domain.holds import PageStatus
 from apps.payments.domain.retries import is_key_old
 from apps.payments.domain.status import CONFIRMABLE, OperationKind, PaymentStatus
 from apps.payments.models import Payment, PaymentOperation
@@ -47,6 +48,14 @@ def _intent_id(operation: PaymentOperation) -> str:
     return stripe_id
 
 
+def _page_id(operation: PaymentOperation) -> str:
+    attempt = _payment(operation).attempt
+    assert attempt is not None
+    assert attempt.checkout_session_id is not None
+    page_id: str = attempt.checkout_session_id
+    return page_id
+
+
 def _send_detach(operation: PaymentOperation) -> Outcome[Any]:
     return gateway.detach_method(payment_method_id=operation.params["payment_method"], key=operation.idempotency_key)
 
@@ -64,12 +73,23 @@ _SEND: Final[dict[OperationKind, Callable[[PaymentOperation], Outcome[Any]]]] = 
     OperationKind.CONFIRM_INTENT: lambda op: gateway.confirm_intent(
         stripe_id=_intent_id(op), params=op.params, key=op.idempotency_key
     ),
+    OperationKind.CREATE_PAYMENT_SESSION: lambda op: gateway.create_payment_session(
+        params=op.params, key=op.idempotency_key
+    ),
+    OperationKind.EXPIRE_SESSION: lambda op: gateway.expire_session(stripe_id=_page_id(op), key=op.idempotency_key),
+    OperationKind.CAPTURE_INTENT: lambda op: gateway.capture_intent(
+        stripe_id=_intent_id(op), params=op.params, key=op.idempotency_key
+    ),
     OperationKind.CANCEL_INTENT: lambda op: gateway.cancel_intent(stripe_id=_intent_id(op), key=op.idempotency_key),
+    OperationKind.CREATE_REFUND: lambda op: gateway.create_refund(params=op.params, key=op.idempotency_key),
 }
 
 
 def _look_for_nothing(operation: PaymentOperation) -> Answer:
-    """Take a customer or a page for not made: a second one costs nothing and is never used beside the first."""
+    """Take a customer or a page for not made: a second one costs nothing and is never used beside the first.
+
+    Nobody was ever sent to a page whose address we did not hear, so nobody can pay on it.
+    """
     return NotDone()
 
 
@@ -115,6 +135,34 @@ def _look_confirmed(operation: PaymentOperation) -> Answer:
     return Rejected(status=402, failure=failure, message=f"declined: {failure.code}")
 
 
+def _look_expired(operation: PaymentOperation) -> Answer:
+    seen = gateway.retrieve_payment_session(_page_id(operation))
+    if isinstance(seen, Done) and seen.value.status == PageStatus.OPEN:
+        return NotDone()
+    return seen
+
+
+def _look_captured(operation: PaymentOperation) -> Answer:
+    seen = gateway.retrieve_intent(_intent_id(operation))
+    if not isinstance(seen, Done):
+        return seen
+    if seen.value.status == PaymentStatus.REQUIRES_CAPTURE:
+        return NotDone()
+    if seen.value.status == PaymentStatus.CANCELED:
+        return Rejected(status=400, failure=Failure(code="canceled"), message="the hold is canceled")
+    return seen
+
+
+def _look_refunded(operation: PaymentOperation) -> Answer:
+    """Look for our reference among the intent's refunds; only when it is not there may another be asked for."""
+    assert operation.refund is not None
+    seen = gateway.list_refunds(intent=_intent_id(operation))
+    if not isinstance(seen, Done):
+        return seen
+    found = [refund for refund in seen.value if refund.reference == str(operation.refund.uid)]
+    return Done(value=found[0]) if found else NotDone()
+
+
 def _look_at_intent(operation: PaymentOperation, is_done: Callable[[IntentSnapshot], bool]) -> Answer:
     seen = gateway.retrieve_intent(_intent_id(operation))
     return NotDone() if isinstance(seen, Done) and not is_done(seen.value) else seen
@@ -127,5 +175,9 @@ _LOOK: Final[dict[OperationKind, Callable[[PaymentOperation], Answer]]] = {
     OperationKind.CREATE_INTENT: _look_created,
     OperationKind.UPDATE_AMOUNT: _look_updated,
     OperationKind.CONFIRM_INTENT: _look_confirmed,
+    OperationKind.CREATE_PAYMENT_SESSION: _look_for_nothing,
+    OperationKind.EXPIRE_SESSION: _look_expired,
+    OperationKind.CAPTURE_INTENT: _look_captured,
     OperationKind.CANCEL_INTENT: _look_canceled,
+    OperationKind.CREATE_REFUND: _look_refunded,
 }

@@ -1,10 +1,13 @@
 """Drive an operation through the three steps of every money call (PAYMENTS.md).
 
 1. asked for and claimed in transactions of their own (``operations``); 2. called outside any (``calls``); 3. here, in
-one transaction: outcome stored and Stripe's current object projected, under the locks Invoice → Payment → Operation.
+one transaction: outcome stored and Stripe's current object projected, under the locks Attempt → document → Payment →
+Operation.
 """
 
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
@@ -12,7 +15,6 @@ from apps.core import failpoints
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.status import (
-    PAYMENT_KINDS,
     UNFINISHED,
     OperationKind,
     OperationStatus,
@@ -20,8 +22,18 @@ from apps.payments.domain.status import (
     advance_payment,
 )
 from apps.payments.models import Payment, PaymentOperation, StripeCustomer
-from apps.payments.outcomes import Done, IntentSnapshot, Next, Rejected, Unknown
+from apps.payments.outcomes import (
+    Done,
+    IntentSnapshot,
+    Next,
+    Outcome,
+    PageSnapshot,
+    RefundSnapshot,
+    Rejected,
+    Unknown,
+)
 from apps.payments.services.calls import Answer, NotDone, attempt
+from apps.payments.services.holds import is_overtaken, note_refused_hold, plan_hold, project_hold
 from apps.payments.services.operations import (
     claim_operation,
     end_operation,
@@ -29,8 +41,14 @@ from apps.payments.services.operations import (
     retry_with_next_key,
 )
 from apps.payments.services.plan import plan_next
-from apps.payments.services.projection import LOOKS, lock_payment, project_intent, set_failure
+from apps.payments.services.projection import LOOKS, Locked, lock_payment, project_intent, set_failure
+from apps.payments.services.refunding import note_refused_refund, project_refunds
 from apps.payments.services.setups import lock_method, store_setup_session
+
+PATIENCE: Final = timedelta(seconds=5)
+"""How long a second click waits for the first one's call."""
+PAUSE: Final = timedelta(milliseconds=50)
+Seen = IntentSnapshot | PageSnapshot | list[RefundSnapshot]
 
 
 def drive_operation(*, operation_id: int, at: datetime) -> PaymentOperation:
@@ -50,12 +68,22 @@ def drive_operation(*, operation_id: int, at: datetime) -> PaymentOperation:
     return driven
 
 
+def drive_or_wait(operation_id: int, *, at: datetime) -> None:
+    """Drive an operation; if another click of the same person's is at it, wait for what that one comes to."""
+    operation = drive_operation(operation_id=operation_id, at=at)
+    for _ in range(PATIENCE // PAUSE):
+        if operation.status != OperationStatus.PENDING or operation.error:
+            return
+        time.sleep(PAUSE.total_seconds())
+        operation.refresh_from_db()
+
+
 def _settle(operation: PaymentOperation, answer: Answer, *, at: datetime) -> PaymentOperation | None:
     """Store what an attempt came to; return the operation that follows from it."""
     if isinstance(answer, Unknown):
         postpone_operation(operation_id=operation.pk, unknown=answer, at=at)
         return None
-    if OperationKind(operation.kind) in PAYMENT_KINDS:
+    if operation.payment_id is not None:
         return _settle_payment(operation, answer, at=at)
     return _settle_setup(operation, answer, at=at)
 
@@ -63,19 +91,17 @@ def _settle(operation: PaymentOperation, answer: Answer, *, at: datetime) -> Pay
 def _settle_payment(
     operation: PaymentOperation, answer: Done | Rejected | NotDone, *, at: datetime
 ) -> PaymentOperation | None:
-    """Look at the intent as it stands and store it with the outcome; until both are had the outcome is not stored.
+    """Look at Stripe's objects as they stand and store them with the outcome; until both are had neither is stored.
 
     An answer under a repeated key is a recording: only looking tells what is true now.
     """
-    assert operation.payment_id is not None
     for _ in range(LOOKS):
-        payment = Payment.objects.get(pk=operation.payment_id)
-        stripe_id = _made_id(operation, answer) or payment.stripe_id
-        snapshot = _look(stripe_id) if stripe_id else None
-        if isinstance(snapshot, Unknown):
-            postpone_operation(operation_id=operation.pk, unknown=snapshot, at=at)
+        payment = Payment.objects.select_related("attempt").get(pk=operation.payment_id)
+        seen = _look(operation, payment, answer)
+        if isinstance(seen, Unknown):
+            postpone_operation(operation_id=operation.pk, unknown=seen, at=at)
             return None
-        is_stored, follower = _store(operation.pk, answer, snapshot, version=payment.version, at=at)
+        is_stored, follower = _store(operation.pk, answer, seen, version=payment.version, at=at)
         if is_stored:
             return follower
     busy = Unknown(then=Next.SAME_KEY, reason="others are writing the payment")
@@ -83,19 +109,35 @@ def _settle_payment(
     return None
 
 
-def _look(stripe_id: str) -> IntentSnapshot | Unknown:
-    """Return the intent as it stands. Without it the outcome is not stored: the same key will tell it again."""
-    seen = gateway.retrieve_intent(stripe_id)
-    if isinstance(seen, Done):
-        return seen.value
-    reason = seen.message if isinstance(seen, Rejected) else seen.reason
-    return Unknown(then=Next.SAME_KEY, reason=f"cannot look: {reason}")
+def _look(operation: PaymentOperation, payment: Payment, answer: Answer) -> Seen | Unknown | None:
+    """Return what the operation is about as it stands; None while Stripe has made nothing.
+
+    Without it the outcome is not stored: the same key will tell it again.
+    """
+    seen: Outcome[Seen] | None
+    if operation.kind == OperationKind.CREATE_REFUND:
+        assert payment.stripe_id is not None
+        seen = gateway.list_refunds(intent=payment.stripe_id)
+    elif payment.attempt is not None:
+        page_id = _made_id(operation, answer) or payment.attempt.checkout_session_id
+        seen = gateway.retrieve_payment_session(page_id) if page_id else None
+    else:
+        intent_id = _made_id(operation, answer) or payment.stripe_id
+        seen = gateway.retrieve_intent(intent_id) if intent_id else None
+    match seen:
+        case Done(value=value):
+            return value
+        case Rejected(message=reason) | Unknown(reason=reason):
+            return Unknown(then=Next.SAME_KEY, reason=f"cannot look: {reason}")
+    return None
 
 
 def _made_id(operation: PaymentOperation, answer: Answer) -> str | None:
-    if operation.kind == OperationKind.CREATE_INTENT and isinstance(answer, Done):
-        intent: IntentSnapshot = answer.value
-        return intent.stripe_id
+    """Return the id of the object that a creation made; nothing for other calls."""
+    is_creation = operation.kind in (OperationKind.CREATE_INTENT, OperationKind.CREATE_PAYMENT_SESSION)
+    if is_creation and isinstance(answer, Done):
+        made: IntentSnapshot | PageSnapshot = answer.value
+        return made.stripe_id
     return None
 
 
@@ -103,38 +145,68 @@ def _made_id(operation: PaymentOperation, answer: Answer) -> str | None:
 def _store(
     operation_id: int,
     answer: Done | Rejected | NotDone,
-    snapshot: IntentSnapshot | None,
+    seen: Seen | None,
     *,
     version: int,
     at: datetime,
 ) -> tuple[bool, PaymentOperation | None]:
     """Store outcome and snapshot, unless somebody projected since the snapshot was taken; return what follows."""
     payment_id = PaymentOperation.objects.values_list("payment_id", flat=True).get(pk=operation_id)
-    invoice, payment = lock_payment(payment_id)
+    locked = lock_payment(payment_id)
     operation = PaymentOperation.objects.select_for_update().get(pk=operation_id)
     if operation.status not in UNFINISHED:
         return True, None
-    if payment.version != version:
+    if locked.payment.version != version:
         return False, None
-    if snapshot is not None:
-        payment.stripe_id = snapshot.stripe_id
-        project_intent(invoice=invoice, payment=payment, snapshot=snapshot, at=at)
-    if isinstance(answer, NotDone):
+    _project(locked, seen, at=at)
+    if isinstance(answer, NotDone) and not (locked.attempt and is_overtaken(operation, locked)):
         return True, retry_with_next_key(operation, at=at)
-    if isinstance(answer, Rejected):
+    if isinstance(answer, Done):
+        end_operation(operation, status=OperationStatus.DONE, at=at)
+    elif isinstance(answer, Rejected):
         end_operation(operation, status=OperationStatus.REJECTED, at=at, error=answer.message)
-        _note_refusal(payment, operation, answer.failure)
-        return True, None
-    end_operation(operation, status=OperationStatus.DONE, at=at)
-    return True, plan_next(invoice=invoice, payment=payment, at=at)
+        _note_refusal(locked, operation, answer.failure, at=at)
+    else:
+        end_operation(operation, status=OperationStatus.REJECTED, at=at, error="not done, and not wanted any more")
+        _note_refusal(locked, operation, Failure(code="not_wanted"), at=at)
+    return True, _plan(locked, answer, at=at)
 
 
-def _note_refusal(payment: Payment, operation: PaymentOperation, failure: Failure) -> None:
-    """Say on the payment why it does not go on; one that Stripe would not even make is closed."""
-    if operation.kind == OperationKind.CREATE_INTENT:
+def _project(locked: Locked, seen: Seen | None, *, at: datetime) -> None:
+    match seen:
+        case IntentSnapshot():
+            locked.payment.stripe_id = seen.stripe_id
+            project_intent(document=locked.document, payment=locked.payment, snapshot=seen, at=at)
+        case PageSnapshot():
+            project_hold(locked, seen, at=at)
+        case list():
+            project_refunds(locked.payment, seen, at=at)
+
+
+def _plan(locked: Locked, answer: Answer, *, at: datetime) -> PaymentOperation | None:
+    """Ask for what follows; a collection that was refused waits for another card, a hold goes its way all the same."""
+    if locked.attempt is not None:
+        return plan_hold(locked, at=at)
+    if isinstance(answer, Rejected) or locked.document is None:
+        return None
+    return plan_next(invoice=locked.document, payment=locked.payment, at=at)
+
+
+def _note_refusal(locked: Locked, operation: PaymentOperation, failure: Failure, *, at: datetime) -> None:
+    """Say why it does not go on; a payment that Stripe would not even make is closed."""
+    payment = locked.payment
+    if operation.refund is not None:
+        note_refused_refund(operation.refund, failure, at=at)
+    elif locked.attempt is not None:
+        note_refused_hold(operation, locked, failure, at=at)
+    elif operation.kind == OperationKind.CREATE_INTENT:
         payment.status = advance_payment(PaymentStatus(payment.status), PaymentStatus.CANCELED)
-    elif operation.kind == OperationKind.CANCEL_INTENT or payment.status == PaymentStatus.SUCCEEDED:
-        return
+        _note_failure(payment, failure)
+    elif operation.kind != OperationKind.CANCEL_INTENT and payment.status != PaymentStatus.SUCCEEDED:
+        _note_failure(payment, failure)
+
+
+def _note_failure(payment: Payment, failure: Failure) -> None:
     set_failure(payment, failure)
     payment.version += 1
     payment.save()

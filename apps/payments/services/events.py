@@ -11,8 +11,9 @@ from apps.accounts.models import Organisation
 from apps.core.bells import ring_on_commit
 from apps.payments import gateway
 from apps.payments.domain.retries import pause_after
-from apps.payments.models import Payment, SavedMethod, StripeEvent
-from apps.payments.outcomes import EventHint
+from apps.payments.models import Payment, PaymentAttempt, SavedMethod, StripeEvent
+from apps.payments.outcomes import EventHint, Reference
+from apps.payments.services.attempts import sync_attempt
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable, sync_payment
 from apps.payments.services.setups import sync_method
@@ -83,17 +84,34 @@ def _claim(event_id: int, *, at: datetime) -> StripeEvent | None:
 def _follow(about: Mapping[str, Any], *, at: datetime) -> Organisation | None:
     """Sync the row that mirrors an object of Stripe's; return its seller, or None for an object not ours.
 
-    An intent whose id we never heard is left to its operation, which asks under the same key.
+    An object whose id we never heard is left to its operation, which asks under the same key.
     """
     kind = about.get("object")
-    intent_id = about.get("id") if kind == "payment_intent" else about.get("payment_intent")
     if kind == "payment_intent" or kind in OF_AN_INTENT:
-        payment = Payment.objects.filter(stripe_id=intent_id).first() if intent_id else None
-        return sync_payment(payment_id=payment.pk, at=at).seller if payment else None
+        payment = _payment_of(about)
+        return None if payment is None else _sync(payment, at=at)
     if kind == "checkout.session":
+        attempt = PaymentAttempt.objects.filter(checkout_session_id=about.get("id")).first()
+        if attempt is not None:
+            return sync_attempt(attempt_id=attempt.pk, at=at).seller
         method = SavedMethod.objects.filter(checkout_session_id=about.get("id")).first()
     elif kind == "payment_method":
         method = SavedMethod.objects.filter(payment_method_id=about.get("id")).first()
     else:
         return None
     return sync_method(method_id=method.pk, at=at).customer.seller if method else None
+
+
+def _payment_of(about: Mapping[str, Any]) -> Payment | None:
+    """Find the payment by its intent; a hold's intent is made on Stripe's page, and first known by our reference."""
+    intent_id = about.get("id") if about.get("object") == "payment_intent" else about.get("payment_intent")
+    payment: Payment | None = Payment.objects.filter(stripe_id=intent_id).first() if intent_id else None
+    if payment is None and (uid := (about.get("metadata") or {}).get(Reference.PAYMENT)):
+        payment = Payment.objects.filter(uid=uid, kind=Payment.Kind.HOLD).first()
+    return payment
+
+
+def _sync(payment: Payment, *, at: datetime) -> Organisation:
+    if payment.attempt_id is not None:
+        return sync_attempt(attempt_id=payment.attempt_id, at=at).seller
+    return sync_payment(payment_id=payment.pk, at=at).seller

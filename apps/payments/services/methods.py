@@ -1,24 +1,18 @@
 """Let a customer save a card on Stripe's own page."""
 
-import time
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from django.db import transaction
 
 from apps.contracts.models import Customer
 from apps.payments import gateway
-from apps.payments.domain.status import UNFINISHED, MethodStatus, OperationKind, OperationStatus
+from apps.payments.domain.status import UNFINISHED, MethodStatus, OperationKind
 from apps.payments.models import PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.outcomes import Reference
-from apps.payments.services.driver import drive_operation
+from apps.payments.services.driver import drive_or_wait
 from apps.payments.services.operations import WrongMode, request_operation
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import sync_method
-
-PATIENCE: Final = timedelta(seconds=5)
-"""How long a second click waits for the first one's call."""
-PAUSE: Final = timedelta(milliseconds=50)
 
 
 class SetupUnavailable(Exception):
@@ -40,7 +34,7 @@ def start_method_setup(*, customer_id: int, success_url: str, cancel_url: str, a
     _look_at_requested(customer_id, at=at)
     method, operation_id = _request_method(customer_id, success_url=success_url, cancel_url=cancel_url, at=at)
     if operation_id is not None:
-        _drive_or_wait(operation_id, at=at)
+        drive_or_wait(operation_id, at=at)
         method.refresh_from_db()
     if not method.checkout_url:
         raise SetupUnavailable
@@ -55,19 +49,9 @@ def _ensure_customer(customer_id: int, *, at: datetime) -> None:
     operation_id = _request_customer(customer_id, at=at)
     if operation_id is None:
         return
-    _drive_or_wait(operation_id, at=at)
+    drive_or_wait(operation_id, at=at)
     if not StripeCustomer.objects.filter(customer=customer_id).exists():
         raise SetupUnavailable
-
-
-def _drive_or_wait(operation_id: int, *, at: datetime) -> None:
-    """Drive an operation; if another click of the customer's is at it, wait for what that one comes to."""
-    operation = drive_operation(operation_id=operation_id, at=at)
-    for _ in range(PATIENCE // PAUSE):
-        if operation.status != OperationStatus.PENDING or operation.error:
-            return
-        time.sleep(PAUSE.total_seconds())
-        operation.refresh_from_db()
 
 
 @transaction.atomic

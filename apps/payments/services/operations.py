@@ -16,7 +16,7 @@ from apps.contracts.models import Customer
 from apps.payments import gateway
 from apps.payments.domain.retries import needs_alert, pause_after
 from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStatus, advance_operation
-from apps.payments.models import Payment, PaymentOperation, SavedMethod
+from apps.payments.models import Payment, PaymentOperation, Refund, SavedMethod
 from apps.payments.outcomes import Next, Unknown
 
 log = logging.getLogger(__name__)
@@ -29,22 +29,27 @@ class WrongMode(Exception):
 def request_operation(
     *,
     kind: OperationKind,
-    customer: Customer,
     params: Mapping[str, Any],
     at: datetime,
+    customer: Customer | None = None,
     payment: Payment | None = None,
     method: SavedMethod | None = None,
+    refund: Refund | None = None,
     retry_of: PaymentOperation | None = None,
 ) -> PaymentOperation:
     """Write down a call to be made, due at once, under a new idempotency key. The caller holds the parent's lock.
 
-    params: what will be sent, for ever the same under this key; amounts in Stripe's minor units
+    params    what will be sent, for ever the same under this key; amounts in Stripe's minor units
+    customer  of whom the call is; None for a driver's hold
     """
+    parent = payment or customer
+    assert parent is not None, "a call is about a payment or a customer"
     return PaymentOperation.objects.create(
-        seller_id=customer.seller_id,
+        seller_id=parent.seller_id,
         customer=customer,
         payment=payment,
         method=method,
+        refund=refund,
         kind=kind,
         # Random, not built from our ids: a database restored from a backup must not meet keys of its lost future.
         idempotency_key=f"wl-{uuid.uuid4()}",
@@ -111,5 +116,6 @@ def retry_with_next_key(operation: PaymentOperation, *, at: datetime) -> Payment
         at=at,
         payment=operation.payment,
         method=operation.method,
+        refund=operation.refund,
         retry_of=operation,
     )

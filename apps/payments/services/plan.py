@@ -29,6 +29,7 @@ def plan_next(*, invoice: Invoice, payment: Payment, at: datetime) -> PaymentOpe
     amount = open_amount(invoice)
     if amount <= 0:
         return _plan_cancel(payment, at=at)
+    assert payment.customer_id is not None, "only collections are planned here"
     method = usable_method(payment.customer_id)
     if payment.status not in CONFIRMABLE or method is None or tries_of(invoice, method).exists():
         return None

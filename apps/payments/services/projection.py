@@ -6,13 +6,13 @@ it received is allocated and posted in the same transaction, under natural keys.
 """
 
 import logging
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
 from djmoney.money import Money
 
-from apps.accounts.models import Organisation
 from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
 from apps.ledger import services as ledger
@@ -20,7 +20,7 @@ from apps.ledger.services import PostingLine, Role
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure, in_words
 from apps.payments.domain.status import PaymentStatus, advance_payment
-from apps.payments.models import Allocation, Payment
+from apps.payments.models import Allocation, Payment, PaymentAttempt
 from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Unknown
 from apps.payments.selectors import open_amount
 from apps.payments.services.operations import WrongMode
@@ -50,10 +50,10 @@ def sync_payment(*, payment_id: int, at: datetime) -> Payment:
             return payment
         snapshot = look_at_intent(payment)
         with transaction.atomic():
-            invoice, locked = lock_payment(payment_id)
-            if locked.version == payment.version:
-                project_intent(invoice=invoice, payment=locked, snapshot=snapshot, at=at)
-                return locked
+            locked = lock_payment(payment_id)
+            if locked.payment.version == payment.version:
+                project_intent(document=locked.document, payment=locked.payment, snapshot=snapshot, at=at)
+                return locked.payment
     raise StripeUnreachable(f"{payment} is being written by others")
 
 
@@ -73,16 +73,31 @@ def look_at_intent(payment: Payment) -> IntentSnapshot:
             raise StripeUnreachable(reason)
 
 
-def lock_payment(payment_id: int) -> tuple[Invoice, Payment]:
-    """Lock a payment after its invoice: whoever allocates needs both, and always in this order."""
-    invoice_id = Payment.objects.values_list("invoice_id", flat=True).get(pk=payment_id)
-    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A payment and what it is for, locked in the house's order: attempt, document, payment.
+
+    attempt   of a hold · document  the invoice, or the attempt's receipt once there is one
+    """
+
+    attempt: PaymentAttempt | None
+    document: Invoice | None
+    payment: Payment
+
+
+def lock_payment(payment_id: int) -> Locked:
+    """Lock a payment after its attempt and document: whoever allocates needs all, and always in this order."""
+    attempt_id, document_id = Payment.objects.values_list("attempt_id", "invoice_id").get(pk=payment_id)
+    attempt = PaymentAttempt.objects.select_for_update().get(pk=attempt_id) if attempt_id else None
+    if attempt is not None:
+        document_id = attempt.receipt_id
+    document = Invoice.objects.select_for_update().get(pk=document_id) if document_id else None
     payment = Payment.objects.select_for_update().get(pk=payment_id)
-    return invoice, payment
+    return Locked(attempt=attempt, document=document, payment=payment)
 
 
-def project_intent(*, invoice: Invoice, payment: Payment, snapshot: IntentSnapshot, at: datetime) -> None:
-    """Lay a snapshot over a locked payment, and settle what was received of its locked invoice.
+def project_intent(*, document: Invoice | None, payment: Payment, snapshot: IntentSnapshot, at: datetime) -> None:
+    """Lay a snapshot over a locked payment, and settle what was received of its locked document, if there is one.
 
     :raises StrangeObject: the snapshot is of another mode or currency
     """
@@ -91,6 +106,8 @@ def project_intent(*, invoice: Invoice, payment: Payment, snapshot: IntentSnapsh
     payment.status = advance_payment(PaymentStatus(payment.status), snapshot.status)
     payment.amount = Money(snapshot.amount, payment.currency)
     payment.amount_received = Money(snapshot.amount_received, payment.currency)
+    payment.amount_capturable = snapshot.amount_capturable
+    payment.capture_before = snapshot.capture_before or payment.capture_before
     payment.latest_charge = snapshot.latest_charge
     payment.balance_transaction = snapshot.balance_transaction or payment.balance_transaction
     if snapshot.failure is not None:
@@ -105,7 +122,7 @@ def project_intent(*, invoice: Invoice, payment: Payment, snapshot: IntentSnapsh
         payment.succeeded_at = payment.succeeded_at or at
     payment.save()
     if payment.status == PaymentStatus.SUCCEEDED:
-        _settle(invoice=invoice, payment=payment, at=at)
+        settle(document=document, payment=payment, at=at)
         if snapshot.fee is not None:
             _post_fee(payment=payment, fee=snapshot.fee, at=at)
 
@@ -117,32 +134,26 @@ def set_failure(payment: Payment, failure: Failure) -> None:
     payment.failure_message = in_words(failure)
 
 
-def _settle(*, invoice: Invoice, payment: Payment, at: datetime) -> None:
-    """Post what was received, once, and allocate it as far as the invoice is open; the rest stays the customer's."""
+def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
+    """Post what was received, once, and allocate it as far as the document is open; the rest stays the customer's."""
     received = payment.amount_received.amount
-    today = _local_day(payment.seller, at)
-    ledger.post(
-        entity_id=payment.seller_id,
+    post_at_stripe(
+        payment=payment,
         key=f"payment:{payment.pk}:received",
-        posted_on=today,
-        tax_date=today,
-        text=f"Card payment of {invoice.number}",
-        lines=[
-            PostingLine(role=Role.STRIPE_CLEARING, amount=received),
-            PostingLine(role=Role.RECEIVABLE, amount=-received),
-        ],
-        currency=payment.currency,
+        text=f"Card payment of {document or payment}",
+        debit=(Role.STRIPE_CLEARING, received),
+        credit=Role.RECEIVABLE,
         at=at,
     )
-    if payment.allocations.exists():
+    if document is None or payment.allocations.exists():
         return
-    amount = min(received, max(open_amount(invoice), Decimal(0)))
+    amount = min(received, max(open_amount(document), Decimal(0)))
     if amount < received:
-        log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, invoice)
+        log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, document)
     if amount:
         Allocation.objects.create(
             payment=payment,
-            invoice=invoice,
+            invoice=document,
             currency=payment.currency,
             amount=amount,
             allocated_at=at,
@@ -151,21 +162,37 @@ def _settle(*, invoice: Invoice, payment: Payment, at: datetime) -> None:
 
 def _post_fee(*, payment: Payment, fee: Fee, at: datetime) -> None:
     """Post what Stripe kept, in the currency it settles in."""
-    today = _local_day(payment.seller, at)
-    ledger.post(
-        entity_id=payment.seller_id,
+    post_at_stripe(
+        payment=payment,
         key=f"payment:{payment.pk}:fee",
-        posted_on=today,
-        tax_date=today,
         text=f"Stripe's fee, {payment.balance_transaction}",
-        lines=[
-            PostingLine(role=Role.PAYMENT_FEES, amount=fee.amount),
-            PostingLine(role=Role.STRIPE_CLEARING, amount=-fee.amount),
-        ],
+        debit=(Role.PAYMENT_FEES, fee.amount),
+        credit=Role.STRIPE_CLEARING,
         currency=fee.currency,
         at=at,
     )
 
 
-def _local_day(seller: Organisation, at: datetime) -> date:
-    return at.astimezone(zone(seller.time_zone)).date()
+def post_at_stripe(
+    *,
+    payment: Payment,
+    key: str,
+    text: str,
+    debit: tuple[Role, Decimal],
+    credit: Role,
+    at: datetime,
+    currency: str = "",
+) -> None:
+    """Post one move of a payment's money, once per ``key``; currency: the payment's unless told otherwise."""
+    role, amount = debit
+    today = at.astimezone(zone(payment.seller.time_zone)).date()
+    ledger.post(
+        entity_id=payment.seller_id,
+        key=key,
+        posted_on=today,
+        tax_date=today,
+        text=text,
+        lines=[PostingLine(role=role, amount=amount), PostingLine(role=credit, amount=-amount)],
+        currency=currency or payment.currency,
+        at=at,
+    )

@@ -69,6 +69,7 @@ def _project_session(method_id: int, session: SetupSnapshot, *, at: datetime) ->
     else:
         _give_up_former(method, at=at)
         method.set_active(card=session.card, at=at)
+        ring_on_commit("method.activated", id=method.customer_id)
     return method
 
 

@@ -1,0 +1,298 @@
+"""Payments, what they settle and what of them was given back."""
+
+import uuid
+from decimal import Decimal
+from typing import Final
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from djmoney.models.fields import MoneyField
+
+from apps.accounts.tenancy import TenantModel
+from apps.core.constraints import is_rounded_money
+from apps.core.triggers import append_only, frozen
+from apps.payments.domain.status import OPEN_PAYMENT, PaymentStatus, RefundStatus
+from apps.payments.models.attempts import PaymentAttempt
+
+_OPEN: Final = sorted(status.value for status in OPEN_PAYMENT)
+
+
+class Payment(TenantModel):
+    """The mirror of a Stripe PaymentIntent: a collection of an invoice, or the hold of a driver's attempt.
+
+    status           Stripe's word, or ``new`` before Stripe has made the intent
+    amount           what is asked for, gross; amount_received: what Stripe took, never shrinks
+    amount_capturable, capture_before  of a hold: how much still stands, and until when the bank keeps it
+    latest_charge    the last attempt's charge
+    failure_*        of the last attempt; the message is for the customer's eyes
+    version          grows with each projection, so that an older snapshot never overwrites a newer one
+    """
+
+    TENANT = ("seller", "customer__organisation")
+
+    class Kind(models.TextChoices):
+        COLLECTION = "collection", "Collection"
+        HOLD = "hold", "Hold"
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at Stripe.")
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.COLLECTION)
+    customer = models.ForeignKey(
+        "contracts.Customer", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    invoice = models.ForeignKey("invoices.Invoice", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    attempt = models.OneToOneField(
+        PaymentAttempt, null=True, blank=True, on_delete=models.PROTECT, related_name="payment"
+    )
+    status = models.CharField(
+        max_length=23, choices=[(s.value, s.value) for s in PaymentStatus], default=PaymentStatus.NEW
+    )
+    livemode = models.BooleanField()
+    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    amount_received = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    amount_capturable = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
+    capture_before = models.DateTimeField(null=True, blank=True)
+    latest_charge = models.CharField(max_length=255, blank=True)
+    balance_transaction = models.CharField(max_length=255, blank=True)
+    failure_code = models.CharField(max_length=80, blank=True)
+    failure_advice = models.CharField(max_length=40, blank=True)
+    failure_message = models.CharField(max_length=300, blank=True)
+    version = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    succeeded_at = models.DateTimeField(null=True, blank=True)
+    synced_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(status__in=_OPEN), name="payment_one_open_per_invoice"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="collection", invoice__isnull=False, customer__isnull=False, attempt__isnull=True)
+                | Q(kind="hold", invoice__isnull=True, customer__isnull=True, attempt__isnull=False),
+                name="payment_collects_an_invoice_or_holds_for_an_attempt",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in PaymentStatus]), name="payment_status_is_known"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(amount_received__gte=0, amount_received__lte=F("amount")),
+                name="payment_receives_at_most_its_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_capturable=0)
+                | Q(
+                    kind="hold", status="requires_capture", amount_capturable__gt=0, amount_capturable__lte=F("amount")
+                ),
+                name="payment_holds_at_most_its_amount",
+            ),
+            # An intent that Stripe refused to make is canceled without ever having had an id.
+            models.CheckConstraint(
+                condition=Q(status="new", stripe_id__isnull=True)
+                | Q(status="canceled")
+                | (~Q(status__in=["new", "canceled"]) & Q(stripe_id__isnull=False)),
+                name="payment_has_an_id_once_made",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="succeeded", amount_received__gt=0, succeeded_at__isnull=False)
+                | (~Q(status="succeeded") & Q(succeeded_at__isnull=True)),
+                name="payment_succeeded_received_something",
+            ),
+            is_rounded_money("amount", "amount_received", "amount_capturable", name="payment_amounts_are_rounded"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="payment_belongs_to_its_invoice",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="""
+                    IF NEW.kind = 'hold' THEN
+                        IF NOT EXISTS (
+                            SELECT 1 FROM payments_paymentattempt a WHERE a.id = NEW.attempt_id
+                            AND (a.seller_id, a.currency, a.hold_amount) = (NEW.seller_id, NEW.currency, NEW.amount)
+                        ) THEN
+                            RAISE EXCEPTION 'a hold is of its attempt''s seller, currency and amount'
+                            USING ERRCODE = 'check_violation';
+                        END IF;
+                    ELSIF NOT EXISTS (
+                        SELECT 1 FROM invoices_invoice i JOIN contracts_customer c ON c.id = i.customer_id
+                        WHERE i.id = NEW.invoice_id AND i.kind = 'invoice' AND i.status = 'issued'
+                        AND (i.seller_id, i.customer_id, i.currency) = (NEW.seller_id, NEW.customer_id, NEW.currency)
+                        AND c.seller_id = NEW.seller_id
+                    ) THEN
+                        RAISE EXCEPTION 'a payment is for an issued invoice of its seller, customer and currency'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="payment_only_goes_on",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func="""
+                    IF TG_OP = 'DELETE' THEN
+                        RAISE EXCEPTION 'payments are never deleted' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    IF NEW.amount_received < OLD.amount_received
+                       OR (OLD.stripe_id IS NOT NULL AND NEW.stripe_id IS DISTINCT FROM OLD.stripe_id)
+                       OR (OLD.status IN ('succeeded', 'canceled') AND NEW.status <> OLD.status)
+                       OR NEW.version < OLD.version
+                       OR (NEW.uid, NEW.kind, NEW.invoice_id, NEW.attempt_id, NEW.livemode) IS DISTINCT FROM
+                          (OLD.uid, OLD.kind, OLD.invoice_id, OLD.attempt_id, OLD.livemode)
+                    THEN
+                        RAISE EXCEPTION 'a payment never goes back' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"payment {self.pk} of {self.invoice}" if self.invoice_id else f"hold {self.pk}"
+
+
+class Allocation(TenantModel):
+    """So much of a payment settles so much of an invoice."""
+
+    TENANT = ("payment__seller", "payment__customer__organisation")
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations")
+    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
+    currency = models.CharField(max_length=3)
+    amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    allocated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="allocation_amount_is_positive"),
+            is_rounded_money("amount", name="allocation_amount_is_rounded"),
+        ]
+        triggers = [
+            *append_only("allocation_append_only", what="allocations"),
+            pgtrigger.Trigger(
+                name="allocation_within_payment_and_invoice",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                # Locks as the services do, invoice before payment, so that two at once see each other's sums.
+                func="""
+                    PERFORM 1 FROM invoices_invoice WHERE id = NEW.invoice_id FOR UPDATE;
+                    PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
+                    IF NOT EXISTS (
+                        SELECT 1 FROM payments_payment p JOIN invoices_invoice i ON i.id = NEW.invoice_id
+                        LEFT JOIN payments_paymentattempt t ON t.id = p.attempt_id
+                        WHERE p.id = NEW.payment_id AND i.status = 'issued'
+                        AND (i.kind = 'invoice' AND p.customer_id = i.customer_id
+                             OR i.kind = 'receipt' AND t.receipt_id = i.id)
+                        AND (p.seller_id, p.currency) = (i.seller_id, i.currency)
+                        AND p.currency = NEW.currency
+                        AND p.amount_received >= NEW.amount + (SELECT coalesce(sum(amount), 0)
+                            FROM payments_allocation WHERE payment_id = NEW.payment_id)
+                        AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
+                            FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
+                    ) THEN
+                        RAISE EXCEPTION 'an allocation exceeds what was received or billed, or joins strangers'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of payment {self.payment_id} for invoice {self.invoice_id}"
+
+
+class Refund(TenantModel):
+    """Money of a payment given back for a credit note; mirrors Stripe's Refund.
+
+    uid     our reference at Stripe, by which it is found before anything is asked again
+    invoice the document it was paid for, which ``credit_note`` takes back
+    """
+
+    TENANT = ("payment__seller", "payment__customer__organisation")
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at Stripe.")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
+    credit_note = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(
+        max_length=9, choices=[(s.value, s.value) for s in RefundStatus], default=RefundStatus.REQUESTED
+    )
+    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    reason = models.CharField(max_length=200)
+    failure_message = models.CharField(max_length=300, blank=True)
+    requested_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    succeeded_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="requested", stripe_id__isnull=True, succeeded_at__isnull=True)
+                & Q(failed_at__isnull=True)
+                | Q(status="pending", stripe_id__isnull=False, succeeded_at__isnull=True, failed_at__isnull=True)
+                | Q(status="succeeded", stripe_id__isnull=False, succeeded_at__isnull=False, failed_at__isnull=True)
+                | Q(status="failed", failed_at__isnull=False),
+                name="refund_times_match_status",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_is_positive"),
+            models.CheckConstraint(condition=~Q(reason=""), name="refund_says_why"),
+            is_rounded_money("amount", name="refund_amount_is_rounded"),
+        ]
+        triggers = [
+            *frozen(
+                "refund_wish_frozen",
+                what="refunds",
+                exempt=("status", "stripe_id", "failure_message", "succeeded_at", "failed_at"),
+            ),
+            pgtrigger.Trigger(
+                name="refund_within_what_was_captured",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                # The payment's lock makes two at once see each other's sums.
+                func="""
+                    PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
+                    IF NOT EXISTS (
+                        SELECT 1 FROM payments_payment p
+                        JOIN payments_allocation a ON a.payment_id = p.id AND a.invoice_id = NEW.invoice_id
+                        JOIN invoices_invoice n ON n.id = NEW.credit_note_id
+                        WHERE p.id = NEW.payment_id AND p.currency = NEW.currency
+                        AND n.credits_id = NEW.invoice_id AND n.status = 'issued'
+                        AND p.amount_received >= NEW.amount + (SELECT coalesce(sum(amount), 0)
+                            FROM payments_refund WHERE payment_id = NEW.payment_id AND status <> 'failed')
+                    ) THEN
+                        RAISE EXCEPTION 'a refund exceeds what was captured, or lacks its credit note'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="refund_only_goes_on",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func="""
+                    IF (OLD.status = 'failed' AND NEW.status <> 'failed')
+                       OR (OLD.status <> 'requested' AND NEW.status = 'requested')
+                       OR (OLD.stripe_id IS NOT NULL AND NEW.stripe_id IS DISTINCT FROM OLD.stripe_id)
+                    THEN
+                        RAISE EXCEPTION 'a refund never goes back' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"refund {self.pk} of {self.payment}"

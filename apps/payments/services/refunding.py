@@ -1,0 +1,86 @@
+"""Lay Stripe's refunds over ours, found by our reference, and post what they moved."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from apps.ledger.services import Role
+from apps.payments import gateway
+from apps.payments.domain.failures import Failure
+from apps.payments.domain.status import RefundStatus, advance_refund
+from apps.payments.models import Payment, Refund
+from apps.payments.outcomes import Done, RefundSnapshot, Rejected, Unknown
+from apps.payments.services.projection import StripeUnreachable, post_at_stripe
+
+log = logging.getLogger(__name__)
+
+
+def look_at_refunds(payment: Payment) -> list[RefundSnapshot]:
+    """Return every refund of a payment's intent.
+
+    :raises StripeUnreachable: no answer
+    """
+    if payment.stripe_id is None:
+        return []
+    match gateway.list_refunds(intent=payment.stripe_id):
+        case Done(value=found):
+            return found
+        case Unknown(reason=reason) | Rejected(message=reason):
+            raise StripeUnreachable(reason)
+
+
+def project_refunds(payment: Payment, found: Sequence[RefundSnapshot], *, at: datetime) -> None:
+    """Lay what was found over the locked payment's refunds; money that moved is posted once."""
+    ours = {str(refund.uid): refund for refund in payment.refunds.select_for_update()}
+    for snapshot in found:
+        refund = ours.get(snapshot.reference)
+        if refund is None:
+            log.error("%s: %s was refunded elsewhere (%s)", payment, snapshot.amount, snapshot.stripe_id)
+        else:
+            _project(payment, refund, snapshot, at=at)
+    payment.version += 1
+    payment.save()
+
+
+def _project(payment: Payment, refund: Refund, snapshot: RefundSnapshot, *, at: datetime) -> None:
+    was = RefundStatus(refund.status)
+    refund.status = advance_refund(was, snapshot.status)
+    refund.stripe_id = snapshot.stripe_id
+    if snapshot.status == RefundStatus.SUCCEEDED:
+        refund.succeeded_at = refund.succeeded_at or at
+        post_at_stripe(
+            payment=payment,
+            key=f"refund:{refund.pk}:paid",
+            text=f"Refund of {refund.invoice}",
+            debit=(Role.RECEIVABLE, refund.amount.amount),
+            credit=Role.STRIPE_CLEARING,
+            at=at,
+        )
+    elif snapshot.status == RefundStatus.FAILED and was != RefundStatus.FAILED:
+        _fail(payment, refund, snapshot.failure, at=at)
+    refund.save()
+
+
+def _fail(payment: Payment, refund: Refund, reason: str, *, at: datetime) -> None:
+    """Reopen what a refund that came back had settled; an operator asks for another."""
+    refund.failed_at = at
+    refund.failure_message = reason[:300]
+    log.error("%s failed: %s; the money is still to be given back", refund, reason or "no reason given")
+    if refund.succeeded_at is not None:
+        post_at_stripe(
+            payment=payment,
+            key=f"refund:{refund.pk}:failed",
+            text=f"Refund of {refund.invoice} came back",
+            debit=(Role.STRIPE_CLEARING, refund.amount.amount),
+            credit=Role.RECEIVABLE,
+            at=at,
+        )
+
+
+def note_refused_refund(refund: Refund, failure: Failure, *, at: datetime) -> None:
+    """Close a refund that Stripe would not make."""
+    refund.status = advance_refund(RefundStatus(refund.status), RefundStatus.FAILED)
+    refund.failed_at = at
+    refund.failure_message = failure.code
+    refund.save()
+    log.error("%s refused: %s", refund, failure.code)
