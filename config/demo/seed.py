@@ -11,8 +11,9 @@ from django.db import transaction
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
-from apps.stations.models import ChargingStation, Connector, Evse, Location
-from apps.stations.services import hash_key
+from apps.core import clock
+from apps.stations.models import ChargingStation, Connector, Evse, Location, PayCode
+from apps.stations.services import add_missing_pay_codes, hash_key
 from apps.tariffs.models import Tariff, TariffVersion
 from config.demo.world import AD_HOC, OWNERS, PASSWORD, VALID_FROM, Fleet, Owner, Station
 
@@ -68,7 +69,22 @@ def as_json(*, web_url: str) -> dict[str, Any]:
                 "url": f"{web_url}/portal/",
             },
         ]
-    return {"stations": stations, "id_tokens": tokens, "pay_codes": [], "logins": logins}
+    return {"stations": stations, "id_tokens": tokens, "pay_codes": _pay_codes(web_url), "logins": logins}
+
+
+def _pay_codes(web_url: str) -> list[dict[str, Any]]:
+    stations = [station.identity for owner in OWNERS for station in owner.stations]
+    codes = PayCode.objects.filter(connector__evse__station__identity__in=stations).order_by("pk")
+    return [
+        {
+            "code": code.code,
+            "url": f"{web_url}/c/{code.code}/",
+            "station": code.connector.evse.station.identity,
+            "connector": code.connector.evse.number,
+            "status": "revoked" if code.revoked_at else "active",
+        }
+        for code in codes.select_related("connector__evse__station")
+    ]
 
 
 def _login(email: str, name: str, **flags: bool) -> User:
@@ -99,13 +115,14 @@ def _seed_owner(owner: Owner) -> None:
     person = _login(owner.owner_email, f"Owner of {owner.name}", is_staff=True)
     Membership.objects.get_or_create(user=person, organisation=seller, defaults={"role": Role.OWNER})
     for station in owner.stations:
-        _seed_station(seller, owner, station)
+        location = _seed_station(seller, owner, station)
+        add_missing_pay_codes(location_id=location.pk, at=clock.now())
     contract = _seed_fleet(seller, owner.fleet)
     _seed_tariff(seller, name=owner.tariff, elements=owner.elements, tax_included=False, contract=contract)
     _seed_tariff(seller, name="Card payment", elements=AD_HOC, tax_included=True, contract=None)
 
 
-def _seed_station(seller: Organisation, owner: Owner, station: Station) -> None:
+def _seed_station(seller: Organisation, owner: Owner, station: Station) -> Location:
     location, _ = Location.objects.get_or_create(
         owner=seller,
         name=station.location,
@@ -126,6 +143,7 @@ def _seed_station(seller: Organisation, owner: Owner, station: Station) -> None:
         Connector.objects.get_or_create(
             evse=evse, number=1, defaults={"kind": station.kind, "max_power_w": station.max_power_w}
         )
+    return location
 
 
 def _seed_tariff(

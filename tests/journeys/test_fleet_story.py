@@ -11,7 +11,8 @@ from apps.documents.models import Document
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
 from apps.ledger.models import LedgerEntry
-from config.demo.story import tell, wait_for
+from config.demo.fleet_story import tell
+from config.demo.telling import wait_for
 from config.demo.world import OWNERS
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.core import audit
 from config import installation
+from config.demo import driver_story, fleet_story
 from config.demo.seed import as_json, seed, station_key
-from config.demo.story import GOOD_CARD, StoryBroken, tell
+from config.demo.telling import GOOD_CARD, StoryBroken
 from config.demo.visitor import PageRefused
 from config.demo.world import OWNERS
 from config.management.commands.run import stop_on_sigterm
@@ -46,13 +47,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def tell_once(self, running: installation.Installation, root: Path) -> None:
-        figures = tell(self.say, running=running, root=root)
+        contract = fleet_story.tell(self.say, running=running, root=root)
+        adhoc = driver_story.tell(self.say, running=running, root=root)
         violations = [f"{v.invariant} {v.subject}: {v.problem}" for v in audit.find_violations()]
         for violation in violations:
             self.say(violation)
         self.say(f"audit: {len(audit.invariants())} invariants checked, {len(violations)} violations")
         verdict = "clean" if not violations else "violations"
-        self.stdout.write(json.dumps({"contract": figures, "audit": verdict}, ensure_ascii=False))
+        self.stdout.write(json.dumps({"contract": contract, "adhoc": adhoc, "audit": verdict}, ensure_ascii=False))
         if violations:
             sys.exit(1)
 
@@ -65,9 +67,14 @@ class Command(BaseCommand):
                     *("--password", station_key(station.identity), "--power-w", str(station.max_power_w)),
                 ),
             )
-        for login in as_json(web_url=running.web_url)["logins"]:
+        world = as_json(web_url=running.web_url)
+        for login in world["logins"]:
             self.say(f"{login['role']:18} {login['url']:34} {login['email']:28} {login['password']}")
-        self.say(f"a card to save in the portal: {GOOD_CARD} (declines later: 4000000000000341)")
+        for code in world["pay_codes"]:
+            self.say(f"pay at {code['station']} connector {code['connector']}: {code['url']}")
+        self.say(
+            f"a card to pay with or to save: {GOOD_CARD} (declined at entry: 4000000000000002, later: 4000000000000341)"
+        )
         self.say("four chargers are connected; logs are in var/log; Ctrl-C stops everything")
         processes.wait()
 

@@ -5,13 +5,11 @@ page answers 404, the invoice is paid) it refuses to go on without.
 """
 
 import asyncio
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management import call_command
@@ -26,19 +24,14 @@ from apps.payments.models import SavedMethod
 from apps.payments.sandbox import complete_checkout
 from apps.sessions.models import Cdr, ChargingSession
 from config.demo.seed import station_key
+from config.demo.telling import GOOD_CARD, Say, StoryBroken, keep_file, wait_for
 from config.demo.visitor import Visitor
 from config.demo.world import OWNERS, PASSWORD
 from config.installation import Installation
 
-GOOD_CARD = "4242424242424242"
 OWNER, STRANGER = OWNERS
 BERLIN = ZoneInfo("Europe/Berlin")
 STEPS = 8
-Found = TypeVar("Found")
-
-
-class StoryBroken(RuntimeError):
-    """The story did not go as told; the message says where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +44,7 @@ class Charge:
     meter_start_wh: int
 
 
-def tell(say: Callable[[str], None], *, running: Installation, root: Path) -> dict[str, Any]:
+def tell(say: Say, *, running: Installation, root: Path) -> dict[str, Any]:
     """Tell the whole story and return its figures.
 
     :raises StoryBroken: something did not happen within its time
@@ -70,20 +63,7 @@ def tell(say: Callable[[str], None], *, running: Installation, root: Path) -> di
     return figures(invoice, pdf=pdf, root=root)
 
 
-def wait_for(what: str, find: Callable[[], Found | None], *, seconds: int = 20) -> Found:
-    """Return the first thing ``find`` finds.
-
-    :raises StoryBroken: nothing within ``seconds``
-    """
-    deadline = time.monotonic() + seconds
-    while (found := find()) is None:
-        if time.monotonic() > deadline:
-            raise StoryBroken(f"{what} did not appear within {seconds} s")
-        time.sleep(0.1)
-    return found
-
-
-def save_card(say: Callable[[str], None], *, fleet: Visitor, contract: Contract) -> None:
+def save_card(say: Say, *, fleet: Visitor, contract: Contract) -> None:
     """Save a card by hosted Checkout, as the customer does; a card saved in an earlier run stays."""
 
     def active() -> SavedMethod | None:
@@ -110,7 +90,7 @@ def next_charge(contract: Contract, *, now: datetime) -> Charge:
     return Charge(started_at=start.astimezone(UTC), duration=timedelta(hours=2), energy_wh=22_000, meter_start_wh=meter)
 
 
-def charge(say: Callable[[str], None], *, running: Installation, contract: Contract) -> ChargingSession:
+def charge(say: Say, *, running: Installation, contract: Contract) -> ChargingSession:
     """Let the fleet's car charge at the first station and unplug."""
     plan = next_charge(contract, now=datetime.now(UTC))
     transaction_id = asyncio.run(_charge(say, running.ocpp_url, plan))
@@ -119,7 +99,7 @@ def charge(say: Callable[[str], None], *, running: Installation, contract: Contr
     return session
 
 
-async def _charge(say: Callable[[str], None], url: str, plan: Charge) -> int:
+async def _charge(say: Say, url: str, plan: Charge) -> int:
     identity = OWNER.stations[0].identity
     token = OWNER.fleet.tokens[0]
     ended_at = plan.started_at + plan.duration
@@ -144,7 +124,7 @@ async def _charge(say: Callable[[str], None], url: str, plan: Charge) -> int:
     return started.transaction_id
 
 
-def explain(say: Callable[[str], None], cdr: Cdr) -> None:
+def explain(say: Say, cdr: Cdr) -> None:
     say(f"rated once: {cdr.net} net, {cdr.tax} VAT, {cdr.gross} gross, by {cdr.tariff_version}")
     for line in invoice_prices(cdr):
         say(f"  {line}")
@@ -159,7 +139,7 @@ def invoice_prices(cdr: Cdr) -> list[str]:
     ]
 
 
-def bill(say: Callable[[str], None], *, contract: Contract, cdr: Cdr) -> Invoice:
+def bill(say: Say, *, contract: Contract, cdr: Cdr) -> Invoice:
     """Run billing as the command does and return the invoice that bears the record."""
     today = datetime.now(BERLIN).date()
     call_command("run_billing", "--until", today.isoformat(), "--seller", contract.seller.name)
@@ -171,7 +151,7 @@ def bill(say: Callable[[str], None], *, contract: Contract, cdr: Cdr) -> Invoice
     return invoice
 
 
-def collect(say: Callable[[str], None], *, invoice: Invoice, root: Path) -> Path:
+def collect(say: Say, *, invoice: Invoice, root: Path) -> Path:
     """Wait until the worker has collected and rendered; return where the document was put."""
     wait_for(f"payment of {invoice.number}", lambda: payments.open_amount(invoice) == 0 or None)
     say(f"{invoice.number} is paid: {invoice.gross} collected off-session from the saved card")
@@ -179,14 +159,12 @@ def collect(say: Callable[[str], None], *, invoice: Invoice, root: Path) -> Path
         f"the document of {invoice.number}",
         lambda: Document.objects.filter(key=f"invoice:{invoice.pk}:document").first(),
     )
-    path = root / "var" / "demo" / document.file_name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(document.content)
+    path = keep_file(document, root=root)
     say(f"its document is {path.relative_to(root)} ({len(document.content)} bytes)")
     return path
 
 
-def look(say: Callable[[str], None], *, running: Installation, fleet: Visitor, invoice: Invoice, pdf: Path) -> None:
+def look(say: Say, *, running: Installation, fleet: Visitor, invoice: Invoice, pdf: Path) -> None:
     """Look as the customer and as both owners; the other tenant must see nothing."""
     fleet.get("/portal/sessions/")
     fleet.get(f"/portal/invoices/{invoice.uid}/")
