@@ -13,5 +13,6 @@ urlpatterns = [
     path("stations/<int:station_id>/start/", admin.site.admin_view(views.start), name="station-start"),
     path("stations/<int:station_id>/stop/", admin.site.admin_view(views.stop), name="station-stop"),
     path("stations/<int:station_id>/unlock/", admin.site.admin_view(views.unlock), name="station-unlock"),
+    path("locations/<int:location_id>/stickers/", admin.site.admin_view(views.stickers), name="stickers"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

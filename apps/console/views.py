@@ -1,10 +1,11 @@
-"""The console's pages: the trace of a session and of an invoice, a station at work, what is unpaid."""
+"""The console's pages: the trace of a session and of an invoice, a station at work, its stickers, what is unpaid."""
 
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -20,12 +21,15 @@ from apps.console.selectors import unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
 from apps.contracts.models import IdToken
 from apps.core import clock
+from apps.documents import renderer
 from apps.ocpp.models import Frame, StationEvent
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import ChargingSession
 from apps.stations.admin import OFFLINE_AFTER
-from apps.stations.models import ChargingStation, Evse
+from apps.stations.models import ChargingStation, Evse, Location, PayCode
+from apps.stations.selectors import codes_to_print
 from apps.stations.services import request_command
+from apps.stations.stickers import sticker_sheet_html
 
 # Long enough for a station that reconnects, short enough that nobody is surprised by a late start.
 COMMAND_PATIENCE = timedelta(seconds=60)
@@ -79,6 +83,23 @@ def station(request: HttpRequest, station_id: int) -> HttpResponse:
         events=operated_rows(request, StationEvent.objects.filter(station=found))[:10],
         frames=operated_rows(request, Frame.objects.filter(station=found))[:10],
     )
+
+
+@require_GET
+def stickers(request: HttpRequest, location_id: int) -> HttpResponse:
+    """Return a site's pay codes as a sheet of labels for the printer (PDF)."""
+    location = operated_rows(request, Location.objects.all()).filter(pk=location_id).first()
+    if location is None:
+        raise Http404(f"no location {location_id}")
+    codes = codes_to_print(PayCode.objects.filter(connector__evse__station__location=location))
+    if not codes:
+        messages.info(request, "No connector of this location has a pay code yet. Make its stickers first.")
+        return redirect("admin:stations_location_change", location.pk)
+    sheet = renderer.render(sticker_sheet_html(codes, base_url=settings.PUBLIC_URL))
+    response = HttpResponse(sheet.content, content_type=sheet.media_type)
+    response["Content-Disposition"] = f'inline; filename="stickers-{location.pk}{sheet.extension}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 class _StartForm(forms.Form):

@@ -1,21 +1,25 @@
-"""Hardware in the console: sites, stations and their keys, EVSEs, connectors, and the commands sent."""
+"""Hardware in the console: sites, stations and their keys, EVSEs, connectors, pay codes, and the commands sent."""
 
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import HARDWARE_ROLES, MASTER_DATA_ROLES
+from apps.accounts.scope import has_role
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core import clock
 from apps.stations import services
 from apps.stations.domain.status import CommandStatus, ConnectorStatus
-from apps.stations.models import ChargingStation, Connector, Evse, Location, StationCommand
+from apps.stations.models import ChargingStation, Connector, Evse, Location, PayCode, StationCommand
+from apps.stations.stickers import pay_address
 
 # Three heartbeats missed at the default interval of five minutes.
 OFFLINE_AFTER = timedelta(minutes=15)
@@ -51,6 +55,27 @@ class LocationAdmin(TenantAdmin):
     list_filter = ("city",)
     fields = ("name", ("street", "postcode", "city"), ("country", "time_zone"))
     inlines = (StationInline,)
+    actions_detail = ("stickers",)
+
+    def has_hardware_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, HARDWARE_ROLES)
+
+    @action(description="Stickers", url_path="stickers", permissions=["hardware"], icon="qr_code_2")
+    def stickers(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        location = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> HttpResponse:
+            services.add_missing_pay_codes(location_id=location.pk, at=clock.now())
+            return HttpResponseRedirect(reverse("console:stickers", args=[location.pk]))
+
+        return self.act(
+            request,
+            obj=location,
+            title=f"Stickers for {location}",
+            text="A sheet for the printer with one label a connector. A connector without a pay code gets one.",
+            submit="Make the sheet",
+            do=do,
+        )
 
 
 class EvseInline(TenantTabular):
@@ -74,7 +99,7 @@ class OnlineFilter(admin.SimpleListFilter):
             "offline": Q(last_seen_at__lt=since),
             "never": Q(last_seen_at__isnull=True),
         }
-        return queryset.filter(conditions[self.value()]) if self.value() in conditions else queryset
+        return queryset.filter(conditions.get(self.value() or "", Q()))
 
 
 @admin.register(ChargingStation)
@@ -191,6 +216,55 @@ class EvseAdmin(TenantAdmin):
         return ", ".join(f"{c.get_kind_display()} {c.max_power_w:,} W: {c.status}" for c in evse.connectors.all())
 
 
+@admin.register(PayCode)
+class PayCodeAdmin(TenantAdmin):
+    empty_hint = "Open a location and make its sheet of stickers: each connector gets a code that drivers scan."
+    list_display = ("short_code", "connector", "location", "state", "created_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("connector__evse__station__location",)
+    search_fields = ("code", "connector__evse__station__identity", "connector__evse__station__location__name")
+    fields = ("connector", "short_code", "page", ("created_at", "revoked_at"))
+    readonly_fields = ("short_code", "page")
+    actions_detail = ("revoke",)
+
+    @admin.display(description="short code")
+    def short_code(self, pay_code: PayCode) -> str:
+        return pay_code.short_code
+
+    @admin.display(ordering="connector__evse__station__location__name")
+    def location(self, pay_code: PayCode) -> str:
+        return pay_code.connector.evse.station.location.name
+
+    @display(description="state", label={"good": "success", "revoked": "warning"})
+    def state(self, pay_code: PayCode) -> str:
+        return "revoked" if pay_code.revoked_at else "good"
+
+    @admin.display(description="page")
+    def page(self, pay_code: PayCode) -> str:
+        address = pay_address(pay_code, base_url=settings.PUBLIC_URL)
+        return format_html('<a class="wl-link" href="{}">{}</a>', address, address)
+
+    def has_hardware_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, HARDWARE_ROLES)
+
+    @action(description="Revoke", url_path="revoke", permissions=["hardware"], icon="block")
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        pay_code = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            services.revoke_pay_code(pay_code_id=pay_code.pk, at=clock.now())
+            return f"{pay_code.short_code} leads nowhere from now on. Print a new sticker."
+
+        return self.act(
+            request,
+            obj=pay_code,
+            title=f"Revoke {pay_code}",
+            text="For a sticker that is gone, copied or pasted over. A session that runs goes on; nothing undoes this.",
+            submit="Revoke the code",
+            do=do,
+        )
+
+
 @admin.register(StationCommand)
 class StationCommandAdmin(TenantAdmin):
     empty_hint = "Remote starts, stops and unlocks appear here with the station's answer."
@@ -203,6 +277,7 @@ class StationCommandAdmin(TenantAdmin):
         "station",
         "action",
         "payload",
+        "reason",
         "status",
         ("requested_at", "requested_by"),
         ("sent_at", "deadline_at", "ended_at"),

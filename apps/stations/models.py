@@ -1,4 +1,4 @@
-"""The hardware: locations, charging stations, EVSEs, connectors, and the commands sent to them.
+"""The hardware: locations, charging stations, EVSEs, connectors, their pay codes, and the commands sent to them.
 
 OCPP's names. A station's key is stored only as HMAC-SHA-256; a command row is the truth, the wire follows it.
 """
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django_countries.fields import CountryField
 
@@ -143,6 +143,38 @@ class Connector(TenantModel):
         return f"{self.evse} ({self.get_kind_display()})"
 
 
+class PayCode(TenantModel):
+    """The random code on a connector's sticker; its page shows the price and takes the driver's payment.
+
+    code  22 characters of ``0-9A-Za-z``: 130 bit, so that nobody finds one by guessing
+    """
+
+    TENANT = ("connector__evse__station__location__owner",)
+
+    connector = models.ForeignKey(Connector, on_delete=models.PROTECT, related_name="pay_codes")
+    code = models.CharField(max_length=22, unique=True, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["connector", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(code__regex=r"^[0-9A-Za-z]{22}$"), name="pay_code_is_22_of_base62"),
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True) | Q(revoked_at__gte=F("created_at")),
+                name="pay_code_is_revoked_after_it_is_made",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.short_code} on {self.connector}"
+
+    @property
+    def short_code(self) -> str:
+        """What people compare between sticker and page; too short to find the page by."""
+        return self.code[:6].upper()
+
+
 class StationCommand(TenantModel):
     """A command down to a charger: requested → sent → accepted | rejected | timed_out. The row is the truth."""
 
@@ -151,6 +183,7 @@ class StationCommand(TenantModel):
     station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="commands")
     action = models.CharField(max_length=40, help_text="OCPP action, e.g. RemoteStartTransaction.")
     payload = models.JSONField()
+    reason = models.CharField(max_length=200, blank=True, help_text="Why, where it is not a person's own wish.")
     status = models.CharField(
         max_length=10, choices=[(s.value, s.value) for s in CommandStatus], default=CommandStatus.REQUESTED
     )

@@ -23,7 +23,7 @@ from apps.ocpp.models import Frame, StationEvent
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeEvent
 from apps.sessions.models import Cdr, ChargingSession, MeterReading
 from apps.sessions.services.rating import rate_settled
-from apps.stations.services import request_command
+from apps.stations.services import new_pay_code, request_command
 from tests.factories import (
     NOON,
     Site,
@@ -152,6 +152,7 @@ def make_tenant(name: str) -> Tenant:
         at=BILLED_AT,
     )
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
+    new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
     request_command(
         station_id=site.station.pk,

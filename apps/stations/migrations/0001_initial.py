@@ -83,6 +83,19 @@ class Migration(migrations.Migration):
                 'ordering': ['name'],
             },
         ),
+        migrations.CreateModel(
+            name='PayCode',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('code', models.CharField(editable=False, max_length=22, unique=True)),
+                ('created_at', models.DateTimeField(editable=False)),
+                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('connector', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pay_codes', to='stations.connector')),
+            ],
+            options={
+                'ordering': ['connector', 'pk'],
+            },
+        ),
         migrations.AddField(
             model_name='chargingstation',
             name='location',
@@ -94,6 +107,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('action', models.CharField(help_text='OCPP action, e.g. RemoteStartTransaction.', max_length=40)),
                 ('payload', models.JSONField()),
+                ('reason', models.CharField(blank=True, help_text="Why, where it is not a person's own wish.", max_length=200)),
                 ('status', models.CharField(choices=[('requested', 'requested'), ('sent', 'sent'), ('accepted', 'accepted'), ('rejected', 'rejected'), ('timed_out', 'timed_out')], default=apps.stations.domain.status.CommandStatus['REQUESTED'], max_length=10)),
                 ('message_id', models.CharField(blank=True, max_length=36)),
                 ('requested_at', models.DateTimeField()),
@@ -123,6 +137,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='connector',
             constraint=models.CheckConstraint(condition=models.Q(('max_power_w__gt', 0)), name='connector_max_power_is_positive'),
+        ),
+        migrations.AddConstraint(
+            model_name='paycode',
+            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[0-9A-Za-z]{22}$')), name='pay_code_is_22_of_base62'),
+        ),
+        migrations.AddConstraint(
+            model_name='paycode',
+            constraint=models.CheckConstraint(condition=models.Q(('revoked_at__isnull', True), ('revoked_at__gte', models.F('created_at')), _connector='OR'), name='pay_code_is_revoked_after_it_is_made'),
         ),
         migrations.AddConstraint(
             model_name='location',

@@ -1,4 +1,4 @@
-"""What happens to stations: keys and sockets, what they report of themselves, the commands sent to them."""
+"""What happens to stations: keys and sockets, what they report of themselves, pay codes, the commands sent to them."""
 
 from apps.stations.services.commands import finish_command, request_command, sweep_commands, take_commands
 from apps.stations.services.connections import (
@@ -10,19 +10,23 @@ from apps.stations.services.connections import (
     set_station_key,
     touch_stations,
 )
+from apps.stations.services.pay_codes import add_missing_pay_codes, new_pay_code, revoke_pay_code
 from apps.stations.services.reports import ConnectorStatusUpdate, record_boot, record_connector_statuses
 
 __all__ = [
     "ConnectorStatusUpdate",
     "StationLogin",
+    "add_missing_pay_codes",
     "authenticate_station",
     "connect_station",
     "finish_command",
     "hash_key",
+    "new_pay_code",
     "new_station_key",
     "record_boot",
     "record_connector_statuses",
     "request_command",
+    "revoke_pay_code",
     "set_station_key",
     "sweep_commands",
     "take_commands",

@@ -21,11 +21,12 @@ def request_command(
     requested_at: datetime,
     deadline_at: datetime,
     requested_by: User | None = None,
+    reason: str = "",
 ) -> StationCommand:
     """Ask for a command to be sent; whoever holds the station's socket takes it, now or until the deadline.
 
     action, payload  OCPP 1.6 action and request, e.g. ``RemoteStopTransaction``, ``{"transactionId": 17}``
-    requested_by     None: the system
+    requested_by     None: the system · reason: why the system asks, a sentence
     """
     command = StationCommand.objects.create(
         station_id=station_id,
@@ -34,6 +35,7 @@ def request_command(
         requested_at=requested_at,
         deadline_at=deadline_at,
         requested_by=requested_by,
+        reason=reason[:200],
     )
     wake_on_commit(station_id, "station.commands")
     return command

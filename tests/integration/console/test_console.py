@@ -4,8 +4,8 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
-from apps.stations.models import StationCommand
-from tests.factories import make_member, make_session, make_user
+from apps.stations.models import PayCode, StationCommand
+from tests.factories import make_evse, make_location, make_member, make_session, make_user
 from tests.integration.tenants import CANARY, answer, signed_in
 
 
@@ -157,3 +157,40 @@ class TestUnpaid:
         page = owner.get(reverse("console:unpaid")).context["page"]
 
         assert [(invoice, invoice.open_amount) for invoice in page] == [(ours.invoice, ours.invoice.gross.amount)]
+
+
+class TestStickers:
+    def test_are_a_pdf_of_ones_own_site(self, ours, theirs, owner):
+        response = owner.get(reverse("console:stickers", args=[ours.site.location.pk]))
+        stranger = owner.get(reverse("console:stickers", args=[theirs.site.location.pk]))
+
+        assert response.headers["Content-Type"] == "application/pdf"
+        assert response.content[:5] == b"%PDF-"
+        assert stranger.status_code == 404
+
+    def test_are_made_for_connectors_without_a_code_by_asking_first(self, ours, owner):
+        bare = make_evse(station=ours.site.station, number=2).connectors.get()
+        page = reverse("admin:stations_location_stickers", args=[ours.site.location.pk])
+
+        asked = owner.get(page)
+        before = PayCode.objects.filter(connector=bare).count()
+        made = owner.post(page)
+
+        assert (asked.status_code, before) == (200, 0)
+        assert made.url == reverse("console:stickers", args=[ours.site.location.pk])
+        assert PayCode.objects.filter(connector=bare).count() == 1
+
+    def test_say_what_to_do_where_no_connector_has_a_code(self, ours, owner):
+        location = make_location(owner=ours.owner)
+
+        response = owner.get(reverse("console:stickers", args=[location.pk]))
+
+        assert response.url == reverse("admin:stations_location_change", args=[location.pk])
+
+    def test_of_a_revoked_code_are_not_printed_again(self, ours, owner):
+        code = PayCode.objects.get(connector__evse__station__location=ours.site.location)
+
+        owner.post(reverse("admin:stations_paycode_revoke", args=[code.pk]))
+
+        code.refresh_from_db()
+        assert code.revoked_at is not None
