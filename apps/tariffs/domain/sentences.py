@@ -10,7 +10,6 @@ from apps.tariffs.domain.terms import (
     WEEK,
     DayOfWeek,
     Dimension,
-    PriceComponent,
     Restrictions,
     TariffElement,
 )
@@ -75,12 +74,31 @@ def describe_element(
     """
     words = _WORDS[language]
     prices = " + ".join(
-        _describe_component(component, currency=currency, words=words) for component in element.price_components
+        describe_price(component.dimension, component.price, currency=currency, language=language)
+        for component in element.price_components
     )
     sentence = f"{describe_restrictions(element.restrictions, language=language)}: {prices}"
     if tax_included is None:
         return sentence
     return f"{sentence}, {words.gross if tax_included else words.net}"
+
+
+def describe_price(dimension: Dimension, price: Decimal, *, currency: str, language: Language = "en") -> str:
+    """Say what one unit costs: "0.49 €/kWh", "0.02 €/min", "0.35 € per session".
+
+    price  as in ``PriceComponent``
+
+    :raises UnknownCurrency: no ISO 4217 code
+    """
+    words = _WORDS[language]
+    symbol = _SYMBOLS.get(currency, currency)
+    unit = "/kWh"
+    if dimension is Dimension.FLAT:
+        unit = f" {words.per_session}"
+    elif dimension is Dimension.TIME:
+        price, unit = _per_minute_or_hour(price)
+    number = _describe_number(price, decimals=minor_unit(currency))
+    return f"{number.replace('.', words.decimal_point)} {symbol}{unit}"
 
 
 def describe_restrictions(restrictions: Restrictions, *, language: Language = "en") -> str:
@@ -127,17 +145,6 @@ def _describe_times(restrictions: Restrictions) -> str:
     start = "00:00" if restrictions.start_time is None else f"{restrictions.start_time:%H:%M}"
     end = "00:00" if restrictions.end_time is None else f"{restrictions.end_time:%H:%M}"
     return f"{start}–{'24:00' if end == '00:00' else end}"
-
-
-def _describe_component(component: PriceComponent, *, currency: str, words: _Words) -> str:
-    symbol = _SYMBOLS.get(currency, currency)
-    price, unit = component.price, "/kWh"
-    if component.dimension is Dimension.FLAT:
-        unit = f" {words.per_session}"
-    elif component.dimension is Dimension.TIME:
-        price, unit = _per_minute_or_hour(component.price)
-    number = _describe_number(price, decimals=minor_unit(currency))
-    return f"{number.replace('.', words.decimal_point)} {symbol}{unit}"
 
 
 def _per_minute_or_hour(per_hour: Decimal) -> tuple[Decimal, str]:
