@@ -1,6 +1,7 @@
 """What every way of running shares. Everything that differs comes from the environment (README, "Settings")."""
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,14 @@ STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS")
 STRIPE_API_BASE = env("STRIPE_API_BASE")
 
+# The most that is held on a driver's card; a currency without an entry takes no card at the charger.
+ADHOC_HOLD_MAX = {
+    currency: Decimal(amount)
+    for currency, amount in (
+        part.split("=") for part in env_list("ADHOC_HOLD_MAX", "EUR=60.00,CHF=60.00,GBP=50.00,USD=65.00")
+    )
+}
+
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -103,6 +112,7 @@ INSTALLED_APPS = [
     "apps.invoices",
     "apps.payments",
     "apps.portal",
+    "apps.adhoc",
     "apps.console",
 ]
 

@@ -1,0 +1,231 @@
+"""What the driver's pages show: what a pay code offers now, and how an attempt's charge stands."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from django.conf import settings
+from django.db.models import Q
+
+from apps.adhoc.domain.progress import Facts, Stage, stage_of
+from apps.adhoc.domain.quote import NetPrices, Quote, make_quote
+from apps.contracts.services import find_tariff
+from apps.invoices.models import Invoice
+from apps.payments.domain.minimums import least_charge
+from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus
+from apps.payments.models import PaymentAttempt
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.models import ChargingSession, StartGrant
+from apps.sessions.selectors import LiveSession, live_session
+from apps.sessions.services.limits import STOP
+from apps.stations.domain.status import CommandStatus, ConnectorStatus
+from apps.stations.models import ChargingStation, Evse, PayCode, StationCommand
+from apps.stations.selectors import find_pay_code
+from apps.tariffs.domain.sentences import Language, describe_element
+from apps.tariffs.models import TariffVersion
+
+ONLINE_FOR: Final = timedelta(seconds=90)
+"""A station that was heard of within this span will hear a start command."""
+START: Final = "RemoteStartTransaction"
+OUT_OF_ORDER: Final = frozenset({ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE})
+FREE: Final = frozenset({ConnectorStatus.AVAILABLE, ConnectorStatus.PREPARING, ConnectorStatus.UNKNOWN})
+
+
+class Hindrance(StrEnum):
+    """Why nobody can pay at a connector now."""
+
+    OFFLINE = "offline"
+    OUT_OF_ORDER = "out_of_order"
+    TAKEN = "taken"
+    NO_CARD = "no_card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A connector as its pay code's page shows it.
+
+    quote       None: no tariff for drivers applies here
+    taken_since when the session that runs here began
+    """
+
+    pay_code: PayCode
+    version: TariffVersion | None
+    quote: Quote | None
+    hindrance: Hindrance | None
+    taken_since: datetime | None
+
+    def shown(self) -> dict[str, Any]:
+        """Return what of the price must still be so when the driver pays: version, prices, hold."""
+        assert self.quote is not None, "only what has a price can be paid"
+        assert self.version is not None
+        return {
+            "version": self.version.pk,
+            "prices": [[part.dimension.value, str(part.price)] for part in self.quote.parts],
+            "hold": str(self.quote.hold_amount),
+        }
+
+
+def find_offer(code: str, *, at: datetime) -> Offer | None:
+    """Return what a pay code offers at ``at``; None for an unknown or revoked code."""
+    pay_code = find_pay_code(code)
+    if pay_code is None:
+        return None
+    evse = pay_code.connector.evse
+    version = find_tariff(token=None, evse=evse, at=at).version
+    quote = _quote(pay_code, version, at=at) if version else None
+    live = ChargingSession.objects.filter(evse=evse, status=SessionStatus.LIVE).first()
+    return Offer(
+        pay_code=pay_code,
+        version=version,
+        quote=quote,
+        hindrance=Hindrance.NO_CARD if quote is None else _hindrance(pay_code, is_live=live is not None, at=at),
+        taken_since=live.started_at if live else None,
+    )
+
+
+def _quote(pay_code: PayCode, version: TariffVersion, *, at: datetime) -> Quote | None:
+    hold_max = settings.ADHOC_HOLD_MAX.get(version.currency)
+    if hold_max is None:
+        return None
+    try:
+        return make_quote(
+            terms=version.terms(),
+            max_power_w=pay_code.connector.max_power_w,
+            time_zone=pay_code.connector.evse.station.location.time_zone,
+            at=at,
+            hold_min=least_charge(version.currency),
+            hold_max=hold_max,
+        )
+    except NetPrices:
+        return None
+
+
+def _hindrance(pay_code: PayCode, *, is_live: bool, at: datetime) -> Hindrance | None:
+    connector = pay_code.connector
+    if not is_online(connector.evse.station, at=at):
+        return Hindrance.OFFLINE
+    if connector.status in OUT_OF_ORDER:
+        return Hindrance.OUT_OF_ORDER
+    if is_live or connector.status not in FREE or open_grants(connector.evse, at=at).exists():
+        return Hindrance.TAKEN
+    return None
+
+
+def is_online(station: ChargingStation, *, at: datetime) -> bool:
+    return station.last_seen_at is not None and station.last_seen_at > at - ONLINE_FOR
+
+
+def open_grants(evse: Evse, *, at: datetime) -> Any:
+    """Return the grants of drivers who have paid for this EVSE and may still begin."""
+    return StartGrant.objects.filter(
+        evse=evse, contract__isnull=True, used_by_session__isnull=True, closed_at__isnull=True, expires_at__gt=at
+    )
+
+
+def attempt_of_page(page_key: str) -> PaymentAttempt | None:
+    """Return the attempt made from a page, if its button was hit."""
+    return PaymentAttempt.objects.filter(page_key=page_key).first() if page_key else None
+
+
+def is_still_good(page_key: str, offer: Offer) -> bool:
+    """Tell whether a page's attempt, if there is one, may still be paid and is for what the offer says now."""
+    attempt = attempt_of_page(page_key)
+    if attempt is None:
+        return True
+    return (
+        attempt.status in WAITING_FOR_MONEY
+        and offer.quote is not None
+        and attempt.tariff_version_id == (offer.version and offer.version.pk)
+        and attempt.hold_amount.amount == offer.quote.hold_amount
+    )
+
+
+def all_prices(version: TariffVersion, *, language: Language) -> list[str]:
+    """Say every element of a tariff in its order: the first that matches decides."""
+    terms = version.terms()
+    return [describe_element(element, currency=terms.currency, language=language) for element in terms.elements]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How an attempt's charge stands; see ``Stage``.
+
+    live         None until the session begins · receipt  None until it is issued
+    is_stopping  the station was asked to stop and has not refused
+    """
+
+    attempt: PaymentAttempt
+    stage: Stage
+    live: LiveSession | None
+    receipt: Invoice | None
+    is_stopping: bool
+
+
+def find_attempt(token: str) -> PaymentAttempt | None:
+    """Return the attempt that a driver's page hangs on."""
+    attempts = PaymentAttempt.objects.select_related(
+        "evse__station__location__owner", "tariff_version", "grant__used_by_session", "receipt"
+    )
+    return attempts.filter(token=token).first()
+
+
+def progress_of(attempt: PaymentAttempt, *, at: datetime) -> Progress:
+    """Derive where an attempt's charge stands."""
+    live = live_session(attempt.grant_id, at) if attempt.grant_id else None
+    command = start_command_of(attempt)
+    stage = stage_of(
+        Facts(
+            attempt=attempt.status,
+            has_receipt=attempt.receipt_id is not None,
+            command=command.status if command else None,
+            session=live.status.value if live else None,
+        )
+    )
+    return Progress(attempt=attempt, stage=stage, live=live, receipt=attempt.receipt, is_stopping=_is_stopping(attempt))
+
+
+def _is_stopping(attempt: PaymentAttempt) -> bool:
+    session = attempt.grant.used_by_session if attempt.grant else None
+    if session is None or session.status != SessionStatus.LIVE:
+        return False
+    asked = StationCommand.objects.filter(
+        station_id=session.station_id, action=STOP, payload={"transactionId": session.transaction_id}
+    )
+    return asked.exclude(status__in=[CommandStatus.REJECTED, CommandStatus.TIMED_OUT]).exists()
+
+
+def start_command_of(attempt: PaymentAttempt) -> StationCommand | None:
+    """Return the command by which the station was asked to start the attempt's charge."""
+    if attempt.grant is None:
+        return None
+    # Grants of one EVSE are written one after the other, so that station, connector and instant name the command.
+    return StationCommand.objects.filter(
+        station_id=attempt.grant.station_id,
+        action=START,
+        requested_at=attempt.grant.granted_at,
+        payload__connectorId=attempt.evse.number,
+    ).first()
+
+
+def attempts_to_watch() -> list[int]:
+    """Return the attempts whose hold stands while no session has begun; the start of each is due or under way."""
+    waiting = PaymentAttempt.objects.filter(status=AttemptStatus.AUTHORISED).filter(
+        Q(grant__isnull=True) | Q(grant__used_by_session__isnull=True)
+    )
+    return list(waiting.order_by("authorised_at", "pk").values_list("pk", flat=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of the money, gross: ``charged`` by the receipt, ``released`` of the hold."""
+
+    charged: Decimal
+    released: Decimal
+
+
+def settled_money(attempt: PaymentAttempt, receipt: Invoice) -> Settled:
+    """Tell how the hold was divided between the receipt and the driver."""
+    charged: Decimal = receipt.gross.amount
+    return Settled(charged=charged, released=max(attempt.hold_amount.amount - charged, Decimal(0)))

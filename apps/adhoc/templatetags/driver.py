@@ -1,0 +1,50 @@
+"""What a driver reads, in the language of the page."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from apps.adhoc.domain.quote import PriceChange, PricePart
+from apps.core import words
+from apps.tariffs.domain.sentences import Language
+
+register = template.Library()
+
+
+def _language() -> Language:
+    return "de" if (get_language() or "").startswith("de") else "en"
+
+
+@register.filter
+def price_words(part: PricePart, currency: str) -> str:
+    """Say what one unit costs: ``0.49 €/kWh``."""
+    return part.words(currency=currency, language=_language())
+
+
+@register.filter
+def change_words(change: PriceChange, currency: str) -> str:
+    """Say the prices that come next: ``0.29 €/kWh + 0.35 € per session``; nothing where they are all zero."""
+    return " + ".join(part.words(currency=currency, language=_language()) for part in change.parts)
+
+
+@register.filter
+def kilowatts(watts: int) -> str:
+    """Write a power without needless zeros: ``22 kW``, ``3.7 kW``."""
+    number = f"{(Decimal(watts) / 1000).normalize():f}"
+    return f"{number.replace('.', ',') if _language() == 'de' else number} kW"
+
+
+@register.filter
+def hour(at: datetime | None, zone: str) -> str:
+    """Write the time of day of an instant on the wall clock of ``zone``, to the minute."""
+    return "–" if at is None else f"{timezone.localtime(at, ZoneInfo(zone)):%H:%M}"
+
+
+@register.filter
+def span(milliseconds: int) -> str:
+    """Write a duration: ``1 h 05 min``."""
+    return words.duration(timedelta(milliseconds=milliseconds))

@@ -1,0 +1,18 @@
+"""The driver's pages: ``/c/<code>/`` shows the price and takes the payment, ``/s/<token>/`` is one charge's own."""
+
+from django.urls import path
+from django.views.i18n import set_language
+
+from apps.adhoc import views
+
+app_name = "adhoc"
+urlpatterns = [
+    path("c/language/", set_language, name="language"),
+    path("c/<str:code>/", views.price, name="price"),
+    path("s/<str:token>/", views.progress, name="progress"),
+    path("s/<str:token>/live/", views.live, name="live"),
+    path("s/<str:token>/return/", views.returned, name="return"),
+    path("s/<str:token>/stop/", views.stop, name="stop"),
+    path("s/<str:token>/receipt/", views.receipt, name="receipt"),
+    path("s/<str:token>/receipt/document/", views.document, name="document"),
+]

@@ -1,0 +1,185 @@
+"""The driver's pages: a connector's price with its button, one charge from payment to receipt, and its document."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.adhoc import selectors, services, shown
+from apps.adhoc.domain.progress import MOVING
+from apps.adhoc.limits import limited
+from apps.core import clock
+from apps.documents.downloads import as_download
+from apps.invoices.models import Invoice
+from apps.invoices.selectors import get_file
+from apps.payments.models import PaymentAttempt
+from apps.payments.services.attempts import CheckoutUnavailable, sync_attempt
+from apps.payments.services.operations import WrongMode
+from apps.payments.services.projection import StripeUnreachable
+from apps.sessions.explanation import explain_cdr
+from apps.tariffs.domain.sentences import Language
+
+POLL_S = 3
+RELOAD_S = 5
+
+
+@never_cache
+@limited("price", per_minute=60)
+@limited("pay", per_minute=20, methods=("POST",))
+@require_http_methods(["GET", "POST"])
+def price(request: HttpRequest, code: str) -> HttpResponse:
+    """Show what a connector costs now; a POST pays it, if what the driver saw is still so."""
+    offer = selectors.find_offer(code, at=clock.now())
+    if offer is None:
+        return render(request, "adhoc/unknown_code.html", status=404)
+    if request.method == "GET":
+        return _price_page(request, offer)
+    seen = shown.read_shown(request.POST.get("shown", ""), code=code)
+    if offer.hindrance is not None:
+        return _price_page(request, offer, status=409)
+    if seen is None or seen.terms != offer.shown():
+        return _price_page(request, offer, notice="changed", status=409)
+    return _pay(request, offer, page_key=seen.page_key)
+
+
+def _price_page(request: HttpRequest, offer: selectors.Offer, *, notice: str = "", status: int = 200) -> HttpResponse:
+    page_key = shown.page_key_of(request, offer)
+    language = _language()
+    context = {
+        "offer": offer,
+        "notice": notice,
+        "shown": shown.sign_shown(offer, page_key=page_key) if offer.hindrance is None else "",
+        "own": shown.own_charge(request, offer),
+        "all_prices": selectors.all_prices(offer.version, language=language) if offer.version and offer.quote else [],
+        "language": language,
+    }
+    response = render(request, "adhoc/price.html", context, status=status)
+    shown.keep_page_key(response, request, offer, page_key)
+    return response
+
+
+def _pay(request: HttpRequest, offer: selectors.Offer, *, page_key: str) -> HttpResponse:
+    if not selectors.is_still_good(page_key, offer):
+        # A page that was paid before, reached by the browser's way back: what became of it is what to show.
+        attempt = selectors.attempt_of_page(page_key)
+        assert attempt is not None, "without an attempt a page is good"
+        return redirect("adhoc:progress", attempt.token)
+    try:
+        checkout = services.pay(
+            offer=offer,
+            page_key=page_key,
+            language=_language(),
+            return_to=lambda token: request.build_absolute_uri(reverse("adhoc:return", args=[token])),
+            cancel_url=request.build_absolute_uri(),
+            at=clock.now(),
+        )
+    except (CheckoutUnavailable, WrongMode):
+        return _price_page(request, offer, notice="unavailable", status=503)
+    # The address came from Stripe over its API, never from the request.
+    return HttpResponseRedirect(checkout.url) if checkout.url else redirect("adhoc:progress", checkout.attempt.token)
+
+
+@never_cache
+@limited("progress", per_minute=240)
+@require_GET
+def progress(request: HttpRequest, token: str) -> HttpResponse:
+    """Show one charge from payment to receipt; it looks again by itself."""
+    return render(request, "adhoc/progress.html", _progress(_attempt_of(token)))
+
+
+@never_cache
+@limited("progress", per_minute=240)
+@require_GET
+def live(request: HttpRequest, token: str) -> HttpResponse:
+    """Return the part of the page that changes, for htmx."""
+    return render(request, "adhoc/live.html", _progress(_attempt_of(token)))
+
+
+def _progress(attempt: PaymentAttempt) -> dict[str, Any]:
+    found = selectors.progress_of(attempt, at=clock.now())
+    return {
+        "progress": found,
+        "attempt": attempt,
+        "stage": found.stage.value,
+        "live": found.live,
+        "is_moving": found.stage in MOVING,
+        "money": selectors.settled_money(attempt, found.receipt) if found.receipt else None,
+        "poll_s": POLL_S,
+        "reload_s": RELOAD_S,
+    }
+
+
+@never_cache
+@limited("return", per_minute=30)
+@require_GET
+def returned(request: HttpRequest, token: str) -> HttpResponse:
+    """Come back from the hosted page: look at once what became of the card; webhook and sweep find the same."""
+    attempt = _attempt_of(token)
+    # Without an answer the page says that it is awaited; it comes by the webhook or the next sweep.
+    with suppress(StripeUnreachable, WrongMode):
+        sync_attempt(attempt_id=attempt.pk, at=clock.now())
+    return redirect("adhoc:progress", token)
+
+
+@never_cache
+@limited("stop", per_minute=20)
+@require_POST
+def stop(request: HttpRequest, token: str) -> HttpResponse:
+    """Stop the charge, or give it up before it has begun."""
+    services.stop_or_cancel(attempt_id=_attempt_of(token).pk, at=clock.now())
+    return redirect("adhoc:progress", token)
+
+
+@never_cache
+@limited("receipt", per_minute=30)
+@require_GET
+def receipt(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the receipt and why this price: each period, its rule and its readings."""
+    attempt = _attempt_of(token)
+    found = _receipt_of(attempt)
+    record = found.lines.select_related("cdr__session", "cdr__tariff_version").get().cdr
+    readings = list(record.session.readings.order_by("at", "energy_milliwh"))
+    context = {
+        "attempt": attempt,
+        "receipt": found,
+        "money": selectors.settled_money(attempt, found),
+        "taxes": found.taxes.all(),
+        "explained": explain_cdr(record, readings=readings, language=_language()),
+        "session": record.session,
+        "readings": readings,
+        "has_file": get_file(found) is not None,
+    }
+    return render(request, "adhoc/receipt.html", context)
+
+
+@never_cache
+@limited("receipt", per_minute=30)
+@require_GET
+def document(request: HttpRequest, token: str) -> HttpResponse:
+    """Send the receipt's file; 404 while it is being made."""
+    file = get_file(_receipt_of(_attempt_of(token)))
+    if file is None:
+        raise Http404("not rendered yet")
+    return as_download(file)
+
+
+def _attempt_of(token: str) -> PaymentAttempt:
+    attempt = selectors.find_attempt(token)
+    if attempt is None:
+        raise Http404("no such charge")
+    return attempt
+
+
+def _receipt_of(attempt: PaymentAttempt) -> Invoice:
+    if attempt.receipt is None:
+        raise Http404("no receipt yet")
+    return attempt.receipt
+
+
+def _language() -> Language:
+    return "de" if (get_language() or "").startswith("de") else "en"
