@@ -9,6 +9,10 @@ class UnknownEvse(SessionError):
     """A start names an EVSE the station does not have, and the station has not exactly one; nothing was written."""
 
 
+class GrantRefused(SessionError):
+    """A grant names a station, EVSE, tariff or contract that is not its seller's, or lasts no time."""
+
+
 class RatingRefused(SessionError):
     """The session cannot be priced: not settled, nobody pays, no tax rate, or its facts contradict themselves."""
 

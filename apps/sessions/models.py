@@ -127,7 +127,8 @@ class StartGrant(TenantModel):
 
     token_hash    SHA-256 of the normalised id token, hexadecimal
     limit_amount  gross ceiling; null = none · waive_below  gross amount below which nothing is charged
-    contract      the payer; null = anonymous
+    contract      the payer; null = anonymous · language  in which an anonymous payer is written to
+    closed_at     when its money was given back unused: no start takes it any more, whatever the station's clock says
     """
 
     TENANT = ("seller", "contract__customer__organisation")
@@ -140,11 +141,13 @@ class StartGrant(TenantModel):
     contract = models.ForeignKey(
         "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    language = models.CharField(max_length=2, blank=True, help_text="Of an anonymous payer's documents.")
     currency = models.CharField(max_length=3)
     limit_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     waive_below = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
     used_by_session = models.OneToOneField(
         ChargingSession, null=True, blank=True, on_delete=models.PROTECT, related_name="grant"
     )
@@ -154,6 +157,9 @@ class StartGrant(TenantModel):
         constraints = [
             is_rounded_money("limit_amount", "waive_below", name="grant_amounts_are_rounded"),
             models.CheckConstraint(condition=Q(expires_at__gt=F("granted_at")), name="grant_expires_after_it_is_given"),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True) | Q(used_by_session__isnull=True), name="grant_closed_is_never_used"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -105,11 +105,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token_hash', models.CharField(max_length=64)),
+                ('language', models.CharField(blank=True, help_text="Of an anonymous payer's documents.", max_length=2)),
                 ('currency', models.CharField(max_length=3)),
                 ('limit_amount', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
                 ('waive_below', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
                 ('granted_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('contract', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contracts.contract')),
                 ('evse', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stations.evse')),
                 ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation')),
@@ -214,6 +216,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='startgrant',
             constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('granted_at'))), name='grant_expires_after_it_is_given'),
+        ),
+        migrations.AddConstraint(
+            model_name='startgrant',
+            constraint=models.CheckConstraint(condition=models.Q(('closed_at__isnull', True), ('used_by_session__isnull', True), _connector='OR'), name='grant_closed_is_never_used'),
         ),
         migrations.AddConstraint(
             model_name='statechange',

@@ -1,6 +1,7 @@
 """What happens to sessions, each one story in one transaction."""
 
 from apps.sessions.services.ending import end_sessions
+from apps.sessions.services.granting import close_grant, write_grant
 from apps.sessions.services.limits import request_stop
 from apps.sessions.services.permission import authorise
 from apps.sessions.services.rating import rate_or_review, rate_settled, sweep_unrated
@@ -13,6 +14,7 @@ __all__ = [
     "accept_session",
     "authorise",
     "bill_nothing",
+    "close_grant",
     "end_sessions",
     "rate_or_review",
     "rate_settled",
@@ -23,4 +25,5 @@ __all__ = [
     "start_sessions",
     "sweep_unrated",
     "sweep_unsettled",
+    "write_grant",
 ]

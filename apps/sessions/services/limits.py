@@ -8,17 +8,15 @@ from typing import Final
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.core.clock import from_epoch_ms
-from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
+from apps.core.domain.money import minor_unit
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import ChargingSession
-from apps.sessions.services.evidence import Evidence, begin_of, gather, local_date, tax_rates
+from apps.sessions.evidence import Evidence, gather
+from apps.sessions.models import ChargingSession, StartGrant
+from apps.sessions.running import CannotBePriced, gross_before_a_stop
 from apps.sessions.services.lookup import locked_sessions
 from apps.stations.domain.status import CommandStatus
 from apps.stations.models import StationCommand
 from apps.stations.services import request_command
-from apps.tariffs.domain.facts import GrantTerms
-from apps.tariffs.domain.running import running_cost
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +26,12 @@ _FAILED: Final = [CommandStatus.REJECTED, CommandStatus.TIMED_OUT]
 
 
 @transaction.atomic
-def request_stop(*, session_id: int, at: datetime, requested_by: User | None = None) -> StationCommand | None:
+def request_stop(
+    *, session_id: int, at: datetime, requested_by: User | None = None, reason: str = ""
+) -> StationCommand | None:
     """Ask the station to stop a session; None if it is not live or a stop is on its way or was accepted already.
 
-    requested_by  None: the system
+    requested_by  None: the system · reason: why it asks, a sentence
     """
     session = locked_sessions().get(pk=session_id)
     payload = {"transactionId": session.transaction_id}
@@ -45,11 +45,12 @@ def request_stop(*, session_id: int, at: datetime, requested_by: User | None = N
         requested_at=at,
         deadline_at=at + STOP_LASTS,
         requested_by=requested_by,
+        reason=reason,
     )
 
 
 def stop_at_limits(received: Mapping[int, datetime]) -> None:
-    """Request the stop of those sessions whose cost has reached their grant's limit.
+    """Request the stop of those sessions that may pass their grant's limit before a stop is obeyed.
 
     received  session id → when its newest reading was received
     """
@@ -59,28 +60,23 @@ def stop_at_limits(received: Mapping[int, datetime]) -> None:
         .order_by("pk")
     )
     for evidence in gather(limited) if limited else []:
-        if _has_reached_limit(evidence):
-            request_stop(session_id=evidence.session.pk, at=received[evidence.session.pk])
+        if _may_pass_limit(evidence):
+            request_stop(
+                session_id=evidence.session.pk,
+                at=received[evidence.session.pk],
+                reason=f"At full power the cost may soon pass the limit of {_in_words(evidence.session.grant)}.",
+            )
 
 
-def _has_reached_limit(evidence: Evidence) -> bool:
-    session = evidence.session
-    begin, version = begin_of(session), session.tariff_version
-    if begin is None or version is None or not evidence.readings:
-        return False
-    clean = evidence.clean(begin=begin, end=None)
-    if clean.problems:
-        # Nothing can be priced; the end sends the session to review, and it will not cost more than its limit.
-        log.warning("session %s: the limit cannot be watched: %s", session.pk, clean.problems[0].code)
-        return False
-    last_at = from_epoch_ms(clean.readings[-1].at_ms)
-    terms = version.terms()
+def _may_pass_limit(evidence: Evidence) -> bool:
+    limit = evidence.session.grant.limit_amount
     try:
-        rates = tax_rates(session, terms=terms, on=local_date(last_at, session))
-    except (NoTaxRate, SellerNotRegistered) as error:
-        log.warning("session %s: the limit cannot be watched: %s", session.pk, error)
+        return limit is not None and gross_before_a_stop(evidence) >= limit
+    except CannotBePriced as error:
+        # The end sends such a session to review, and it will not cost more than its limit.
+        log.warning("session %s: the limit cannot be watched: %s", evidence.session.pk, error)
         return False
-    cost = running_cost(
-        facts_so_far=evidence.facts(clean.readings, ended_at=last_at), terms=terms, grant=GrantTerms(), tax_rates=rates
-    )
-    return session.grant.limit_amount is not None and cost >= session.grant.limit_amount
+
+
+def _in_words(grant: StartGrant) -> str:
+    return f"{grant.limit_amount:.{minor_unit(grant.currency)}f} {grant.currency}"

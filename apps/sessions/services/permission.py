@@ -13,6 +13,7 @@ from apps.contracts.models import IdToken
 from apps.contracts.selectors import TokenQuery, find_tokens
 from apps.contracts.services import TariffQuery, find_tariffs
 from apps.sessions.domain.commands import AuthorisationStatus
+from apps.sessions.domain.status import SessionStatus
 from apps.sessions.domain.tokens import hash_token, mask_token
 from apps.sessions.models import StartGrant
 from apps.stations.models import ChargingStation, Evse
@@ -41,7 +42,7 @@ class Permission:
 
     grant      the open grant it uses up; None: none was written before
     token      the card, also a blocked one · version  None: nothing prices the session
-    sentences  why a person must look at the session
+    sentences  why a person must look at the session · stop: why the station must stop it, "" where it need not
     """
 
     status: AuthorisationStatus
@@ -49,24 +50,25 @@ class Permission:
     token: IdToken | None = None
     version: TariffVersion | None = None
     sentences: tuple[str, ...] = ()
+    stop: str = ""
 
 
 def authorise(*, token: str, station_id: int, at: datetime) -> AuthorisationStatus:
     """Tell whether an id token may charge at a station now, from its open grants, then the owner's contracts.
 
-    Only answers; the start makes the grant.
+    Only answers; the start makes the grant. An anonymous driver's token stays good while its session runs.
 
     token  as the station sent it
     """
     owner_id = ChargingStation.objects.values_list("location__owner_id", flat=True).get(pk=station_id)
-    is_granted = StartGrant.objects.filter(
+    granted = StartGrant.objects.filter(
         seller_id=owner_id,
         station_id=station_id,
         token_hash=hash_token(token),
-        used_by_session__isnull=True,
-        expires_at__gt=at,
-    ).exists()
-    if is_granted:
+    )
+    is_open = Q(used_by_session__isnull=True, closed_at__isnull=True, expires_at__gt=at)
+    is_charging = Q(contract__isnull=True, used_by_session__status=SessionStatus.LIVE)
+    if granted.filter(is_open | is_charging).exists():
         return AuthorisationStatus.ACCEPTED
     (finding,) = find_tokens([TokenQuery(owner_id, token, at)])
     return STATUS_OF[finding.verdict]
@@ -82,10 +84,10 @@ def permit(requests: Sequence[Request]) -> list[Permission]:
 
 def _take_grants(requests: Sequence[Request]) -> list[StartGrant | None]:
     """Find an open grant for each request: of this station, for this EVSE or any, not yet expired."""
-    keys = [(request.evse.station_id, hash_token(request.token)) for request in requests]
+    keys = [_grant_key(request) for request in requests]
     rows = (
         StartGrant.objects.select_for_update(no_key=True, of=("self",))
-        .filter(Q(used_by_session__isnull=True), station_id__in={key[0] for key in keys})
+        .filter(used_by_session__isnull=True, closed_at__isnull=True, station_id__in={key[0] for key in keys})
         .filter(token_hash__in={key[1] for key in keys})
         .select_related("tariff_version")
         .order_by("pk")
@@ -94,6 +96,10 @@ def _take_grants(requests: Sequence[Request]) -> list[StartGrant | None]:
     for row in rows:
         open_grants[row.station_id, row.token_hash].append(row)
     return [_take(open_grants[key], request) for key, request in zip(keys, requests, strict=True)]
+
+
+def _grant_key(request: Request) -> tuple[int, str]:
+    return request.evse.station_id, hash_token(request.token)
 
 
 def _take(grants: list[StartGrant], request: Request) -> StartGrant | None:
@@ -122,6 +128,9 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
         if finding.verdict is TokenVerdict.VALID
     ]
     choices = iter(find_tariffs(valid))
+    misused = _misused_grants(
+        request for request, finding in zip(requests, findings, strict=True) if finding.verdict is TokenVerdict.UNKNOWN
+    )
     permissions = []
     for request, finding in zip(requests, findings, strict=True):
         status = STATUS_OF[finding.verdict]
@@ -131,6 +140,8 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
             permissions.append(
                 Permission(status=status, token=finding.token, version=choice.version, sentences=sentences)
             )
+        elif grant := misused.get(_grant_key(request)):
+            permissions.append(_refuse_misuse(grant, request))
         else:
             sentence = (
                 f"Card {mask_token(request.token)} was {finding.verdict} when the session began: "
@@ -138,3 +149,30 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
             )
             permissions.append(Permission(status=status, token=finding.token, sentences=(sentence,)))
     return permissions
+
+
+def _misused_grants(requests: Iterable[Request]) -> dict[tuple[int, str], StartGrant]:
+    """Find the anonymous grants whose token begins to charge where or when they do not allow it, in one query."""
+    keys = {_grant_key(request) for request in requests}
+    if not keys:
+        return {}
+    grants = StartGrant.objects.filter(
+        contract__isnull=True, station_id__in={key[0] for key in keys}, token_hash__in={key[1] for key in keys}
+    )
+    by_key = {(grant.station_id, grant.token_hash): grant for grant in grants.select_related("evse").order_by("pk")}
+    return {key: grant for key, grant in by_key.items() if key in keys}
+
+
+def _refuse_misuse(grant: StartGrant, request: Request) -> Permission:
+    """Refuse a paid token at another connector, too late or for the second time; the station must stop."""
+    if grant.evse is not None and grant.evse_id != request.evse.pk:
+        why = f"It was paid for connector {grant.evse.number} and began at connector {request.evse.number}"
+    elif grant.used_by_session_id is not None:
+        why = "It was paid for once and began a second time"
+    elif grant.closed_at is not None:
+        why = f"Its money was given back at {grant.closed_at:%Y-%m-%d %H:%M:%S} UTC"
+    else:
+        why = f"It was paid for a start before {grant.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    return Permission(
+        status=AuthorisationStatus.INVALID, sentences=(f"{why}: nobody is billed by itself.",), stop=f"{why}."
+    )

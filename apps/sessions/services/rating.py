@@ -8,12 +8,13 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.accounts.models import User
+from apps.core.bells import ring_on_commit
 from apps.core.clock import from_epoch_ms
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.errors import RatingRefused
+from apps.sessions.evidence import begin_of, end_of, gather, local_date, tax_rates
 from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services.evidence import begin_of, end_of, gather, local_date, tax_rates
 from apps.sessions.services.lookup import locked_sessions
 from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts, ZeroEnergyPolicy
 from apps.tariffs.domain.rating import (
@@ -134,7 +135,7 @@ def write_cdr(
         raise RatingRefused(f"It cannot be priced: {error}.") from error
     document = as_document(rated)
     last = session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).aggregate(last=Max("revision"))["last"] or 0
-    return Cdr.objects.create(
+    cdr = Cdr.objects.create(
         session=session,
         purpose=Cdr.Purpose.RETAIL,
         revision=last + 1,
@@ -157,6 +158,8 @@ def write_cdr(
         reason=reason,
         revised_by=by,
     )
+    ring_on_commit("session.rated", id=cdr.pk)
+    return cdr
 
 
 def content_hash(document: dict[str, object]) -> str:

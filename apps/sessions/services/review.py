@@ -9,8 +9,8 @@ from apps.accounts.models import User
 from apps.sessions.domain.settling import consistent_readings
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.errors import NothingToBill, ReasonMissing, RegisterUnusable
+from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.services.rating import current_cdr, grant_terms, lock_for_rating, write_cdr
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from apps.tariffs.domain.register import RegisterProblemCode

@@ -10,8 +10,8 @@ from django.db.models import F, Q
 from apps.core.bells import ring_on_commit
 from apps.sessions.domain.settling import QUIET, is_over, prices_idle
 from apps.sessions.domain.status import SessionStatus, advance
+from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.models import ChargingSession, MeterReading
-from apps.sessions.services.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.services.lookup import locked_sessions
 from apps.sessions.services.saving import save_together
 from apps.stations.domain.status import ConnectorStatus

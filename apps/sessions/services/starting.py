@@ -15,6 +15,7 @@ from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.domain.tokens import hash_token
 from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
+from apps.sessions.services.limits import request_stop
 from apps.sessions.services.lookup import locked_sessions
 from apps.sessions.services.permission import Permission, Request, permit
 from apps.stations.models import Evse
@@ -142,6 +143,7 @@ def _begin(starts: Sequence[_Start]) -> list[ChargingSession]:
     _write_grants(starts, permissions, sessions)
     _mark_versions_used(starts, permissions)
     _write_begin_readings(sessions)
+    _stop_misused(starts, permissions, sessions)
     return sessions
 
 
@@ -284,6 +286,15 @@ def _mark_versions_used(starts: Sequence[_Start], permissions: Sequence[Permissi
     }
     for version_id in sorted(unused):
         TariffVersion.objects.filter(pk=version_id, used_at__isnull=True).update(used_at=unused[version_id])
+
+
+def _stop_misused(
+    starts: Sequence[_Start], permissions: Sequence[Permission], sessions: Sequence[ChargingSession]
+) -> None:
+    """Ask for the stop of what a paid token began elsewhere, too late or again: some stations go on after Invalid."""
+    for start, permission, session in zip(starts, permissions, sessions, strict=True):
+        if permission.stop:
+            request_stop(session_id=session.pk, at=start.command.received_at, reason=permission.stop)
 
 
 def _write_begin_readings(sessions: Sequence[ChargingSession]) -> None:

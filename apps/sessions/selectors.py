@@ -1,0 +1,82 @@
+"""What a driver's page shows of a session while it runs and after."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from apps.core.clock import from_epoch_ms
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.evidence import Evidence, gather
+from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
+from apps.tariffs.domain.facts import GrantTerms, VehicleState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSession:
+    """A session as far as it is known at an instant.
+
+    state            what the vehicle did last; None: the station has not said yet
+    energy_milliwh, running_gross  as of the last reading, or of the charge record once there is one; the amount is
+                     held at the grant's limit, and None where it cannot be priced yet
+    duration_ms      from the start to the end, or to the instant asked for
+    is_rated         the amount is final: the charge record's
+    readings         how many register values have arrived
+    """
+
+    session_id: int
+    status: SessionStatus
+    state: VehicleState | None
+    energy_milliwh: int
+    duration_ms: int
+    running_gross: Decimal | None
+    currency: str
+    is_rated: bool
+    started_at: datetime
+    ended_at: datetime | None
+    last_reading_at: datetime | None
+    readings: int
+
+
+def live_session(grant_id: int, at: datetime) -> LiveSession | None:
+    """Return the session that used up a grant, as it stands at ``at``; None while none has begun."""
+    session = (
+        ChargingSession.objects.filter(grant=grant_id)
+        .select_related("grant", "tariff_version", "evse__station__location")
+        .first()
+    )
+    if session is None:
+        return None
+    (evidence,) = gather([session])
+    cdr = session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).order_by("-revision").first()
+    readings = evidence.readings
+    return LiveSession(
+        session_id=session.pk,
+        status=SessionStatus(session.status),
+        state=evidence.states[-1].state if evidence.states else None,
+        energy_milliwh=cdr.energy_milliwh if cdr else _energy(evidence),
+        duration_ms=max((session.ended_at or at) - session.started_at, timedelta()) // timedelta(milliseconds=1),
+        running_gross=cdr.gross.amount if cdr else _gross(evidence),
+        currency=session.grant.currency,
+        is_rated=cdr is not None,
+        started_at=session.started_at,
+        ended_at=session.ended_at,
+        last_reading_at=from_epoch_ms(readings[-1].at_ms) if readings else None,
+        readings=len(readings),
+    )
+
+
+def _energy(evidence: Evidence) -> int:
+    try:
+        register = register_so_far(evidence)
+    except CannotBePriced:
+        return 0
+    return register[-1].energy_milliwh - register[0].energy_milliwh
+
+
+def _gross(evidence: Evidence) -> Decimal | None:
+    # Small amounts are waived at the end; until then the driver sees what runs up.
+    try:
+        return gross_so_far(evidence, grant=GrantTerms(limit_amount=evidence.session.grant.limit_amount))
+    except CannotBePriced:
+        return None
