@@ -11,7 +11,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from apps.accounts.domain.roles import MONEY_ROLES
-from apps.accounts.scope import acting_membership, has_role
+from apps.accounts.scope import acting_membership, has_role, operator_of
 from apps.accounts.tenant_admin import ActForm, ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core import clock
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
@@ -116,7 +116,8 @@ class InvoiceAdmin(TenantAdmin):
             hidden |= {"pdf", "credit"}
         else:
             hidden.add("issue")
-        if invoice is not None and (invoice.kind == Invoice.Kind.CREDIT_NOTE or is_credited_in_full(invoice)):
+        # A driver's receipt is taken back together with the money, by a refund of the payment.
+        if invoice is not None and (invoice.kind != Invoice.Kind.INVOICE or is_credited_in_full(invoice)):
             hidden.add("credit")
         return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
 
@@ -139,7 +140,7 @@ class InvoiceAdmin(TenantAdmin):
         invoice = self.get_object_or_404(request, object_id)
 
         def do(cleaned: dict[str, Any]) -> str:
-            issued = issue_invoice(invoice_id=invoice.pk, issued_at=clock.now(), issued_by=request.user)
+            issued = issue_invoice(invoice_id=invoice.pk, issued_at=clock.now(), issued_by=operator_of(request))
             return f"{issued.number} is issued."
 
         return self.act(
@@ -157,7 +158,9 @@ class InvoiceAdmin(TenantAdmin):
         invoice = self.get_object_or_404(request, object_id)
 
         def do(cleaned: dict[str, Any]) -> HttpResponse:
-            note = credit_invoice(invoice_id=invoice.pk, reason=cleaned["reason"], at=clock.now(), by=request.user)
+            note = credit_invoice(
+                invoice_id=invoice.pk, reason=cleaned["reason"], at=clock.now(), by=operator_of(request)
+            )
             messages.success(request, f"Credit note {note.number} takes {invoice.number} back in full.")
             return HttpResponseRedirect(self.page_of(note))
 

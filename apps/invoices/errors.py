@@ -30,4 +30,8 @@ class PartyIncomplete(DocumentRefused):
 
 
 class NotCreditable(DocumentRefused):
-    """Only an issued invoice is credited, never a draft or a credit note."""
+    """Only an issued invoice or receipt is credited, never a draft or a credit note."""
+
+
+class NotForReceipt(DocumentRefused):
+    """A charge record is not an anonymous driver's, or its session is not settled: no receipt is written for it."""

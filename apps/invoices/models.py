@@ -1,7 +1,7 @@
-"""Documents of supply: billing runs, invoices and credit notes, their lines, VAT breakdown and number series.
+"""Documents of supply: billing runs, invoices, receipts and credit notes, their lines, VAT and number series.
 
-An invoice is drafted from charge records that no line points at, numbered last, frozen when issued; a credit note is
-an invoice of kind ``credit_note`` that names what it credits. A document copies what it prints.
+An invoice is drafted from charge records that no line points at, numbered last, frozen when issued; a receipt is the
+simplified invoice of one anonymous session; a credit note names what it credits. A document copies what it prints.
 """
 
 import uuid
@@ -92,12 +92,13 @@ class NumberSeries(TenantModel):
 
 
 class Invoice(TenantModel):
-    """An invoice or credit note (EN 16931 BT-3: 380, 381).
+    """An invoice, receipt or credit note (EN 16931 BT-3: 380, 381).
 
-    seller_party, buyer_party  the legal data printed, copied at issue (BG-4, BG-7)
+    customer, contract         null on a receipt and its credit note: the driver is anonymous
+    seller_party, buyer_party  the legal data printed, copied at issue (BG-4, BG-7); no buyer on a receipt
     amounts_are_gross          how lines are stated: gross for private persons
     tax_date                   end of the billing period, by which VAT is reported
-    credits                    a credit note's invoice
+    credits                    a credit note's invoice or receipt
     content_hash               SHA-256 of the canonical content, set at issue
     """
 
@@ -105,12 +106,17 @@ class Invoice(TenantModel):
 
     class Kind(models.TextChoices):
         INVOICE = "invoice", "Invoice"
+        RECEIPT = "receipt", "Receipt"
         CREDIT_NOTE = "credit_note", "Credit note"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
-    customer = models.ForeignKey("contracts.Customer", on_delete=models.PROTECT, related_name="+")
-    contract = models.ForeignKey("contracts.Contract", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(
+        "contracts.Customer", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    contract = models.ForeignKey(
+        "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     run = models.ForeignKey(BillingRun, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.INVOICE)
     status = models.CharField(
@@ -169,9 +175,19 @@ class Invoice(TenantModel):
                 name="invoice_has_a_number_when_issued",
             ),
             models.CheckConstraint(
-                condition=Q(kind="invoice", credits__isnull=True)
+                condition=Q(kind__in=["invoice", "receipt"], credits__isnull=True)
                 | (Q(kind="credit_note", credits__isnull=False) & ~Q(reason="")),
                 name="invoice_credit_note_names_invoice_and_reason",
+            ),
+            # A credit note has the customer of what it credits, or none with it (I13).
+            models.CheckConstraint(
+                condition=Q(kind__in=["invoice", "credit_note"], customer__isnull=False, contract__isnull=False)
+                | Q(kind__in=["receipt", "credit_note"], customer__isnull=True, contract__isnull=True),
+                name="invoice_has_a_customer_receipt_has_none",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="receipt") | Q(amounts_are_gross=True, run__isnull=True),
+                name="invoice_receipt_states_gross_and_is_of_no_run",
             ),
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="invoice_net_and_tax_make_gross"),
             models.CheckConstraint(condition=Q(period_to__gte=F("period_from")), name="invoice_period_is_forward"),

@@ -48,8 +48,34 @@ def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
     )
 
 
+def due_receipts() -> QuerySet[Cdr]:
+    """Return the charge records to write receipts for: of anonymous grants, their session settled, oldest first.
+
+    One receipt a session, for ever: a session with any revision on a line has had its own. What is corrected later is
+    never charged to an anonymous driver again (PAYMENTS.md "The driver's payment").
+    """
+    lines = InvoiceLine.objects.filter(cdr__session=OuterRef("session"), cdr__purpose=OuterRef("purpose"))
+    return Cdr.objects.filter(
+        ~Exists(_newer_revisions("session", "purpose", "revision")),
+        ~Exists(lines.order_by()),
+        purpose=Cdr.Purpose.RETAIL,
+        session__grant__isnull=False,
+        session__contract__isnull=True,
+        session__status=SessionStatus.SETTLED,
+    ).order_by("rated_at", "pk")
+
+
+def get_receipt(session_id: int) -> Invoice | None:
+    """Return the receipt of an anonymous driver's session, or None while it is not issued yet."""
+    receipts = Invoice.objects.filter(kind=Invoice.Kind.RECEIPT, status=InvoiceStatus.ISSUED)
+    return receipts.filter(lines__cdr__session=session_id).first()
+
+
 def awaiting_correction(*, seller: Organisation) -> QuerySet[InvoiceLine]:
-    """Return issued lines whose charge record was revised since; the next billing run credits them and bills anew."""
+    """Return issued lines whose charge record was revised since.
+
+    The next billing run credits those of invoices and bills anew; about a receipt's a person decides.
+    """
     return (
         InvoiceLine.objects.filter(
             Exists(_newer_revisions("cdr__session", "cdr__purpose", "cdr__revision")),

@@ -1,11 +1,19 @@
-"""Alarm clocks of documents: print what was issued."""
+"""Alarm clocks of documents: write the receipt of what was rated, print what was issued."""
+
+import logging
 
 from celery import shared_task
 from django.db import OperationalError
+from django.db.models import QuerySet
 
 from apps.core.clock import now
 from apps.invoices import selectors
+from apps.invoices.errors import DocumentRefused
 from apps.invoices.services import rendering
+from apps.invoices.services.receipts import issue_receipt as issue
+from apps.sessions.models import Cdr
+
+log = logging.getLogger(__name__)
 
 # A sweep leaves the rest to the next one, so that it ends before the next begins.
 SWEEP_SIZE = 200
@@ -15,6 +23,32 @@ SWEEP_SIZE = 200
 def render_document(*, id: int, **_: object) -> None:  # noqa: A002
     """Render one issued document; a redelivery is harmless because it is kept under a natural key."""
     rendering.render_document(invoice_id=id, at=now())
+
+
+@shared_task(name="invoices.issue_receipt", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def issue_receipt(*, id: int, **_: object) -> None:  # noqa: A002
+    """Issue the receipt that a new charge record calls for; one of a contract, or with a receipt, calls for none."""
+    _issue_due(selectors.due_receipts().filter(pk=id))
+
+
+@shared_task(name="invoices.sweep_receipts", acks_late=True)
+def sweep_receipts(**_: object) -> None:
+    """Issue the receipts whose bell was not heard; what is refused is tried again by the next sweep."""
+    _issue_due(selectors.due_receipts())
+
+
+def _issue_due(records: QuerySet[Cdr]) -> None:
+    issued = 0
+    for cdr_id in list(records.values_list("pk", flat=True)):
+        try:
+            issue(cdr_id=cdr_id, at=now())
+        except DocumentRefused as refusal:
+            # It stays due, and the audit names it (I11), until the owner's data is mended; nobody else waits for that.
+            log.warning("charge record %s gets no receipt: %s", cdr_id, refusal)
+        else:
+            issued += 1
+        if issued == SWEEP_SIZE:
+            return
 
 
 @shared_task(name="invoices.sweep_undocumented", acks_late=True)

@@ -71,11 +71,11 @@ class TaxSerializer(serializers.ModelSerializer[InvoiceTax]):
 
 
 class InvoiceSummarySerializer(serializers.ModelSerializer[Invoice]):
-    """``credits`` is the uid of the invoice that a credit note takes back."""
+    """``credits`` is the uid of the document that a credit note takes back; a receipt has no customer or contract."""
 
     seller = serializers.CharField(source="seller.name")
-    customer = serializers.CharField(source="customer.name")
-    contract = serializers.CharField(source="contract.number")
+    customer = serializers.CharField(source="customer.name", default=None)
+    contract = serializers.CharField(source="contract.number", default=None)
     credits = serializers.UUIDField(source="credits.uid", default=None)
     net = money_field("net")
     tax = money_field("tax")
@@ -83,7 +83,7 @@ class InvoiceSummarySerializer(serializers.ModelSerializer[Invoice]):
 
     class Meta:
         model = Invoice
-        fields = (
+        fields: tuple[str, ...] = (
             "uid",
             "kind",
             "status",

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final
 
-PREFIXES: Final[Mapping[str, str]] = {"invoice": "INV", "credit_note": "CN"}
+PREFIXES: Final[Mapping[str, str]] = {"invoice": "INV", "receipt": "REC", "credit_note": "CN"}
 
 
 def format_number(*, kind: str, year: int, sequence: int) -> str:
-    """Return a document's number: ``INV-2026-000001``, ``CN-2026-000001``; the year is the seller's local one."""
+    """Return a document's number: ``INV-2026-000001``, ``REC-…``, ``CN-…``; the year is the seller's local one."""
     if sequence < 1:
         raise ValueError("a series starts at 1")
     return f"{PREFIXES[kind]}-{year:04d}-{sequence:06d}"

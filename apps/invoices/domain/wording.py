@@ -13,7 +13,9 @@ class Words:
     moment: str
     clock: str
     invoice: str
+    receipt: str
     credit_note: str
+    simplified_invoice: str
     number: str
     customer_number: str
     contract: str
@@ -42,16 +44,22 @@ class Words:
     vat_on: str
     contained_vat: str
     credits: str
+    credits_receipt: str
     reason: str
     how_to_pay: str
     settlement: str
     pay_by: str
     nothing_to_pay: str
     credited: str
+    payment: str
+    paid_by_hold: str
+    hold_released: str
+    paid_back: str
     on_file: str
     recipient: str
     reference: str
     annex: str
+    receipt_annex: str
     annex_intro: str
     record: str
     meter_begin: str
@@ -71,7 +79,9 @@ _ENGLISH: Final = Words(
     moment="j M Y, H:i",
     clock="H:i",
     invoice="Invoice",
+    receipt="Receipt",
     credit_note="Credit note",
+    simplified_invoice="Simplified invoice",
     number="Number",
     customer_number="Customer",
     contract="Contract",
@@ -100,17 +110,23 @@ _ENGLISH: Final = Words(
     vat_on="VAT {rate} on {net}",
     contained_vat="of which VAT {rate} on {net}",
     credits="This credit note takes back lines of invoice {number} of {date}.",
+    credits_receipt="This credit note takes back receipt {number} of {date}.",
     reason="Reason",
     how_to_pay="How to pay",
     settlement="Settlement",
     pay_by="Please transfer {amount} by {date}.",
     nothing_to_pay="There is nothing to pay.",
     credited="The amount is set off against what is open, or paid back.",
+    payment="Payment",
+    paid_by_hold="{amount} is charged to the card you paid with; what was reserved beyond that is released.",
+    hold_released="Nothing is charged. If an amount was reserved on your card, it is released.",
+    paid_back="The amount is paid back to the card you paid with.",
     on_file="If a card or a direct debit mandate is on file with us, we collect the amount from it; "
     "please do not transfer it as well.",
     recipient="Recipient",
     reference="Reference",
     annex="How each session was priced",
+    receipt_annex="Why this price",
     annex_intro="Each row is a stretch of time in which neither the price nor the reported state of the vehicle "
     "changed. Meter values inside a session are interpolated between two readings of the meter.",
     record="Charge record",
@@ -136,7 +152,9 @@ _GERMAN: Final = Words(
     moment="j. M Y, H:i",
     clock="H:i",
     invoice="Rechnung",
+    receipt="Quittung",
     credit_note="Rechnungskorrektur",
+    simplified_invoice="Kleinbetragsrechnung",
     number="Nummer",
     customer_number="Kundennummer",
     contract="Vertrag",
@@ -165,17 +183,24 @@ _GERMAN: Final = Words(
     vat_on="USt. {rate} auf {net}",
     contained_vat="darin USt. {rate} auf {net}",
     credits="Diese Rechnungskorrektur nimmt Positionen der Rechnung {number} vom {date} zurück.",
+    credits_receipt="Diese Rechnungskorrektur nimmt die Quittung {number} vom {date} zurück.",
     reason="Grund",
     how_to_pay="Zahlung",
     settlement="Ausgleich",
     pay_by="Bitte überweisen Sie {amount} bis zum {date}.",
     nothing_to_pay="Es ist nichts zu zahlen.",
     credited="Der Betrag wird mit Offenem verrechnet oder zurückgezahlt.",
+    payment="Zahlung",
+    paid_by_hold="{amount} werden der Karte belastet, mit der Sie gezahlt haben; "
+    "was darüber hinaus reserviert war, wird freigegeben.",
+    hold_released="Es wird nichts berechnet. War auf Ihrer Karte ein Betrag reserviert, wird er freigegeben.",
+    paid_back="Der Betrag wird auf die Karte zurückgezahlt, mit der Sie gezahlt haben.",
     on_file="Liegt uns eine Karte oder ein SEPA-Lastschriftmandat vor, ziehen wir den Betrag ein; "
     "bitte überweisen Sie ihn dann nicht zusätzlich.",
     recipient="Empfänger",
     reference="Verwendungszweck",
     annex="So wurde jeder Ladevorgang berechnet",
+    receipt_annex="So kommt der Preis zustande",
     annex_intro="Jede Zeile ist ein Abschnitt, in dem sich weder der Preis noch der gemeldete Zustand des Fahrzeugs "
     "geändert hat. Zählerstände innerhalb eines Vorgangs sind zwischen zwei Ablesungen interpoliert.",
     record="Ladebeleg",

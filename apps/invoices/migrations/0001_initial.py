@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('invoice', 'Invoice'), ('credit_note', 'Credit note')], default='invoice', max_length=12)),
+                ('kind', models.CharField(choices=[('invoice', 'Invoice'), ('receipt', 'Receipt'), ('credit_note', 'Credit note')], default='invoice', max_length=12)),
                 ('status', models.CharField(choices=[('draft', 'draft'), ('issued', 'issued')], default=apps.invoices.domain.status.InvoiceStatus['DRAFT'], max_length=6)),
                 ('reason', models.CharField(blank=True, help_text='Why a credit note was written.', max_length=200)),
                 ('sequence', models.PositiveIntegerField(blank=True, null=True)),
@@ -67,9 +67,9 @@ class Migration(migrations.Migration):
                 ('issue_date', models.DateField(blank=True, help_text='Local day of issue (BT-2).', null=True)),
                 ('due_date', models.DateField(blank=True, null=True)),
                 ('content_hash', models.CharField(blank=True, max_length=64)),
-                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contracts.contract')),
+                ('contract', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contracts.contract')),
                 ('credits', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='credit_notes', to='invoices.invoice')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contracts.customer')),
+                ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contracts.customer')),
                 ('issued_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('run', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.billingrun')),
                 ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation')),
@@ -207,7 +207,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credits__isnull', True), ('kind', 'invoice')), models.Q(('credits__isnull', False), ('kind', 'credit_note'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='invoice_credit_note_names_invoice_and_reason'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credits__isnull', True), ('kind__in', ['invoice', 'receipt'])), models.Q(('credits__isnull', False), ('kind', 'credit_note'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='invoice_credit_note_names_invoice_and_reason'),
+        ),
+        migrations.AddConstraint(
+            model_name='invoice',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('contract__isnull', False), ('customer__isnull', False), ('kind__in', ['invoice', 'credit_note'])), models.Q(('contract__isnull', True), ('customer__isnull', True), ('kind__in', ['receipt', 'credit_note'])), _connector='OR'), name='invoice_has_a_customer_receipt_has_none'),
+        ),
+        migrations.AddConstraint(
+            model_name='invoice',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'receipt'), _negated=True), models.Q(('amounts_are_gross', True), ('run__isnull', True)), _connector='OR'), name='invoice_receipt_states_gross_and_is_of_no_run'),
         ),
         migrations.AddConstraint(
             model_name='invoice',

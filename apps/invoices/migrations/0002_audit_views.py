@@ -19,6 +19,12 @@ LEFT JOIN invoices_invoiceline credit ON credit.credits_id = old_line.id
 LEFT JOIN invoices_invoice note ON note.id = credit.invoice_id
 WHERE note.status IS DISTINCT FROM 'issued' OR credit.net <> -old_line.net
    OR credit.gross IS DISTINCT FROM -old_line.gross
+UNION ALL
+SELECT 'session ' || cdr.session_id, 'has ' || count(*) || ' receipts'
+FROM invoices_invoiceline line
+JOIN invoices_invoice receipt ON receipt.id = line.invoice_id AND receipt.kind = 'receipt'
+JOIN charging_sessions_cdr cdr ON cdr.id = line.cdr_id
+GROUP BY cdr.session_id, cdr.purpose HAVING count(*) > 1
 """
 
 # I5: lines, VAT per category and totals agree by the document's rule, and equal the receivable posted.
@@ -82,17 +88,32 @@ FROM invoices_invoice i JOIN invoices_numberseries s ON s.id = i.series_id
 WHERE s.seller_id <> i.seller_id OR s.kind <> i.kind OR s.year <> extract(year FROM i.issue_date)
 """
 
+# I11: what an anonymous driver is charged is on a receipt soon, since no capture comes before it.
+RECEIPTS = """
+CREATE VIEW audit_i11_receipts_are_issued AS
+SELECT 'charge record ' || min(cdr.id) AS subject, 'of an anonymous driver, and on no receipt' AS problem
+FROM charging_sessions_cdr cdr
+JOIN charging_sessions_chargingsession session ON session.id = cdr.session_id
+JOIN charging_sessions_startgrant used_grant ON used_grant.used_by_session_id = session.id
+LEFT JOIN invoices_invoiceline line ON line.cdr_id = cdr.id
+WHERE cdr.purpose = 'retail' AND session.status = 'settled' AND session.contract_id IS NULL
+GROUP BY cdr.session_id
+HAVING count(line.id) = 0 AND max(cdr.rated_at) < now() - interval '15 minutes'
+"""
+
 # I13: seller, customer, contract, credited invoice, run and sessions of a document belong together.
 TENANTS = """
 CREATE VIEW audit_i13_invoices_stay_with_their_tenants AS
 SELECT 'invoice ' || i.id AS subject, 'customer, contract, run or credited invoice is of another tenant' AS problem
 FROM invoices_invoice i
-JOIN contracts_customer c ON c.id = i.customer_id
-JOIN contracts_contract k ON k.id = i.contract_id
+LEFT JOIN contracts_customer c ON c.id = i.customer_id
+LEFT JOIN contracts_contract k ON k.id = i.contract_id
 LEFT JOIN invoices_billingrun r ON r.id = i.run_id
 LEFT JOIN invoices_invoice o ON o.id = i.credits_id
 WHERE c.seller_id <> i.seller_id OR k.seller_id <> i.seller_id OR k.customer_id <> i.customer_id
-   OR r.seller_id <> i.seller_id OR o.seller_id <> i.seller_id OR o.contract_id <> i.contract_id
+   OR r.seller_id <> i.seller_id OR o.seller_id <> i.seller_id
+   OR (o.id IS NOT NULL AND (o.customer_id, o.contract_id) IS DISTINCT FROM (i.customer_id, i.contract_id))
+   OR (i.kind = 'credit_note' AND o.kind NOT IN ('invoice', 'receipt'))
 UNION ALL
 SELECT 'invoice line ' || l.id, 'bills a session or credits a line of another contract'
 FROM invoices_invoiceline l
@@ -116,5 +137,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(RECORDS, "DROP VIEW audit_i2_records_billed_once"),
         migrations.RunSQL(AMOUNTS, "DROP VIEW audit_i5_amounts_agree"),
         migrations.RunSQL(NUMBERS, "DROP VIEW audit_i7_numbers_without_hole"),
+        migrations.RunSQL(RECEIPTS, "DROP VIEW audit_i11_receipts_are_issued"),
         migrations.RunSQL(TENANTS, "DROP VIEW audit_i13_invoices_stay_with_their_tenants"),
     ]

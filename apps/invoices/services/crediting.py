@@ -17,7 +17,7 @@ from apps.invoices.services.issuing import amounts_of, issue_invoice, lock_docum
 
 @transaction.atomic
 def credit_invoice(*, invoice_id: int, reason: str, at: datetime, by: User | None) -> Invoice:
-    """Credit all of an invoice that is not credited yet; doing it again returns the first result.
+    """Credit all of an invoice or receipt that is not credited yet; doing it again returns the first result.
 
     What was billed is not billed again by itself: that takes a new revision of the charge record.
 
@@ -53,8 +53,8 @@ def credit_lines(
 
 def _lock_creditable(invoice_id: int, *, reason: str) -> Invoice:
     invoice = lock_document(invoice_id)
-    if invoice.kind != Invoice.Kind.INVOICE or invoice.status != InvoiceStatus.ISSUED:
-        raise NotCreditable(f"{invoice} is no issued invoice")
+    if invoice.kind == Invoice.Kind.CREDIT_NOTE or invoice.status != InvoiceStatus.ISSUED:
+        raise NotCreditable(f"{invoice} is no issued invoice or receipt")
     if not reason.strip():
         raise NotCreditable(f"a credit note for {invoice} needs a reason")
     return invoice

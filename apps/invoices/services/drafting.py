@@ -24,7 +24,7 @@ from apps.tariffs.domain.sentences import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _TaxedRecord:
+class TaxedRecord:
     """A due charge record and the decision which VAT it bears."""
 
     cdr: Cdr
@@ -59,7 +59,7 @@ def draft_next(*, contract_id: int, until_date: date, run: BillingRun | None = N
     return None
 
 
-def _next_group(contract: Contract, *, until_date: date) -> list[_TaxedRecord]:
+def _next_group(contract: Contract, *, until_date: date) -> list[TaxedRecord]:
     """Return what the next invoice lists: the due records of the first currency and country with something to bill."""
     due = list(due_records(seller=contract.seller, until_date=until_date).filter(session__contract=contract))
     for key in sorted({_group_key(cdr) for cdr in due}):
@@ -67,7 +67,7 @@ def _next_group(contract: Contract, *, until_date: date) -> list[_TaxedRecord]:
         if any(cdr.gross.amount or cdr.energy_milliwh for cdr in group):
             registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
             return [
-                _TaxedRecord(cdr=cdr, decision=decide_for(cdr, registrations=registrations, buyer=buyer))
+                TaxedRecord(cdr=cdr, decision=decide_for(cdr, registrations=registrations, buyer=buyer))
                 for cdr in group
             ]
     return []
@@ -77,20 +77,20 @@ def _group_key(cdr: Cdr) -> tuple[str, str]:
     return cdr.currency, cdr.session.station.location.country.code
 
 
-def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, records: Sequence[_TaxedRecord]) -> Invoice:
+def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, records: Sequence[TaxedRecord]) -> Invoice:
     """Write the draft with one line a record; totals are those of the lines."""
     customer, currency = contract.customer, records[0].cdr.currency
-    amounts = [_amounts(record, amounts_are_gross=customer.amounts_are_gross) for record in records]
+    amounts = [record_amounts(record, amounts_are_gross=customer.amounts_are_gross) for record in records]
     draft.seller, draft.customer, draft.contract, draft.run = contract.seller, customer, contract, run
     draft.currency, draft.language = currency, customer.language
     draft.amounts_are_gross = customer.amounts_are_gross
     draft.purchase_order = contract.purchase_order
-    draft.period_from = min(_local_day(record.cdr) for record in records)
+    draft.period_from = min(local_start_date(record.cdr) for record in records)
     draft.period_to = draft.tax_date = max(record.cdr.tax_date for record in records)
     write_document(
         draft,
         lines=[
-            _line(record, line, position=position, language=draft.language)
+            record_line(record, line, position=position, language=draft.language)
             for position, (record, line) in enumerate(zip(records, amounts, strict=True), start=1)
         ],
         totals=total_up(amounts, currency=currency),
@@ -133,7 +133,8 @@ def write_document(
     )
 
 
-def _amounts(record: _TaxedRecord, *, amounts_are_gross: bool) -> LineAmounts:
+def record_amounts(record: TaxedRecord, *, amounts_are_gross: bool) -> LineAmounts:
+    """Return what a charge record adds to a document that states gross or net amounts."""
     cdr = record.cdr
     return line_amounts(
         category=record.decision.en16931_category,
@@ -145,7 +146,7 @@ def _amounts(record: _TaxedRecord, *, amounts_are_gross: bool) -> LineAmounts:
     )
 
 
-def _line(record: _TaxedRecord, amounts: LineAmounts, *, position: int, language: str) -> InvoiceLine:
+def record_line(record: TaxedRecord, amounts: LineAmounts, *, position: int, language: str) -> InvoiceLine:
     """Copy what the line prints from the record and its session, so that later changes do not reach it."""
     cdr = record.cdr
     session: ChargingSession = cdr.session
@@ -153,7 +154,8 @@ def _line(record: _TaxedRecord, amounts: LineAmounts, *, position: int, language
         position=position,
         cdr=cdr,
         vehicle=str(session.vehicle or ""),
-        token=session.id_token[-4:],
+        # An anonymous driver has no card of ours, only a random token that lasts minutes.
+        token=session.id_token[-4:] if session.contract_id else "",
         place=_place(session),
         time_zone=session.time_zone,
         started_at=cdr.started_at,
@@ -186,5 +188,6 @@ def _prices(cdr: Cdr, *, language: Language) -> list[PriceBand]:
     )
 
 
-def _local_day(cdr: Cdr) -> date:
+def local_start_date(cdr: Cdr) -> date:
+    """Return the day at the charger on which the supply began."""
     return cdr.started_at.astimezone(zone(cdr.session.time_zone)).date()

@@ -24,9 +24,9 @@ _ADDRESS = ("name", "street", "postcode", "city", "country")
 
 @transaction.atomic
 def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | None = None) -> Invoice:
-    """Number, freeze and post a drafted invoice or credit note; issuing again returns the first result.
+    """Number, freeze and post a drafted invoice, receipt or credit note; issuing again returns the first result.
 
-    issued_by  the person who asked for it; None: the billing run
+    issued_by  the person who asked for it; None: the billing run, or the rating of an anonymous session
 
     :raises NothingToIssue: it has no lines
     :raises AmountsDisagree: lines, VAT and totals do not add up by the rule
@@ -51,14 +51,18 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     invoice.due_date = due_date(issue_date=issue_date, payment_days=_payment_days(invoice))
     invoice.content_hash = content_hash(invoice, lines=lines, taxes=taxes)
     invoice.save()
-    ring_on_commit("invoice.issued", id=invoice.pk)
+    ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
     return invoice
 
 
 def lock_document(invoice_id: int) -> Invoice:
-    """Lock a document behind its contract, so that drafting, issuing and crediting of one contract never cross."""
+    """Lock a document behind its contract, so that drafting, issuing and crediting of one contract never cross.
+
+    A receipt has none and is locked by itself.
+    """
     contract_id = Invoice.objects.values_list("contract_id", flat=True).get(pk=invoice_id)
-    Contract.objects.select_for_update().get(pk=contract_id)
+    if contract_id is not None:
+        Contract.objects.select_for_update().get(pk=contract_id)
     document: Invoice = (
         Invoice.objects.select_for_update(of=("self",))
         .select_related("seller", "customer", "contract", "credits")
@@ -68,7 +72,10 @@ def lock_document(invoice_id: int) -> Invoice:
 
 
 def _payment_days(invoice: Invoice) -> int:
-    return invoice.contract.payment_days if invoice.kind == Invoice.Kind.INVOICE else 0
+    """A receipt is paid when it is issued, a credit note is nobody's debt."""
+    if invoice.kind != Invoice.Kind.INVOICE or invoice.contract is None:
+        return 0
+    return invoice.contract.payment_days
 
 
 def _check_amounts(invoice: Invoice, *, lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax]) -> None:
@@ -104,10 +111,16 @@ def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
         return
     vat_id = _seller_vat_id(invoice.seller, country=taxes[0].country, on=invoice.tax_date)
     invoice.seller_party = _seller_party(invoice.seller, vat_id=vat_id)
-    invoice.buyer_party = _buyer_party(invoice.customer)
-    for role, party in (("seller", invoice.seller_party), ("customer", invoice.buyer_party)):
-        if missing := [field for field in _ADDRESS if not party[field]]:
-            raise PartyIncomplete(f"the {role} “{party['name']}” has no {', '.join(missing)}")
+    _check_complete("seller", invoice.seller_party)
+    # A simplified invoice names no buyer (Directive 2006/112/EC, art. 226b).
+    if invoice.customer is not None:
+        invoice.buyer_party = _buyer_party(invoice.customer)
+        _check_complete("customer", invoice.buyer_party)
+
+
+def _check_complete(role: str, party: dict[str, str]) -> None:
+    if missing := [field for field in _ADDRESS if not party[field]]:
+        raise PartyIncomplete(f"the {role} “{party['name']}” has no {', '.join(missing)}")
 
 
 def _seller_vat_id(seller: Organisation, *, country: str, on: date) -> str:
@@ -148,17 +161,25 @@ def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at:
     for row in taxes:
         lines.append(PostingLine(role=Role.REVENUE_ENERGY, amount=-row.net.amount))
         lines.append(PostingLine(role=Role.VAT_PAYABLE, amount=-row.tax.amount))
-    what = "Invoice to" if invoice.kind == Invoice.Kind.INVOICE else "Credit note to"
     ledger.post(
         entity_id=invoice.seller_id,
         key=journal_key(invoice),
         posted_on=posted_on,
         tax_date=invoice.tax_date,
-        text=f"{what} {invoice.customer.name}, {invoice.period_from} to {invoice.period_to}"[:200],
+        text=_posting_text(invoice)[:200],
         lines=lines,
         currency=invoice.currency,
         at=at,
     )
+
+
+def _posting_text(invoice: Invoice) -> str:
+    """Say what was issued to whom for which days; of an anonymous driver's documents, for what."""
+    days = f"{invoice.period_from} to {invoice.period_to}"
+    if invoice.customer is None:
+        return f"Credit note for {invoice.credits.number}" if invoice.credits else f"Receipt, {days}"
+    what = "Invoice to" if invoice.kind == Invoice.Kind.INVOICE else "Credit note to"
+    return f"{what} {invoice.customer.name}, {days}"
 
 
 def journal_key(invoice: Invoice) -> str:

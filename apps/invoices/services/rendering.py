@@ -29,7 +29,7 @@ _PRICED_PER = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: "se
 
 
 def render_document(*, invoice_id: int, at: datetime) -> Document:
-    """Render an issued invoice or credit note once and keep the file; rendering again returns the first.
+    """Render an issued invoice, receipt or credit note once and keep the file; rendering again returns the first.
 
     :raises ValueError: it is a draft; only what is issued is printed
     """
@@ -42,7 +42,7 @@ def render_document(*, invoice_id: int, at: datetime) -> Document:
     rendered = renderer.render(print_html(invoice))
     return store_document(
         seller_id=invoice.seller_id,
-        recipient_id=invoice.customer.organisation_id,
+        recipient_id=invoice.customer.organisation_id if invoice.customer else None,
         key=document_key(invoice),
         kind=invoice.kind,
         media_type=rendered.media_type,
@@ -65,10 +65,13 @@ def _context(invoice: Invoice) -> dict[str, Any]:
     return {
         "words": words,
         "invoice": invoice,
+        "title": f"{_name(invoice, words)} {invoice.number}",
+        "is_receipt": invoice.kind == Invoice.Kind.RECEIPT,
         "seller": invoice.seller_party,
         "buyer": invoice.buyer_party,
         "is_credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
         "buyer_country": _country_abroad(invoice),
+        "pay_heading": _pay_heading(invoice, words),
         "credits_sentence": _credits_sentence(invoice, words),
         "pay_sentence": _pay_sentence(invoice, words),
         "iban": _in_groups(invoice.seller_party["iban"]),
@@ -79,21 +82,46 @@ def _context(invoice: Invoice) -> dict[str, Any]:
     }
 
 
+def _name(invoice: Invoice, words: Words) -> str:
+    names = {
+        Invoice.Kind.INVOICE: words.invoice,
+        Invoice.Kind.RECEIPT: words.receipt,
+        Invoice.Kind.CREDIT_NOTE: words.credit_note,
+    }
+    return names[Invoice.Kind(invoice.kind)]
+
+
 def _country_abroad(invoice: Invoice) -> str:
-    """Name the buyer's country as an address abroad needs it; "" at home."""
-    country: str = invoice.buyer_party["country"]
+    """Name the buyer's country as an address abroad needs it; "" at home and where no buyer is named."""
+    country: str = invoice.buyer_party.get("country", invoice.seller_party["country"])
     return "" if country == invoice.seller_party["country"] else str(countries.name(country)).upper()
 
 
 def _credits_sentence(invoice: Invoice, words: Words) -> str:
     if invoice.credits is None:
         return ""
-    return words.credits.format(number=invoice.credits.number, date=_day(invoice.credits.issue_date, words))
+    sentence = words.credits_receipt if invoice.credits.kind == Invoice.Kind.RECEIPT else words.credits
+    return sentence.format(number=invoice.credits.number, date=_day(invoice.credits.issue_date, words))
+
+
+def _pay_heading(invoice: Invoice, words: Words) -> str:
+    headings = {
+        Invoice.Kind.INVOICE: words.how_to_pay,
+        Invoice.Kind.RECEIPT: words.payment,
+        Invoice.Kind.CREDIT_NOTE: words.settlement,
+    }
+    return headings[Invoice.Kind(invoice.kind)]
 
 
 def _pay_sentence(invoice: Invoice, words: Words) -> str:
     if invoice.kind == Invoice.Kind.CREDIT_NOTE:
-        return words.credited
+        return words.credited if invoice.customer else words.paid_back if invoice.gross.amount else words.nothing_to_pay
+    if invoice.kind == Invoice.Kind.RECEIPT:
+        return (
+            words.paid_by_hold.format(amount=quantities.money(invoice.gross))
+            if invoice.gross.amount
+            else words.hold_released
+        )
     if not invoice.gross.amount:
         return words.nothing_to_pay
     return words.pay_by.format(amount=quantities.money(invoice.gross), date=_day(invoice.due_date, words))

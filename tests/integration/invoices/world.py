@@ -10,7 +10,7 @@ from apps.invoices.services.billing import run_billing
 from apps.sessions.models import Cdr
 from apps.sessions.services.rating import write_cdr
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
-from tests.factories import Site, make_session, make_user
+from tests.factories import Site, make_grant, make_session, make_user
 
 # Local day and night prices per kWh; midnight in Berlin is 22:00 UTC in summer.
 NIGHT_AND_DAY: list[dict[str, Any]] = [
@@ -49,6 +49,24 @@ def make_cdr(
         },
     )
     return write_cdr(session, facts=facts_of(session, kwh=kwh), grant=grant or GrantTerms(), at=ended_at)
+
+
+def make_paid_cdr(*, site: Site, language: str = "en", **fields: Any) -> Cdr:
+    """Make a settled session on an anonymous driver's grant, and its charge record."""
+    limits = {key: fields.pop(key) for key in ("limit_amount", "waive_below") if key in fields}
+    cdr = make_cdr(
+        site=site,
+        contract=None,
+        token=None,
+        vehicle=None,
+        id_token="K7P2M9X4Q1R8T5W3Z6Y0",
+        grant=GrantTerms(**limits),
+        **fields,
+    )
+    make_grant(
+        site=site, used_by_session=cdr.session, granted_at=cdr.started_at, language=language, evse=site.evse, **limits
+    )
+    return cdr
 
 
 def revise(cdr: Cdr, *, kwh: str, reason: str = "Meter was read again") -> Cdr:

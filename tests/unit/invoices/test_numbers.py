@@ -14,6 +14,7 @@ class TestFormatNumber:
         ("kind", "year", "sequence", "number"),
         [
             ("invoice", 2026, 1, "INV-2026-000001"),
+            ("receipt", 2026, 7, "REC-2026-000007"),
             ("credit_note", 2027, 42, "CN-2027-000042"),
             ("invoice", 2026, 1_234_567, "INV-2026-1234567"),
         ],

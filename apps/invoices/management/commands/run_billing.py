@@ -45,7 +45,7 @@ class Command(BaseCommand):
         run = run_billing(seller_id=seller.pk, until_date=until, at=now())
         documents = list(selectors.documents_of(run))
         for document in documents:
-            self.stdout.write(f"{document.number}  {document.customer.name}  {words.money(document.gross)}")
+            self.stdout.write(f"{document.number}  {document.buyer_party['name']}  {words.money(document.gross)}")
         for problem in run.problems:
             self.stderr.write(f"not billed: {problem}")
         if not documents and not run.problems:
