@@ -259,10 +259,10 @@ def _state(
         return PaymentState(state=PaymentWord.CREDITED, open_amount=Decimal(0), why=_("A credit note."))
     if left == 0:
         return said(*_settled(amounts))
+    if invoice.kind == Invoice.Kind.RECEIPT and not is_busy:
+        return said(*_of_hold(payment.attempt if payment else None))
     if is_busy or (payment and payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE)):
         return said(PaymentWord.PROCESSING, _("The payment is being finalised."))
-    if invoice.kind == Invoice.Kind.RECEIPT:
-        return said(*_of_hold(payment.attempt if payment else None))
     if payment and payment.failure_message:
         return said(PaymentWord.FAILED, payment.failure_message)
     if method is None:

@@ -13,6 +13,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from apps.payments.sandbox.api import Api
 from apps.payments.sandbox.faults import Fault, FaultKind
+from apps.payments.sandbox.resources.charges import fail_refund
 from apps.payments.sandbox.state import Json
 from apps.payments.sandbox.webhooks import Webhooks
 
@@ -38,6 +39,7 @@ class ControlDesk:
             ("GET", "faults"): lambda _: api.faults.listed(),
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): lambda _: api.faults.clear(),
+            ("POST", "refunds/fail"): self._fail_refund,
             ("GET", "webhooks"): lambda _: webhooks.described(),
             ("POST", "webhooks"): lambda given: webhooks.configure(**given),
             ("POST", "webhooks/release"): lambda given: webhooks.release(**given),
@@ -76,6 +78,10 @@ class ControlDesk:
 
     def _add_fault(self, given: Json) -> None:
         self._api.faults.add(Fault(**given))
+
+    def _fail_refund(self, given: Json) -> None:
+        with self._api.state.turn(writes=True):
+            fail_refund(self._api.state, given["refund"], given["reason"])
 
     def _settled(self, given: Json) -> Json:
         return {"settled": self._webhooks.wait_settled(float(given.get("timeout", 5)))}
@@ -124,6 +130,10 @@ class Control:
     def clear_faults(self) -> None:
         """Lift all faults."""
         self._call("DELETE", "faults")
+
+    def fail_refund(self, refund_id: str, *, reason: str = "expired_or_canceled_card") -> None:
+        """Let the bank send a refund that succeeded back."""
+        self._call("POST", "refunds/fail", {"refund": refund_id, "reason": reason})
 
     def set_webhook(self, url: str, secret: str) -> None:
         """Deliver events to ``url``, signed with ``secret``."""

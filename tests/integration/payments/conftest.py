@@ -17,6 +17,7 @@ from apps.payments import gateway
 from apps.payments.models import Payment, SavedMethod
 from apps.payments.sandbox import Sandbox, complete_checkout
 from apps.payments.services import collection, methods, setups
+from tests.factories import Site, make_site
 
 SECRET = "whsec_test_of_payments"
 GOOD = "4242424242424242"
@@ -166,3 +167,9 @@ def assert_clean() -> None:
     """Assert that no standing invariant over payments is violated and no deferred constraint either."""
     connection.check_constraints()
     assert [each for each in find_violations() if each.subject.split()[0] in ("payment", "operation", "event")] == []
+
+
+@pytest.fixture
+def site(db) -> Site:
+    """An owner whose tariff for drivers without a contract is 0.50 EUR per kWh, VAT included."""
+    return make_site(tax_included=True)

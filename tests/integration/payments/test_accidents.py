@@ -173,8 +173,8 @@ def stopped_before_confirmation():
     return mock.patch.object(driver, "claim_operation", claim_creation_only)
 
 
-def in_a_child(sandbox, invoice, *, failpoint: str) -> int:
-    """Collect in a process of its own, on the test's database, that is killed at a fail-point; return its status."""
+def in_a_child(sandbox, invoice, *, failpoint: str, program: str = CHILD) -> int:
+    """Run a program on the test's database in a process that is killed at a fail-point; return its status."""
     database = connection.settings_dict
     environment = os.environ | {
         "FAILPOINT": failpoint,
@@ -183,7 +183,7 @@ def in_a_child(sandbox, invoice, *, failpoint: str) -> int:
         "STRIPE_SECRET_KEY": "sk_test_of_payments",
         "STRIPE_API_BASE": sandbox.url,
     }
-    command = [sys.executable, "-c", CHILD, str(invoice.pk), NOON.isoformat()]
+    command = [sys.executable, "-c", program, str(invoice.pk), NOON.isoformat()]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode < 0, done.stderr
     return done.returncode

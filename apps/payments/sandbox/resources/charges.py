@@ -170,7 +170,7 @@ def list_charges(state: State, call: Call) -> Json:
 def create_refund(state: State, call: Call) -> Json:
     """POST /v1/refunds: give back captured money; without an amount, all that is left."""
     charge = _charge_to_refund(state, call)
-    left = charge["amount_captured"] - _refunded(charge)
+    left = charge["amount_captured"] - _refunded(state, charge)
     if left == 0:
         raise Refusal(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     amount = call.params.get("amount", left)
@@ -234,8 +234,26 @@ def _refund_members(call: Call, charge: Json, amount: int) -> Json:
     }
 
 
-def _refunded(charge: Json) -> int:
-    return sum(refund["amount"] for refund in charge["refunds"]["data"])
+def _refunded(state: State, charge: Json) -> int:
+    """Return what was given back; what came back from the bank is not."""
+    refunds = [refund for refund in state.every("refund") if refund["charge"] == charge["id"]]
+    return sum(refund["amount"] for refund in refunds if refund["status"] != "failed")
+
+
+def fail_refund(state: State, refund_id: str, reason: str) -> Json:
+    """Let the bank send a refund back, days after it succeeded."""
+    refund = state.get("refund", refund_id)
+    if refund["status"] != "succeeded":
+        raise ValueError(f"{refund_id} is {refund['status']}")
+    charge, call = state.get("charge", refund["charge"]), Call()
+    booked = _book(state, kind="refund_failure", amount=refund["amount"], cost=0, source=refund)
+    refund |= {"status": "failed", "failure_reason": reason, "failure_balance_transaction": booked["id"]}
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    charge["refunds"]["data"] = [refund if each["id"] == refund_id else each for each in charge["refunds"]["data"]]
+    state.emit("refund.failed", refund, call)
+    state.emit("charge.refund.updated", refund, call)
+    return refund
 
 
 def retrieve_refund(state: State, call: Call) -> Json:
