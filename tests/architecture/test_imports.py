@@ -8,10 +8,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
-    path
-    for folder in ("apps", "config")
-    for path in (ROOT / folder).rglob("*.py")
-    if "migrations" not in path.parts
+    path for folder in ("apps", "config") for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts
 )
 
 
