@@ -71,6 +71,12 @@ SELECT 'session ' || session.id, 'its token belongs to another seller or another
 FROM charging_sessions_chargingsession session JOIN contracts_idtoken token ON token.id = session.token_id
 WHERE token.seller_id <> session.seller_id OR token.contract_id <> session.contract_id
 UNION ALL
+SELECT 'session ' || session.id, 'its vehicle belongs to another customer'
+FROM charging_sessions_chargingsession session
+JOIN contracts_vehicle vehicle ON vehicle.id = session.vehicle_id
+LEFT JOIN contracts_contract contract ON contract.id = session.contract_id
+WHERE vehicle.customer_id IS DISTINCT FROM contract.customer_id
+UNION ALL
 SELECT 'session ' || session.id, 'its tariff belongs to another seller'
 FROM charging_sessions_chargingsession session
 JOIN tariffs_tariffversion version ON version.id = session.tariff_version_id

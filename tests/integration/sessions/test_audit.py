@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from apps.contracts.models import Vehicle
 from apps.core.clock import now
 from apps.sessions import services
 from tests.factories import NOON, make_session, make_site, make_user
@@ -83,6 +84,37 @@ class TestAudit:
         break_rows("UPDATE charging_sessions_cdr SET inputs = jsonb_set(inputs, '{tax_rates,standard}', '\"0.16\"')")
 
         assert found() == {("I8", f"charge record {cdr.pk}")}
+
+    @pytest.mark.parametrize("inputs", ["{}", "[]", '{"register": null}'])
+    def test_finds_inputs_that_cannot_be_rated_and_goes_on(self, cdr, inputs):
+        break_rows("UPDATE charging_sessions_cdr SET inputs = %s, net = 4.00, gross = 4.95", inputs)
+
+        assert found() == {("I6", f"charge record {cdr.pk}"), ("I8", f"charge record {cdr.pk}")}
+
+    def test_finds_a_tariff_that_was_emptied(self, cdr):
+        break_rows("UPDATE tariffs_tariffversion SET elements = '[]'")
+
+        assert found() == {("I8", f"charge record {cdr.pk}")}
+
+    def test_finds_a_document_without_its_fields_though_it_hashes(self, cdr):
+        break_rows(
+            "UPDATE charging_sessions_cdr SET document = '{}', content_hash = encode(sha256('{}'::bytea), 'hex')"
+        )
+
+        assert found() == {("I6", f"charge record {cdr.pk}"), ("I8", f"charge record {cdr.pk}")}
+
+    def test_finds_energy_that_is_not_its_documents(self, cdr):
+        break_rows("UPDATE charging_sessions_cdr SET energy_milliwh = energy_milliwh + 1")
+
+        assert ("I6", f"charge record {cdr.pk}") in found()
+
+    def test_finds_a_vehicle_of_another_customer(self, site):
+        session, stranger = make_session(site=site), make_site()
+        vehicle = Vehicle.objects.create(customer=stranger.customer, plate="X-1")
+
+        run_sql("UPDATE charging_sessions_chargingsession SET vehicle_id = %s", vehicle.pk)
+
+        assert found() == {("I13", f"session {session.pk}")}
 
     def test_finds_an_ended_session_that_nobody_settled(self, site):
         session = make_session(
