@@ -12,6 +12,7 @@ from django.db.models import Q
 from apps.adhoc.domain.progress import Facts, Stage, stage_of
 from apps.adhoc.domain.quote import NetPrices, Quote, make_quote
 from apps.contracts.services import find_tariff
+from apps.invoices.domain.reasons import describe_reason
 from apps.invoices.models import Invoice
 from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus
@@ -23,7 +24,7 @@ from apps.sessions.services.limits import STOP
 from apps.stations.domain.status import CommandStatus, ConnectorStatus
 from apps.stations.models import ChargingStation, Evse, PayCode, StationCommand
 from apps.stations.selectors import find_pay_code
-from apps.tariffs.domain.sentences import Language, describe_element
+from apps.tariffs.domain.sentences import Language, describe_price
 from apps.tariffs.models import TariffVersion
 
 ONLINE_FOR: Final = timedelta(seconds=90)
@@ -143,9 +144,16 @@ def is_still_good(page_key: str, offer: Offer) -> bool:
 
 
 def all_prices(version: TariffVersion, *, language: Language) -> list[str]:
-    """Say every element of a tariff in its order: the first that matches decides."""
+    """Say every price of a tariff and when it holds: "22:00–06:00: 0.29 €/kWh", "at other times: 0.45 €/kWh"."""
     terms = version.terms()
-    return [describe_element(element, currency=terms.currency, language=language) for element in terms.elements]
+    prices = [
+        (index, component) for index, element in enumerate(terms.elements) for component in element.price_components
+    ]
+    return [
+        f"{describe_reason(terms, element_index=index, dimension=component.dimension, language=language)}: "
+        f"{describe_price(component.dimension, component.price, currency=terms.currency, language=language)}"
+        for index, component in prices
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

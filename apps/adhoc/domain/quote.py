@@ -43,7 +43,10 @@ class PricePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceChange:
-    """From ``at`` on these prices apply."""
+    """From ``at`` on other prices apply.
+
+    parts  what is new about them; all of them where something only falls away. None: nothing is charged from then on
+    """
 
     at: datetime
     parts: tuple[PricePart, ...]
@@ -91,10 +94,15 @@ def make_quote(
     return Quote(
         currency=terms.currency,
         parts=bands[0][1],
-        next_change=PriceChange(at=bands[1][0], parts=bands[1][1]) if len(bands) > 1 else None,
+        next_change=_change(bands[0][1], *bands[1]) if len(bands) > 1 else None,
         hold_amount=Decimal(0) if is_free else hold,
         can_only_be_zero=is_free,
     )
+
+
+def _change(now: tuple[PricePart, ...], at: datetime, then: tuple[PricePart, ...]) -> PriceChange:
+    new = tuple(part for part in then if part not in now)
+    return PriceChange(at=at, parts=new or then)
 
 
 def _bands(

@@ -19,6 +19,7 @@ from tests.integration.payments.conftest import sandbox
 __all__ = ["sandbox"]
 
 GOOD = "4242424242424242"
+DECLINED = "4000000000000002"
 # The machine's own time, because Stripe's double and the pages live in it.
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE = timedelta(minutes=1)

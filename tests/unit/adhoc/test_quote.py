@@ -77,6 +77,21 @@ class TestTheNextChange:
         assert told.next_change.at == datetime(2026, 6, 1, 20, 0, tzinfo=UTC)
         assert words(told.next_change.parts) == ["0.29 €/kWh"]
 
+    def test_leaves_out_what_stays_the_same(self):
+        told = quote(element(NIGHT, energy="0.29"), element(energy="0.45"), element(flat="0.35"))
+
+        assert words(told.parts) == ["0.45 €/kWh", "0.35 € per session"]
+        assert told.next_change is not None
+        assert words(told.next_change.parts) == ["0.29 €/kWh"]
+
+    def test_tells_all_that_remains_where_a_price_only_falls_away(self):
+        evening = Restrictions(start_time=time(6), end_time=time(22))
+
+        told = quote(element(energy="0.45"), element(evening, time="1.20"))
+
+        assert told.next_change is not None
+        assert words(told.next_change.parts) == ["0.45 €/kWh"]
+
     def test_is_the_morning_s_while_the_night_price_holds(self):
         told = quote(element(NIGHT, energy="0.29"), element(energy="0.45"), at=datetime(2026, 6, 1, 22, 30, tzinfo=UTC))
 
