@@ -95,9 +95,10 @@ class LiveCharger(SimulatedCharger):
     # --- what the central system asks -------------------------------------------------------------------------
 
     async def on_remote_start(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """Start unless a charge runs or another connector is meant."""
-        if self._charging is not None or payload.get("connectorId", self.connector) != self.connector:
+        """Start unless a charge runs; the car drives to the connector that is meant."""
+        if self._charging is not None:
             return {"status": "Rejected"}
+        self.connector = payload.get("connectorId", self.connector)
         self._charging = asyncio.create_task(self._charge(payload["idTag"]))
         return {"status": "Accepted"}
 
