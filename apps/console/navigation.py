@@ -59,6 +59,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             _("Money"),
             {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
+            _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
             _row(_("Payments"), "payments", "payments_payment"),
             _row(_("Calls to Stripe"), "sync_alt", "payments_paymentoperation"),
             _row(_("Stripe events"), "webhook", "payments_stripeevent"),

@@ -1,11 +1,42 @@
-"""Money at Stripe in the console: read only; payments move by projecting Stripe's objects, never by hand."""
+"""Money at Stripe in the console: read only, but for a refund; payments move by projecting Stripe's objects."""
+
+from typing import Any
 
 from django.contrib import admin
-from unfold.decorators import display
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from unfold.decorators import action, display
 
-from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
+from apps.accounts.domain.roles import MONEY_ROLES
+from apps.accounts.scope import has_role, operator_of
+from apps.accounts.tenant_admin import ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
+from apps.core import clock
+from apps.core.words import amount as in_words
 from apps.core.words import money
-from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.invoices.errors import DocumentRefused
+from apps.payments.domain.status import AttemptStatus, RefundStatus
+from apps.payments.models import (
+    Allocation,
+    Payment,
+    PaymentAttempt,
+    PaymentOperation,
+    Refund,
+    SavedMethod,
+    StripeEvent,
+)
+from apps.payments.services.refunds import NotRefundable, refund_receipt
+
+ATTEMPT_LABELS = {
+    "captured": "success",
+    "authorised": "info",
+    "capturing": "info",
+    "checkout_open": "info",
+    "hold_expired": "danger",
+    "capture_failed": "danger",
+    "payment_failed": "danger",
+    "releasing": "warning",
+}
 
 PAYMENT_LABELS = {
     "succeeded": "success",
@@ -35,28 +66,168 @@ class AllocationInline(TenantTabular):
         return money(allocation.amount)
 
 
+class RefundInline(TenantTabular):
+    model = Refund
+    fields = ("requested_at", "status", "gives_back", "credit_note", "reason", "requested_by", "failure_message")
+    readonly_fields = fields
+
+    @admin.display(description="gives back")
+    def gives_back(self, refund: Refund) -> str:
+        return money(refund.amount)
+
+
+@admin.register(PaymentAttempt)
+class PaymentAttemptAdmin(TenantAdmin):
+    """The token is not shown: whoever knows it is the driver."""
+
+    empty_hint = "Drivers who scan the sticker of a connector and pay by phone appear here."
+    list_display = ("created_at", "evse", "state", "holds", "captured", "receipt", "why")
+    list_filter = ("status", ("evse", RelatedOnlyFieldListFilter))
+    list_select_related = ("evse__station", "receipt", "payment")
+    search_fields = ("pay_code", "receipt__number", "payment__stripe_id", "checkout_session_id")
+    date_hierarchy = "created_at"
+    fields = (
+        ("evse", "pay_code"),
+        "state",
+        ("holds", "captured", "held_until"),
+        "why",
+        ("receipt", "session"),
+        ("tariff_version", "language"),
+        ("created_at", "authorised_at", "ended_at"),
+        "payment_page",
+        "calls",
+    )
+    readonly_fields = ("state", "holds", "captured", "held_until", "why", "session", "payment_page", "calls")
+    actions_detail = ("refund",)
+
+    @display(description="status", label=ATTEMPT_LABELS, ordering="status")
+    def state(self, attempt: PaymentAttempt) -> str:
+        return attempt.status.replace("_", " ")
+
+    @admin.display(description="held", ordering="hold_amount")
+    def holds(self, attempt: PaymentAttempt) -> str:
+        return "nothing, free of charge" if attempt.is_free else money(attempt.hold_amount)
+
+    @admin.display(description="captured", ordering="payment__amount_received")
+    def captured(self, attempt: PaymentAttempt) -> str:
+        return "–" if attempt.is_free else money(attempt.payment.amount_received)
+
+    @admin.display(description="the bank holds it until")
+    def held_until(self, attempt: PaymentAttempt) -> Any:
+        return None if attempt.is_free else attempt.payment.capture_before
+
+    @admin.display(description="why")
+    def why(self, attempt: PaymentAttempt) -> str:
+        return attempt.failure_message or attempt.release_reason.replace("_", " ") or "–"
+
+    @admin.display(description="session")
+    def session(self, attempt: PaymentAttempt) -> str:
+        session = attempt.grant.used_by_session if attempt.grant else None
+        if session is None:
+            return "–"
+        return format_html(
+            '<a class="wl-link" href="{}">every step</a>', reverse("console:session", args=[session.uid])
+        )
+
+    @admin.display(description="at Stripe")
+    def payment_page(self, attempt: PaymentAttempt) -> str:
+        if attempt.is_free:
+            return "–"
+        page = reverse("admin:payments_payment_change", args=[attempt.payment.pk])
+        return format_html('<a class="wl-link" href="{}">{}</a>', page, attempt.payment.stripe_id or "not made yet")
+
+    @admin.display(description="calls")
+    def calls(self, attempt: PaymentAttempt) -> str:
+        if attempt.is_free:
+            return "–"
+        rows = (
+            (
+                reverse("admin:payments_paymentoperation_change", args=[call.pk]),
+                call.kind.replace("_", " "),
+                call.status,
+                f"{call.created_at:%Y-%m-%d %H:%M:%S}",
+                call.error,
+            )
+            for call in attempt.payment.operations.order_by("pk")
+        )
+        return format_html_join("", '<div><a class="wl-link" href="{}">{}</a>: {} · {} UTC {}</div>', rows) or "–"
+
+    def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, MONEY_ROLES)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        attempt = self.get_object(request, object_id)
+        is_refundable = (
+            attempt is not None
+            and attempt.status == AttemptStatus.CAPTURED
+            and not attempt.payment.refunds.exclude(status=RefundStatus.FAILED).exists()
+        )
+        return super().get_actions_detail(request, object_id) if is_refundable else []
+
+    @action(description="Refund in full", url_path="refund", permissions=["money"], icon="undo")
+    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        attempt = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            made = refund_receipt(
+                invoice_id=attempt.receipt_id, reason=cleaned["reason"], by=operator_of(request), at=clock.now()
+            )
+            if made is None or made.status == RefundStatus.FAILED:
+                return f"{attempt.receipt} is credited in full, but no money was given back."
+            under_way = "" if made.status == RefundStatus.SUCCEEDED else " It is under way."
+            return f"{money(made.amount)} go back to the driver; {made.credit_note} takes the receipt back.{under_way}"
+
+        return self.act(
+            request,
+            obj=attempt,
+            title=f"Refund {attempt.receipt} in full",
+            text="The driver's card gets back what was captured, and a credit note takes the receipt back.",
+            submit="Refund",
+            form_class=ReasonForm,
+            refused=(NotRefundable, DocumentRefused),
+            do=do,
+        )
+
+
 @admin.register(Payment)
 class PaymentAdmin(TenantAdmin):
     empty_hint = "Issued invoices of customers with a saved card are collected by themselves; each try appears here."
-    list_display = ("created_at", "invoice", "customer", "state", "amount", "amount_received", "failure_message")
-    list_filter = ("status", ("customer", RelatedOnlyFieldListFilter))
-    list_select_related = ("invoice", "customer")
-    search_fields = ("invoice__number", "customer__name", "stripe_id", "uid")
+    list_display = ("created_at", "kind", "pays", "customer", "state", "asked", "received", "failure_message")
+    list_filter = ("kind", "status", ("customer", RelatedOnlyFieldListFilter))
+    list_select_related = ("invoice", "customer", "attempt__receipt")
+    search_fields = ("invoice__number", "attempt__receipt__number", "customer__name", "stripe_id", "uid")
     date_hierarchy = "created_at"
     fields = (
-        ("invoice", "customer"),
+        ("kind", "pays", "customer"),
         "state",
-        ("amount", "amount_received"),
+        ("asked", "still_held", "received"),
         ("failure_code", "failure_advice", "failure_message"),
         ("stripe_id", "latest_charge", "balance_transaction"),
-        ("created_at", "succeeded_at", "synced_at"),
+        ("created_at", "capture_before", "succeeded_at", "synced_at"),
     )
-    readonly_fields = ("state", "amount", "amount_received")
-    inlines = (AllocationInline, OperationInline)
+    readonly_fields = ("pays", "state", "asked", "still_held", "received")
+    inlines = (AllocationInline, RefundInline, OperationInline)
 
     @display(description="status", label=PAYMENT_LABELS, ordering="status")
     def state(self, payment: Payment) -> str:
         return payment.status
+
+    @admin.display(description="pays", ordering="invoice__number")
+    def pays(self, payment: Payment) -> str:
+        document = payment.invoice or (payment.attempt.receipt if payment.attempt else None)
+        return str(document or payment.attempt)
+
+    @admin.display(description="amount", ordering="amount")
+    def asked(self, payment: Payment) -> str:
+        return money(payment.amount)
+
+    @admin.display(description="still held")
+    def still_held(self, payment: Payment) -> str:
+        return in_words(payment.amount_capturable, payment.currency)
+
+    @admin.display(description="received", ordering="amount_received")
+    def received(self, payment: Payment) -> str:
+        return money(payment.amount_received)
 
 
 @admin.register(PaymentOperation)
@@ -69,7 +240,7 @@ class PaymentOperationAdmin(TenantAdmin):
     date_hierarchy = "created_at"
     fields = (
         ("kind", "status", "attempts"),
-        ("customer", "payment", "method"),
+        ("customer", "payment", "method", "refund"),
         "idempotency_key",
         "params",
         ("created_at", "first_sent_at"),

@@ -21,6 +21,7 @@ from apps.invoices.selectors import document_key
 from apps.invoices.services.billing import run_billing
 from apps.ocpp.models import Frame, StationEvent
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.sessions.models import Cdr, ChargingSession, MeterReading
 from apps.sessions.services.rating import rate_settled
 from apps.stations.services import new_pay_code, request_command
@@ -151,6 +152,7 @@ def make_tenant(name: str) -> Tenant:
         content=PDF + name.encode(),
         at=BILLED_AT,
     )
+    _make_attempt(name, site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
@@ -235,6 +237,21 @@ def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
         processed_at=BILLED_AT,
     )
     return payment
+
+
+def _make_attempt(name: str, site: Site) -> None:
+    """Make a driver's try to pay for this EVSE that came to nothing."""
+    attempt = create_attempt(
+        evse_id=site.evse.pk,
+        seller_id=site.owner.pk,
+        tariff_version_id=site.version.pk,
+        pay_code=f"{name}-CODE",
+        hold_amount=Decimal("25.00"),
+        currency="EUR",
+        language="en",
+        at=NOON,
+    )
+    release_attempt(attempt_id=attempt.pk, reason=f"{name}: not wanted", at=NOON)
 
 
 @pytest.fixture
