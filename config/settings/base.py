@@ -72,6 +72,9 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS")
 STRIPE_API_BASE = env("STRIPE_API_BASE")
+LIVE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+# Of the Stripe double, known to everybody; good for nothing but test mode.
+SANDBOX_WEBHOOK_SECRET = "whsec_wattledger"  # noqa: S105
 
 # The most that is held on a driver's card; a currency without an entry takes no card at the charger.
 ADHOC_HOLD_MAX = {
@@ -122,6 +125,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.middleware.RelaxAdminPolicy",
+    "config.middleware.RefuseNul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -4,9 +4,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *  # noqa: F403
 from config.settings.base import (
+    LIVE,
     PUBLIC_URL,
+    SANDBOX_WEBHOOK_SECRET,
     STRIPE_API_BASE,
-    STRIPE_SECRET_KEY,
     STRIPE_WEBHOOK_SECRETS,
     database,
     env,
@@ -24,7 +25,9 @@ SECRET_KEY = required("SECRET_KEY", "production needs a secret of its own (50 ra
 if SECRET_KEY.startswith("insecure-") or len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY is a default or shorter than 50 characters: set a random one.")
 STATION_KEY_SECRET = required("STATION_KEY_SECRET", "the keys of chargers are hashed under it.")
-ALLOWED_HOSTS = [host for host in required("ALLOWED_HOSTS", "name the hosts served, by comma.").split(",") if host]
+if STATION_KEY_SECRET.startswith("insecure-") or len(STATION_KEY_SECRET) < 50:
+    raise ImproperlyConfigured("STATION_KEY_SECRET is a default or shorter than 50 characters: set a random one.")
+required("ALLOWED_HOSTS", "name the hosts served, by comma.")
 DATABASES = database(required("DATABASE_URL", "production never runs on embedded services."))
 globals().update(redis_settings(required("REDIS_URL", "production never runs on embedded services.")))
 
@@ -32,9 +35,10 @@ required("PUBLIC_URL", "links in mails and on stickers start with it.")
 if not PUBLIC_URL.startswith("https://"):
     raise ImproperlyConfigured("PUBLIC_URL must start with https://.")
 required("STRIPE_SECRET_KEY", "payments need Stripe's key.")
-LIVE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
 if LIVE and not STRIPE_WEBHOOK_SECRETS:
     raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS is not set: live mode never runs on unverified webhooks.")
+if LIVE and SANDBOX_WEBHOOK_SECRET in STRIPE_WEBHOOK_SECRETS:
+    raise ImproperlyConfigured("STRIPE_WEBHOOK_SECRETS holds the sandbox's, which everybody knows: use Stripe's.")
 if LIVE and STRIPE_API_BASE:
     raise ImproperlyConfigured("STRIPE_API_BASE is set together with a live key: live calls go to Stripe only.")
 

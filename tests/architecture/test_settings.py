@@ -18,10 +18,10 @@ GOOD = {
 }
 
 
-def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
+def start(then: str = "", **changes: str | None) -> subprocess.CompletedProcess[str]:
     env = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
     return subprocess.run(
-        [sys.executable, "-c", "import django; django.setup()"],
+        [sys.executable, "-c", f"import django; django.setup(); {then}"],
         env={"PATH": os.environ["PATH"], **env},
         capture_output=True,
         text=True,
@@ -42,7 +42,13 @@ class TestProduction:
             ({"DATABASE_URL": None}, "DATABASE_URL"),
             ({"REDIS_URL": None}, "REDIS_URL"),
             ({"DATABASE_URL": "sqlite:///db.sqlite3"}, "DATABASE_URL"),
+            ({"STATION_KEY_SECRET": "short"}, "STATION_KEY_SECRET"),
+            ({"STATION_KEY_SECRET": "insecure-development-key-never-for-production-0123456789"}, "STATION_KEY_SECRET"),
             ({"STRIPE_SECRET_KEY": "sk_live_x"}, "STRIPE_WEBHOOK_SECRETS"),
+            (
+                {"STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRETS": "whsec_wattledger"},
+                "STRIPE_WEBHOOK_SECRETS",
+            ),
             ({"PUBLIC_URL": "http://bill.example"}, "PUBLIC_URL"),
         ],
         ids=lambda value: str(value),
@@ -52,3 +58,15 @@ class TestProduction:
 
         assert refused.returncode != 0
         assert named in refused.stderr.splitlines()[-1]
+
+
+class TestDevelopment:
+    @pytest.mark.parametrize(("key", "secrets"), [("sk_test_x", ["whsec_wattledger"]), ("sk_live_x", [])])
+    def test_knows_the_doubles_webhook_secret_in_test_mode_only(self, key, secrets):
+        told = start(
+            "from django.conf import settings; print(settings.STRIPE_WEBHOOK_SECRETS)",
+            DJANGO_SETTINGS_MODULE="config.settings.development",
+            STRIPE_SECRET_KEY=key,
+        )
+
+        assert told.stdout.strip() == str(secrets)
