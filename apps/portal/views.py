@@ -234,9 +234,11 @@ def _may_pay(membership: Membership) -> bool:
 def _month(text: str) -> date | None:
     """Return the month asked for; anything unreadable shows all."""
     try:
-        return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+        month = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
     except ValueError:
         return None
+    # Nobody charged outside this century, and the calendar's last month has no next one.
+    return month if 2000 <= month.year < 2100 else None
 
 
 def _language() -> Language:

@@ -40,6 +40,12 @@ class TestTheMatrix:
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
 
 
+class TestAnAddressWithNul:
+    @pytest.mark.parametrize("address", ["/portal/payment-method/return/?checkout=%00", "/api/v1/stations/a%00/"])
+    def test_is_a_bad_request(self, fleet, address):
+        assert fleet.get(address).status_code == 400
+
+
 class TestACustomer:
     def test_opens_their_own_pages_and_knows_no_others(self, ours, theirs, fleet):
         own = [fleet.get(page).status_code for page in [*map(reverse, LISTS), *pages_of(ours)]]
@@ -117,7 +123,10 @@ class TestTheExplanation:
 
 
 class TestSessions:
-    @pytest.mark.parametrize(("month", "count"), [("2026-06", 1), ("2026-05", 1), ("2026-04", 0), ("nonsense", 2)])
+    @pytest.mark.parametrize(
+        ("month", "count"),
+        [("2026-06", 1), ("2026-05", 1), ("2026-04", 0), ("nonsense", 2), ("9999-12", 2), ("0001-01", 2)],
+    )
     def test_are_listed_by_local_month(self, ours, fleet, month, count):
         in_may = ours.in_review
         type(in_may).objects.filter(pk=in_may.pk).update(started_at="2026-05-31T21:59:59Z")
