@@ -1,10 +1,11 @@
 """The arrows of the house: import-linter's contracts, and what it cannot see."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
@@ -13,10 +14,13 @@ SOURCES = sorted(
 
 
 class TestImportContracts:
-    def test_hold(self, capsys):
-        status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None)
+    def test_hold(self):
+        # In a process of its own: it sets up logging anew, which would silence the loggers other tests listen to.
+        command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
 
-        assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+        checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+        assert checked.returncode == 0, checked.stdout
 
 
 def imported_roots(tree: ast.AST) -> set[str]:
