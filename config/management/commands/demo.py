@@ -14,7 +14,7 @@ from config.demo.seed import as_json, seed, station_key
 from config.demo.telling import GOOD_CARD, StoryBroken
 from config.demo.visitor import PageRefused
 from config.demo.world import OWNERS
-from config.management.commands.run import stop_on_sigterm
+from config.management.commands.run import stop_on_signals
 from config.management.commands.seed_demo import refuse_in_production
 from config.processes import Processes, ProcessFailed, manage_command
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, once: bool, port: int, **options: object) -> None:
         refuse_in_production()
-        stop_on_sigterm()
+        stop_on_signals()
         root = Path(settings.BASE_DIR)
         try:
             self.say("preparing database and static files")

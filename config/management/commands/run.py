@@ -9,13 +9,15 @@ from config import installation
 from config.processes import Processes, ProcessFailed
 
 
-def stop_on_sigterm() -> None:
-    """Let SIGTERM end the foreground like Ctrl-C does."""
+def stop_on_signals() -> None:
+    """Let SIGTERM end the foreground like Ctrl-C does, and SIGINT also where a shell started it with ``&``."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        # A shell makes its background jobs ignore SIGINT, which they inherit.
+        signal.signal(signum, interrupt)
 
 
 class Command(BaseCommand):
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
 
     def handle(self, *args: object, port: int, host: str, **options: object) -> None:
-        stop_on_sigterm()
+        stop_on_signals()
         installation.prepare()
         try:
             with Processes(env={}) as processes:
