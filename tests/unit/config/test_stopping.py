@@ -12,8 +12,8 @@ FOREGROUND = """
 import time
 from config.management.commands.run import stop_on_signals
 stop_on_signals()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("stopped")
