@@ -9,14 +9,14 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import Q
 
-from apps.adhoc.domain.progress import Facts, Stage, stage_of
+from apps.adhoc.domain.progress import UNCOLLECTED, Facts, Stage, stage_of
 from apps.adhoc.domain.quote import NetPrices, Quote, make_quote
 from apps.contracts.services import find_tariff
 from apps.invoices.domain.reasons import describe_reason
 from apps.invoices.models import Invoice
 from apps.payments.domain.minimums import least_charge
-from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus
-from apps.payments.models import PaymentAttempt
+from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus, RefundStatus
+from apps.payments.models import Payment, PaymentAttempt
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import ChargingSession, StartGrant
 from apps.sessions.selectors import LiveSession, live_session
@@ -227,13 +227,25 @@ def attempts_to_watch() -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of the money, gross: ``charged`` by the receipt, ``released`` of the hold."""
+    """What became of the hold, gross.
+
+    charged   by the receipt; while it is not collected, what was taken all the same
+    released  the rest · refunded: given back later, for a credit note
+    """
 
     charged: Decimal
     released: Decimal
+    refunded: Decimal
 
 
 def settled_money(attempt: PaymentAttempt, receipt: Invoice) -> Settled:
     """Tell how the hold was divided between the receipt and the driver."""
-    charged: Decimal = receipt.gross.amount
-    return Settled(charged=charged, released=max(attempt.hold_amount.amount - charged, Decimal(0)))
+    payment = Payment.objects.filter(attempt=attempt).first()
+    is_uncollected = attempt.status in UNCOLLECTED
+    charged = payment.amount_received.amount if payment and is_uncollected else receipt.gross.amount
+    given_back = payment.refunds.exclude(status=RefundStatus.FAILED) if payment else ()
+    return Settled(
+        charged=charged,
+        released=max(attempt.hold_amount.amount - charged, Decimal(0)),
+        refunded=sum((refund.amount.amount for refund in given_back), start=Decimal(0)),
+    )

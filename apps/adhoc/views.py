@@ -1,6 +1,8 @@
 """The driver's pages: a connector's price with its button, one charge from payment to receipt, and its document."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,8 +30,19 @@ POLL_S = 3
 RELOAD_S = 5
 
 
+def charge_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Hand the view the attempt that the address names; an unknown token finds a plain page, 404."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, token: str) -> HttpResponse:
+        attempt = selectors.find_attempt(token)
+        return view(request, attempt) if attempt else render(request, "adhoc/unknown_charge.html", status=404)
+
+    return inner
+
+
 @never_cache
-@limited("price", per_minute=60)
+@limited("price", per_minute=120)
 @limited("pay", per_minute=20, methods=("POST",))
 @require_http_methods(["GET", "POST"])
 def price(request: HttpRequest, code: str) -> HttpResponse:
@@ -85,19 +98,21 @@ def _pay(request: HttpRequest, offer: selectors.Offer, *, page_key: str) -> Http
 
 
 @never_cache
-@limited("progress", per_minute=240)
+@limited("progress", per_minute=120, by_token=True)
 @require_GET
-def progress(request: HttpRequest, token: str) -> HttpResponse:
+@charge_page
+def progress(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Show one charge from payment to receipt; it looks again by itself."""
-    return render(request, "adhoc/progress.html", _progress(_attempt_of(token)))
+    return render(request, "adhoc/progress.html", _progress(attempt))
 
 
 @never_cache
-@limited("progress", per_minute=240)
+@limited("progress", per_minute=120, by_token=True)
 @require_GET
-def live(request: HttpRequest, token: str) -> HttpResponse:
+@charge_page
+def live(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Return the part of the page that changes, for htmx."""
-    return render(request, "adhoc/live.html", _progress(_attempt_of(token)))
+    return render(request, "adhoc/live.html", _progress(attempt))
 
 
 def _progress(attempt: PaymentAttempt) -> dict[str, Any]:
@@ -115,32 +130,33 @@ def _progress(attempt: PaymentAttempt) -> dict[str, Any]:
 
 
 @never_cache
-@limited("return", per_minute=30)
+@limited("return", per_minute=60)
 @require_GET
-def returned(request: HttpRequest, token: str) -> HttpResponse:
+@charge_page
+def returned(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Come back from the hosted page: look at once what became of the card; webhook and sweep find the same."""
-    attempt = _attempt_of(token)
     # Without an answer the page says that it is awaited; it comes by the webhook or the next sweep.
     with suppress(StripeUnreachable, WrongMode):
         sync_attempt(attempt_id=attempt.pk, at=clock.now())
-    return redirect("adhoc:progress", token)
+    return redirect("adhoc:progress", attempt.token)
 
 
 @never_cache
 @limited("stop", per_minute=20)
 @require_POST
-def stop(request: HttpRequest, token: str) -> HttpResponse:
+@charge_page
+def stop(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Stop the charge, or give it up before it has begun."""
-    services.stop_or_cancel(attempt_id=_attempt_of(token).pk, at=clock.now())
-    return redirect("adhoc:progress", token)
+    services.stop_or_cancel(attempt_id=attempt.pk, at=clock.now())
+    return redirect("adhoc:progress", attempt.token)
 
 
 @never_cache
-@limited("receipt", per_minute=30)
+@limited("receipt", per_minute=60)
 @require_GET
-def receipt(request: HttpRequest, token: str) -> HttpResponse:
+@charge_page
+def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Show the receipt and why this price: each period, its rule and its readings."""
-    attempt = _attempt_of(token)
     found = _receipt_of(attempt)
     record = found.lines.select_related("cdr__session", "cdr__tariff_version").get().cdr
     readings = list(record.session.readings.order_by("at", "energy_milliwh"))
@@ -158,21 +174,15 @@ def receipt(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @never_cache
-@limited("receipt", per_minute=30)
+@limited("receipt", per_minute=60)
 @require_GET
-def document(request: HttpRequest, token: str) -> HttpResponse:
+@charge_page
+def document(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Send the receipt's file; 404 while it is being made."""
-    file = get_file(_receipt_of(_attempt_of(token)))
+    file = get_file(_receipt_of(attempt))
     if file is None:
         raise Http404("not rendered yet")
     return as_download(file)
-
-
-def _attempt_of(token: str) -> PaymentAttempt:
-    attempt = selectors.find_attempt(token)
-    if attempt is None:
-        raise Http404("no such charge")
-    return attempt
 
 
 def _receipt_of(attempt: PaymentAttempt) -> Invoice:

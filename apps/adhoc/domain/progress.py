@@ -35,6 +35,8 @@ MOVING: Final = frozenset(Stage) - {Stage.DONE, Stage.UNCOLLECTED, Stage.CLOSED}
 """The page looks again by itself."""
 CLOSED_STATUSES: Final = frozenset({"releasing", "released", "checkout_expired", "payment_failed", "hold_expired"})
 
+UNCOLLECTED: Final = frozenset({"capture_failed", "hold_expired"})
+
 
 class CloseReason(StrEnum):
     """Why nothing is charged: what adhoc gives when it lets go of a hold."""
@@ -72,7 +74,7 @@ _SESSION_STAGES: Final = {
 def stage_of(facts: Facts) -> Stage:
     """Tell where the charge stands; a receipt outweighs all, a session whatever became of the money."""
     if facts.has_receipt:
-        return Stage.UNCOLLECTED if facts.attempt in ("capture_failed", "hold_expired") else Stage.DONE
+        return Stage.UNCOLLECTED if facts.attempt in UNCOLLECTED else Stage.DONE
     if facts.session is not None:
         return _SESSION_STAGES[facts.session]
     if facts.attempt in CLOSED_STATUSES:

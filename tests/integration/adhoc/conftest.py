@@ -1,11 +1,13 @@
 """A charger with a sticker, a driver with a browser, and the real SDK over HTTP against a sandbox of its own."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
+import time_machine
 from django.test import Client
 
 from apps.payments.models import PaymentAttempt
@@ -20,9 +22,15 @@ __all__ = ["sandbox"]
 
 GOOD = "4242424242424242"
 DECLINED = "4000000000000002"
-# The machine's own time, because Stripe's double and the pages live in it.
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _it_is_now() -> Iterator[None]:
+    """Let each test begin at NOW, however long the suite has run: pages and Stripe's double read the clock."""
+    with time_machine.travel(NOW, tick=True):
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """One charge on its driver's page, from the card to the receipt."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -12,17 +12,16 @@ from apps.payments.models import PaymentAttempt
 from apps.payments.sandbox import CheckoutRefused, complete_checkout
 from apps.payments.services.attempts import create_attempt, sync_attempt
 from apps.payments.services.captures import capture_receipt
+from apps.payments.services.refunds import refund_receipt
 from apps.sessions.domain.commands import EndCommand, MeterSample, ReadingsCommand
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services import end_sessions, rate_settled, record_readings, settle_sessions
 from apps.stations.models import StationCommand
-from tests.factories import Site
+from tests.factories import Site, make_user
 
-from .conftest import DECLINED, GOOD, Driver, phone, settle, text_of
+from .conftest import DECLINED, GOOD, MINUTE, NOW, Driver, phone, set_station, settle, text_of
 from .test_starting import answer_command, plug_in, stop_commands
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-MINUTE = timedelta(minutes=1)
 BEGIN = 1_000_000_000
 KWH = 1_000_000
 
@@ -44,6 +43,7 @@ class Charge:
         services.start_charging(attempt_id=self.attempt.pk, at=self.begun_at)
         answer_command(self.site, accepted=True, at=self.begun_at)
         plug_in(self.site, at=self.begun_at)
+        set_station(self.site, status="Charging")
         return self
 
     @property
@@ -244,6 +244,7 @@ class TestAfterCharging:
 
     def test_a_session_in_review_says_that_a_person_looks(self, driver, attempt, charge):
         charge.begin().end(-5 * KWH, at=NOW)
+        settle_sessions(session_ids=[charge.session.pk], at=NOW + 10 * MINUTE)
 
         assert "a person looks at it" in look(driver, attempt)
 
@@ -331,3 +332,22 @@ class TestADeclinedCard:
         assert not StationCommand.objects.exists()
         complete_checkout(checkout, GOOD)
         assert settle(attempt).status == "authorised"
+
+
+class TestARefund:
+    def test_is_shown_beside_what_was_charged(self, driver, attempt, charge):
+        charge.begin().end(10 * KWH, at=NOW).price()
+        attempt.refresh_from_db()
+        refund_receipt(invoice_id=attempt.receipt_id, reason="The cable was broken.", by=make_user(), at=NOW)
+
+        pages = [look(driver, attempt), look(driver, attempt, "receipt/")]
+
+        assert all("Refunded" in page and "€5.00" in page for page in pages)
+
+
+class TestAPageThatLooksAgain:
+    def test_is_counted_by_itself_and_not_by_the_router_before_it(self, driver, attempt):
+        answers = [driver.client.get(f"/s/{attempt.token}/live/").status_code for _ in range(121)]
+
+        assert answers == [200] * 120 + [429]
+        assert driver.client.get("/s/0000000000000000000000/").status_code == 404

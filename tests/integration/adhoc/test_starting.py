@@ -1,7 +1,7 @@
 """Hold first, grant second, remote start third; and the hold goes back where no charge begins."""
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,9 +17,8 @@ from apps.stations.models import Connector, PayCode, StationCommand
 from apps.stations.services import finish_command, sweep_commands, take_commands
 from tests.factories import Site, make_session, make_site
 
-from .conftest import MINUTE, set_station, settle
+from .conftest import MINUTE, NOW, set_station, settle
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 SECOND = timedelta(seconds=1)
 
 
