@@ -133,6 +133,7 @@ class TestTheNewestSocket:
                         await charger.send_text('[2,"late","StopTransaction",{"transactionId":1,"meterStop":5}]')
                         await asyncio.wait_for(charger.closed.wait(), 5)
                         return charger.close_code
+            return None
 
         assert tell(story) == CLOSE_SUPERSEDED
         assert Frame.objects.get().message_id == "late"
