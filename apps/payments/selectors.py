@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
 from apps.payments.domain.status import (
-    ATTEMPT_ENDS,
     CANCELABLE,
     OPEN_PAYMENT,
     UNFINISHED,
@@ -181,9 +180,13 @@ def attempt_of_receipt(receipt_id: int) -> int | None:
 
 def uncaptured_receipt_ids() -> list[int]:
     """Return the issued receipts whose attempt has not heard of them, oldest first."""
-    receipts = Invoice.objects.filter(kind=Invoice.Kind.RECEIPT, status=InvoiceStatus.ISSUED)
-    unheard = PaymentAttempt.objects.filter(grant=OuterRef("lines__cdr__session__grant"), receipt__isnull=True)
-    return list(receipts.filter(Exists(unheard)).order_by("pk").values_list("pk", flat=True).distinct())
+    unheard = PaymentAttempt.objects.filter(grant__isnull=False, receipt__isnull=True)
+    lines = InvoiceLine.objects.filter(
+        cdr__session__grant__in=unheard.values("grant"),
+        invoice__kind=Invoice.Kind.RECEIPT,
+        invoice__status=InvoiceStatus.ISSUED,
+    )
+    return sorted(set(lines.values_list("invoice_id", flat=True)))
 
 
 def overdue_attempt_ids(*, at: datetime, older_than: timedelta) -> list[int]:
@@ -199,14 +202,17 @@ def stale_attempt_ids(*, at: datetime) -> list[int]:
     Open pages each minute, since a driver waits who has paid; what is held, taken or given back hourly; those whose
     fee or refund is not known, for a day.
     """
-    pages = Q(status=AttemptStatus.CHECKOUT_OPEN, payment__synced_at__lte=at - PAGE_RESYNC_AFTER)
-    under_way = ~Q(status__in=ATTEMPT_ENDS)
-    fee_unknown = Q(status=AttemptStatus.CAPTURED, payment__balance_transaction="", ended_at__gt=at - timedelta(days=1))
-    refund_unknown = Q(payment__refunds__status=RefundStatus.PENDING)
-    hourly = (under_way | fee_unknown | refund_unknown) & Q(payment__synced_at__lte=at - RESYNC_AFTER)
-    stale = PaymentAttempt.objects.filter(pages | hourly, checkout_session_id__isnull=False)
-    busy = PaymentOperation.objects.filter(payment__attempt=OuterRef("pk"), status__in=UNFINISHED)
-    return list(stale.exclude(Exists(busy)).order_by("pk").values_list("pk", flat=True).distinct())
+    unfinished = PaymentOperation.objects.filter(payment=OuterRef("pk"), status__in=UNFINISHED)
+    holds = Payment.objects.filter(kind=Payment.Kind.HOLD, attempt__checkout_session_id__isnull=False)
+    old, day_ago = Q(synced_at__lte=at - RESYNC_AFTER), at - timedelta(days=1)
+    looks = (
+        holds.filter(attempt__status=AttemptStatus.CHECKOUT_OPEN, synced_at__lte=at - PAGE_RESYNC_AFTER),
+        holds.filter(old, attempt__ended_at__isnull=True),
+        holds.filter(old, balance_transaction="", status=PaymentStatus.SUCCEEDED, succeeded_at__gt=day_ago),
+        holds.filter(old, refunds__status=RefundStatus.PENDING),
+    )
+    stale = (look.exclude(Exists(unfinished)).values_list("attempt_id", flat=True) for look in looks)
+    return sorted({attempt_id for look in stale for attempt_id in look})
 
 
 def payment_state(invoice: Invoice) -> PaymentState:

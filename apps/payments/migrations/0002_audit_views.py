@@ -20,6 +20,24 @@ VIEWS = {
         FROM payments_paymentoperation o WHERE o.kind = 'confirm_intent' AND o.status = 'done'
         GROUP BY o.payment_id HAVING count(*) > 1
         UNION ALL
+        SELECT 'payment ' || o.payment_id, 'captured ' || count(*) || ' times'
+        FROM payments_paymentoperation o WHERE o.kind = 'capture_intent' AND o.status = 'done'
+        GROUP BY o.payment_id HAVING count(*) > 1
+        UNION ALL
+        SELECT 'payment ' || p.id, 'refunded ' || sum(r.amount) || ' of ' || p.amount_received
+        FROM payments_payment p JOIN payments_refund r ON r.payment_id = p.id AND r.status <> 'failed'
+        GROUP BY p.id HAVING sum(r.amount) > p.amount_received
+        UNION ALL
+        SELECT 'refund ' || r.id, r.status || ', ' || r.amount || ' and posted '
+               || coalesce(sum(e.amount) FILTER (WHERE a.code = '1200'), 0)
+        FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
+        LEFT JOIN ledger_journal j ON j.entity_id = p.seller_id
+            AND j.key IN ('refund:' || r.id || ':paid', 'refund:' || r.id || ':failed')
+        LEFT JOIN ledger_ledgerentry e ON e.journal_id = j.id
+        LEFT JOIN ledger_account a ON a.id = e.account_id
+        GROUP BY r.id HAVING coalesce(sum(e.amount) FILTER (WHERE a.code = '1200'), 0)
+            <> CASE r.status WHEN 'succeeded' THEN r.amount ELSE 0 END
+        UNION ALL
         SELECT 'payment ' || p.id, 'received ' || p.amount_received || ' and posted '
                || coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0)
         FROM payments_payment p

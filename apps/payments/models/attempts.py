@@ -70,6 +70,11 @@ class PaymentAttempt(TenantModel):
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["created_at"], condition=Q(ended_at__isnull=True), name="attempt_under_way"),
+            models.Index(
+                fields=["grant"],
+                condition=Q(grant__isnull=False, receipt__isnull=True),
+                name="attempt_without_receipt",
+            ),
             models.Index(fields=["evse", "-created_at"], name="attempt_by_evse"),
         ]
         constraints = [

@@ -67,6 +67,13 @@ class Payment(TenantModel):
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [
+            models.Index(
+                fields=["succeeded_at"],
+                condition=Q(status="succeeded", balance_transaction=""),
+                name="payment_without_fee",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["invoice"], condition=Q(status__in=_OPEN), name="payment_one_open_per_invoice"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.db.models import QuerySet
 
 from apps.payments import gateway
@@ -72,7 +72,7 @@ def together(*deeds: Callable[[], object]) -> list[object]:
 @pytest.mark.django_db(transaction=True)
 class TestCaptureAtOnce:
     def test_and_released_both_go_through_when_the_lock_is_off(self, sandbox, site):
-        """The race is real: without the lock both see an authorised hold, and neither is refused."""
+        """The race is real: without the lock both see an authorised hold; at best the database stops one of them."""
         attempt = pay(make_attempt(site))
         receipt = receipt_of(attempt, site)
         both_looked = threading.Barrier(2)
@@ -91,7 +91,9 @@ class TestCaptureAtOnce:
         ):
             outcomes = together(lambda: capture(receipt), lambda: release(attempt))
 
-        assert [type(outcome) for outcome in outcomes] == [PaymentAttempt] * 2
+        assert both_looked.n_waiting == 0
+        assert not both_looked.broken
+        assert {type(outcome) for outcome in outcomes} <= {PaymentAttempt, IntegrityError}
 
     def test_is_done_once_and_nobody_fails(self, sandbox, site):
         attempt = pay(make_attempt(site))

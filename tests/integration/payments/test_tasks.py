@@ -10,10 +10,10 @@ from apps.payments import tasks
 from apps.payments.models import PaymentOperation, SavedMethod, StripeEvent
 from apps.payments.sandbox import FaultKind, complete_checkout
 from apps.payments.selectors import payment_state
-from apps.payments.services import methods
+from apps.payments.services import methods, setups
 from config.bells import BELLS, SWEEPERS
 
-from .conftest import BACK, CANCEL, GOOD, collect
+from .conftest import BACK, CANCEL, GOOD, collect, make_customer, make_invoice
 from .test_webhooks import last_event, post
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +32,25 @@ class TestNames:
         known = {name for names in BELLS.values() for name in names} | set(SWEEPERS)
 
         assert {name for name in known if name.startswith("payments.")} <= set(current_app.tasks)
+
+
+class TestSavingACard:
+    def test_collects_the_customers_open_invoices(self, sandbox, invoice, customer, card):
+        stranger = make_invoice(make_customer(customer.seller, "C-2"))
+
+        tasks.collect_customer(id=customer.pk)
+
+        assert payment_state(invoice).state == "paid"
+        assert payment_state(stranger).state == "open"
+
+    def test_rings_once(self, sandbox, invoice, customer, save_card, monkeypatch):
+        rung = []
+        monkeypatch.setattr(setups, "ring_on_commit", lambda bell, **ids: rung.append((bell, ids)))
+
+        method = save_card()
+        setups.sync_method(method_id=method.pk, at=now())
+
+        assert rung == [("method.activated", {"id": customer.pk})]
 
 
 class TestSweepers:
