@@ -89,6 +89,20 @@ class LedgerEntry(TenantModel):
                     RETURN NEW;
                 """,
             ),
+            # A journal's row written before this transaction began was posted by another one. Rows of savepoints
+            # carry ids above the transaction's own; age() compares past the ids' wrap-around.
+            pgtrigger.Trigger(
+                name="entry_comes_with_its_journal",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF (SELECT age(xmin) FROM ledger_journal WHERE id = NEW.journal_id)
+                       > age(pg_current_xact_id()::xid) THEN
+                        RAISE EXCEPTION 'a posted journal gets no more entries' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
             pgtrigger.Trigger(
                 name="entry_journal_balances",
                 when=pgtrigger.After,

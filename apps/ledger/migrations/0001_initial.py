@@ -89,6 +89,10 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='ledgerentry',
+            trigger=pgtrigger.compiler.Trigger(name='entry_comes_with_its_journal', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF (SELECT age(xmin) FROM ledger_journal WHERE id = NEW.journal_id)\n                       > age(pg_current_xact_id()::xid) THEN\n                        RAISE EXCEPTION 'a posted journal gets no more entries' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    RETURN NEW;\n                ", hash='e2b01888ec723768a117c9a5aa32db642c5f8068', operation='INSERT', pgid='pgtrigger_entry_comes_with_its_journal_4f352', table='ledger_ledgerentry', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='ledgerentry',
             trigger=pgtrigger.compiler.Trigger(name='entry_journal_balances', sql=pgtrigger.compiler.UpsertTriggerSql(constraint='CONSTRAINT', func="\n                    IF EXISTS (\n                        SELECT 1 FROM ledger_ledgerentry WHERE journal_id = NEW.journal_id\n                        GROUP BY currency HAVING sum(amount) <> 0\n                    ) THEN\n                        RAISE EXCEPTION 'journal % does not balance', NEW.journal_id USING ERRCODE = 'check_violation';\n                    END IF;\n                    RETURN NULL;\n                ", hash='73bf95ac893b70a2661b724f03e6bb69158a1c4d', operation='INSERT', pgid='pgtrigger_entry_journal_balances_ac4f2', table='ledger_ledgerentry', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
         ),
     ]

@@ -47,6 +47,19 @@ class TestJournals:
             says="does not balance",
         )
 
+    @pytest.mark.django_db(transaction=True)
+    def test_get_no_more_entries_once_posted(self, entity):
+        journal = post(entity)
+        revenue, vat = Account.objects.get(code="4000"), Account.objects.get(code="2200")
+
+        refuses(
+            f"{ADD_ENTRY}, (%s, %s, %s, %s)",
+            *(journal.pk, revenue.pk, "EUR", Decimal("-5.00")),
+            *(journal.pk, vat.pk, "EUR", Decimal("5.00")),
+            says="a posted journal gets no more entries",
+        )
+        assert LedgerEntry.objects.count() == 3
+
     def test_never_span_two_entities(self, entity, other_entity):
         journal = post(entity)
         post(other_entity)
