@@ -12,7 +12,6 @@ from django.db.models import Q
 from apps.adhoc.domain.progress import UNCOLLECTED, Facts, Stage, stage_of
 from apps.adhoc.domain.quote import NetPrices, Quote, make_quote
 from apps.contracts.services import find_tariff
-from apps.invoices.domain.reasons import describe_reason
 from apps.invoices.models import Invoice
 from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus, RefundStatus
@@ -24,7 +23,7 @@ from apps.sessions.services.limits import STOP
 from apps.stations.domain.status import CommandStatus, ConnectorStatus
 from apps.stations.models import ChargingStation, Evse, PayCode, StationCommand
 from apps.stations.selectors import find_pay_code
-from apps.tariffs.domain.sentences import Language, describe_price
+from apps.tariffs.domain.sentences import Language, describe_price, describe_reason
 from apps.tariffs.models import TariffVersion
 
 ONLINE_FOR: Final = timedelta(seconds=90)

@@ -4,19 +4,20 @@ Reads only what the record carries and the session's readings; computes no price
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from functools import partial
+from typing import Any, cast
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.money import EXACT
 from apps.sessions.models import Cdr, MeterReading
-from apps.tariffs.domain.sentences import Language, describe_element, describe_restrictions
-from apps.tariffs.domain.terms import Dimension
+from apps.tariffs.domain.sentences import Language, describe_reason, describe_restrictions
+from apps.tariffs.domain.terms import Dimension, TariffTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class PartExplained:
     """One price of a period.
 
     energy_milliwh, span  the quantity: of ENERGY, of TIME; both None for FLAT · price per ``unit`` · amount unrounded
-    rule                  the tariff's element in one sentence, in the reader's language
+    rule                  when the tariff asks this price, in the reader's language
     reason, note          why it applied; the note is the reason where the rule does not say it already
     """
 
@@ -86,13 +87,6 @@ def current_revisions(records: QuerySet[Cdr]) -> QuerySet[Cdr]:
     return records.filter(~Exists(later))
 
 
-class _Rule(NamedTuple):
-    """A tariff element told: when it holds, as the engine's reason says it, and all of it for the reader."""
-
-    when: str
-    sentence: str
-
-
 _UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: ""}
 
 
@@ -100,23 +94,19 @@ def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading], language: Languag
     """Explain ``cdr`` with its session's ``readings`` (``at`` ascending)."""
     document = cast("dict[str, Any]", cdr.document)
     terms = cdr.tariff_version.terms()
-    rules = [
-        _Rule(
-            when=describe_restrictions(element.restrictions),
-            sentence=describe_element(element, currency=terms.currency, language=language),
-        )
-        for element in terms.elements
-    ]
+    told = partial(_part, terms=terms, language=language)
     return CdrExplained(
         cdr=cdr,
-        periods=tuple(_period(period, readings, rules) for period in document["periods"]),
+        periods=tuple(_period(period, readings, told) for period in document["periods"]),
         adjustments=tuple(document["adjustments"]),
         totals=tuple(document["totals"]),
         prices_include_tax=terms.tax_included,
     )
 
 
-def _period(period: dict[str, Any], readings: Sequence[MeterReading], rules: Sequence[_Rule]) -> PeriodExplained:
+def _period(
+    period: dict[str, Any], readings: Sequence[MeterReading], told: Callable[[dict[str, Any]], PartExplained]
+) -> PeriodExplained:
     return PeriodExplained(
         start_at=from_epoch_ms(period["start_ms"]),
         end_at=from_epoch_ms(period["end_ms"]),
@@ -124,7 +114,7 @@ def _period(period: dict[str, Any], readings: Sequence[MeterReading], rules: Seq
         energy_milliwh=period["energy_milliwh"],
         begin=_evidence(period["start_ms"], period["start_register_milliwh"], readings),
         end=_evidence(period["end_ms"], period["end_register_milliwh"], readings),
-        parts=tuple(_part(part, rules) for part in period["parts"]),
+        parts=tuple(told(part) for part in period["parts"]),
     )
 
 
@@ -138,9 +128,10 @@ def _evidence(at_ms: int, register_milliwh: int | None, readings: Sequence[Meter
     return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=tuple(around))
 
 
-def _part(part: dict[str, Any], rules: Sequence[_Rule]) -> PartExplained:
+def _part(part: dict[str, Any], *, terms: TariffTerms, language: Language) -> PartExplained:
     dimension = Dimension(part["dimension"])
-    rule = rules[part["element_index"]]
+    element_index = part["element_index"]
+    when = describe_restrictions(terms.elements[element_index].restrictions)
     return PartExplained(
         dimension=dimension,
         energy_milliwh=part["quantity"] if dimension is Dimension.ENERGY else None,
@@ -148,7 +139,7 @@ def _part(part: dict[str, Any], rules: Sequence[_Rule]) -> PartExplained:
         price=EXACT.create_decimal(part["price"]),
         unit=_UNITS[dimension],
         amount=EXACT.create_decimal(part["amount"]),
-        rule=rule.sentence,
+        rule=describe_reason(terms, element_index=element_index, dimension=dimension, language=language),
         reason=part["reason"],
-        note="" if part["reason"] == rule.when else part["reason"],
+        note="" if part["reason"] == when else part["reason"],
     )

@@ -68,7 +68,6 @@ class Words:
     meter: str
     unrounded: str
     free_of_charge: str
-    at_other_times: str
     categories: Mapping[str, str]
     units: Mapping[str, str]
     adjustments: Mapping[str, str]
@@ -136,7 +135,6 @@ _ENGLISH: Final = Words(
     meter="Meter",
     unrounded="Unrounded",
     free_of_charge="nothing charged",
-    at_other_times="at other times",
     categories={
         "S": "standard or reduced rate",
         "Z": "zero rated",
@@ -210,7 +208,6 @@ _GERMAN: Final = Words(
     meter="Zähler",
     unrounded="Ungerundet",
     free_of_charge="nicht berechnet",
-    at_other_times="zu anderen Zeiten",
     categories={
         "S": "Regel- oder ermäßigter Satz",
         "Z": "Nullsatz",

@@ -13,14 +13,13 @@ from apps.core.domain.tax import TaxDecision
 from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import DocumentAmounts, LineAmounts, line_amounts, total_up
 from apps.invoices.domain.bands import PriceBand, price_bands
-from apps.invoices.domain.reasons import describe_reason
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import due_records
 from apps.invoices.services.taxes import buyer_status, decide_for, registrations_of
 from apps.sessions.models import Cdr, ChargingSession
-from apps.tariffs.domain.sentences import Language
+from apps.tariffs.domain.sentences import Language, describe_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

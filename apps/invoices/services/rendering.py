@@ -17,12 +17,11 @@ from apps.documents import renderer
 from apps.documents.models import Document
 from apps.documents.services import store_document
 from apps.invoices.domain.bands import PriceBand
-from apps.invoices.domain.reasons import describe_reason
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import document_key, get_file
-from apps.tariffs.domain.sentences import Language
+from apps.tariffs.domain.sentences import Language, describe_reason
 from apps.tariffs.domain.terms import Dimension, TariffTerms
 
 _PRICED_PER = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: "session"}

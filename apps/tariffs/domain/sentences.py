@@ -12,6 +12,7 @@ from apps.tariffs.domain.terms import (
     Dimension,
     Restrictions,
     TariffElement,
+    TariffTerms,
 )
 
 Language = Literal["en", "de"]
@@ -22,6 +23,7 @@ class _Words(NamedTuple):
 
     days: tuple[str, ...]
     always: str
+    otherwise: str
     from_day: str
     until_day: str
     per_session: str
@@ -35,6 +37,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
     "en": _Words(
         days=("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"),
         always="at all times",
+        otherwise="at other times",
         from_day="from {}",
         until_day="until {}",
         per_session="per session",
@@ -46,6 +49,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
     "de": _Words(
         days=("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"),
         always="jederzeit",
+        otherwise="zu anderen Zeiten",
         from_day="ab {}",
         until_day="bis {}",
         per_session="je Ladevorgang",
@@ -160,3 +164,17 @@ def _describe_number(number: Decimal, *, decimals: int) -> str:
     exponent = number.normalize(EXACT).as_tuple().exponent
     assert isinstance(exponent, int), "prices are finite"
     return f"{number:.{max(decimals, -exponent)}f}"
+
+
+def describe_reason(terms: TariffTerms, *, element_index: int, dimension: Dimension, language: Language) -> str:
+    """Say when the element that priced a part holds: ``22:00–06:00``, ``at all times``, or ``at other times``.
+
+    The first element that matches wins, so one without restrictions holds only where none before it priced the same.
+    """
+    restrictions = terms.elements[element_index].restrictions
+    is_rest = restrictions == Restrictions() and any(
+        component.dimension is dimension
+        for element in terms.elements[:element_index]
+        for component in element.price_components
+    )
+    return _WORDS[language].otherwise if is_rest else describe_restrictions(restrictions, language=language)

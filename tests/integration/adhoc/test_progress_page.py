@@ -215,7 +215,7 @@ class TestAfterCharging:
             "€55.00",
             "10.000 kWh",
             "1,000.000 kWh → ",
-            "at all times: 0.50 €/kWh",
+            "€0.50 / kWh<small>at all times</small>",
             "3 meter",
         ):
             assert said in page
