@@ -45,7 +45,8 @@ def start(processes: Processes, *, port: int, var: Path, host: str = "127.0.0.1"
     ocpp_port = free_port(web_port + 1, host=host)
     env = {"PUBLIC_URL": f"http://{host}:{web_port}", **ASGI_ENV}
     sandbox_url = None
-    if not settings.STRIPE_API_BASE:
+    # With Stripe's own test keys the same pages run against Stripe.
+    if not settings.STRIPE_API_BASE and settings.STRIPE_SECRET_KEY == settings.SANDBOX_SECRET_KEY:
         sandbox_port = free_port(ocpp_port + 1)
         sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         env["STRIPE_API_BASE"] = sandbox_url

@@ -41,6 +41,7 @@ def logging_settings(*, level: str, request_level: str) -> dict[str, Any]:
             "django_structlog": {"level": request_level},
             "celery.app.trace": {"level": "WARNING"},
             "uvicorn.access": {"level": "WARNING"},
+            "stripe": {"level": "WARNING"},
             "weasyprint": {"level": "ERROR"},
             "fontTools": {"level": "ERROR"},
         },

@@ -114,6 +114,12 @@ class Processes:
         """No longer expect a child that has ended to be there."""
         del self._children[name]
 
+    def kill(self, name: str) -> None:
+        """End a child and all it started at once, as a power cut would, and no longer expect it to be there."""
+        child = self._children.pop(name)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
     def wait_ready(self, url: str, *, name: str, seconds: float = 30) -> None:
         """Wait until ``url`` answers 200.
 
@@ -159,7 +165,11 @@ class Processes:
         self._logs.clear()
 
     def _log_hint(self, name: str) -> str:
-        return f"; see {self._log_dir / f'{name}.log'}" if self._log_dir else ""
+        if not self._log_dir:
+            return ""
+        log = self._log_dir / f"{name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines()
+        return f": {lines[-1]} (more in {log})" if lines else f"; see {log}"
 
     def __enter__(self) -> Self:
         return self

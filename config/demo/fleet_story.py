@@ -54,7 +54,7 @@ def tell(say: Say, *, running: Installation, root: Path) -> dict[str, Any]:
     fleet.sign_in("/portal/login/", email=OWNER.fleet.admin_email, password=PASSWORD)
     say(f"{OWNER.fleet.admin_email} signs in to the portal of {OWNER.name}")
     save_card(say, fleet=fleet, contract=contract)
-    session = charge(say, running=running, contract=contract)
+    session = charge(say, running=running)
     cdr = wait_for("the charge record", lambda: Cdr.objects.filter(session=session).first())
     explain(say, cdr)
     invoice = bill(say, contract=contract, cdr=cdr)
@@ -80,19 +80,18 @@ def save_card(say: Say, *, fleet: Visitor, contract: Contract) -> None:
     say(f"a card is saved for {contract.customer}: {method.brand} ending {method.last4}, by hosted Checkout")
 
 
-def next_charge(contract: Contract, *, now: datetime) -> Charge:
-    """Return a charge across yesterday's 22:00 local boundary that no earlier run has told."""
-    told = ChargingSession.objects.filter(contract=contract).count()
+def next_charge(*, now: datetime) -> Charge:
+    """Return a charge across yesterday's 22:00 local boundary; the register goes on where the last run left it."""
     last = ChargingSession.objects.filter(station__identity=OWNER.stations[0].identity).order_by("-pk").first()
     meter = (last.meter_stop_milliwh or last.meter_start_milliwh or 0) // 1000 if last else 1_204_000
     yesterday = now.astimezone(BERLIN).date() - timedelta(days=1)
-    start = datetime.combine(yesterday, datetime.min.time(), tzinfo=BERLIN).replace(hour=21) + timedelta(seconds=told)
+    start = datetime.combine(yesterday, datetime.min.time(), tzinfo=BERLIN).replace(hour=21)
     return Charge(started_at=start.astimezone(UTC), duration=timedelta(hours=2), energy_wh=22_000, meter_start_wh=meter)
 
 
-def charge(say: Say, *, running: Installation, contract: Contract) -> ChargingSession:
+def charge(say: Say, *, running: Installation) -> ChargingSession:
     """Let the fleet's car charge at the first station and unplug."""
-    plan = next_charge(contract, now=datetime.now(UTC))
+    plan = next_charge(now=datetime.now(UTC))
     transaction_id = asyncio.run(_charge(say, running.ocpp_url, plan))
     session = ChargingSession.objects.get(station__identity=OWNER.stations[0].identity, transaction_id=transaction_id)
     say(f"session {session.uid} is settled: stop − start = {Decimal(plan.energy_wh) / 1000:.3f} kWh")

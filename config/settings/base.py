@@ -75,6 +75,7 @@ STRIPE_API_BASE = env("STRIPE_API_BASE")
 LIVE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
 # Of the Stripe double, known to everybody; good for nothing but test mode.
 SANDBOX_WEBHOOK_SECRET = "whsec_wattledger"  # noqa: S105
+SANDBOX_SECRET_KEY = "sk_test_wattledger"  # noqa: S105
 
 # The most that is held on a driver's card; a currency without an entry takes no card at the charger.
 ADHOC_HOLD_MAX = {

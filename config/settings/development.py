@@ -2,7 +2,16 @@
 
 from apps.core.embedded import ensure_services
 from config.settings.base import *  # noqa: F403
-from config.settings.base import BASE_DIR, LIVE, SANDBOX_WEBHOOK_SECRET, database, env, env_list, redis_settings
+from config.settings.base import (
+    BASE_DIR,
+    LIVE,
+    SANDBOX_SECRET_KEY,
+    SANDBOX_WEBHOOK_SECRET,
+    database,
+    env,
+    env_list,
+    redis_settings,
+)
 
 services = ensure_services(var=BASE_DIR / "var", postgres=not env("DATABASE_URL"), valkey=not env("REDIS_URL"))
 # Child processes (workers, chargers of the demo) join the same servers through the same two variables.
@@ -11,6 +20,6 @@ globals().update(redis_settings(env("REDIS_URL") or str(services.redis_url)))
 
 DEBUG = env("DEBUG") == "1"
 # The double's key and secret: a real key in the environment wins (docs/sandbox.md).
-STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", "sk_test_wattledger")
+STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", SANDBOX_SECRET_KEY)
 # Everybody knows the double's secret: beside a live key it would let anybody sign.
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS", "" if LIVE else SANDBOX_WEBHOOK_SECRET)
