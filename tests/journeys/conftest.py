@@ -1,29 +1,52 @@
 """A whole installation on the test database: real processes, real sockets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
+from django.test import override_settings
 
+from apps.payments import gateway
 from config import installation
 from config.demo.seed import seed
+from config.installation import Installation
 from config.processes import Processes
+from tests.journeys.browser import CHROMIUM, Browser, Phone
 
 
-@pytest.fixture
-def processes(transactional_db, tmp_path, settings) -> Iterator[Processes]:
-    """Processes on the test's own database, stopped before it is emptied; their logs are in ``tmp_path``."""
+@contextmanager
+def _processes(log_dir: Path) -> Iterator[Processes]:
+    """Processes on the test database, stopped at the end."""
     config = connection.settings_dict
     login = quote(config["USER"]) + (f":{quote(config['PASSWORD'])}" if config["PASSWORD"] else "")
     place = quote(config["HOST"], safe="") + (f":{config['PORT']}" if config["PORT"] else "")
     env = {
         "DATABASE_URL": f"postgres://{login}@{place}/{config['NAME']}",
-        "REDIS_URL": settings.REDIS_URL,
-        "NAMESPACE": settings.NAMESPACE,
+        "REDIS_URL": django_settings.REDIS_URL,
+        "NAMESPACE": django_settings.NAMESPACE,
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
     }
-    with Processes(env=env, log_dir=tmp_path / "log") as started:
+    with Processes(env=env, log_dir=log_dir) as started:
+        yield started
+
+
+@contextmanager
+def _running(processes: Processes, var: Path) -> Iterator[Installation]:
+    """Everything started and ready; this process talks to the same double of Stripe."""
+    started = installation.start(processes, port=0, var=var, beat=False)
+    with override_settings(STRIPE_API_BASE=started.sandbox_url or django_settings.STRIPE_API_BASE):
+        yield started
+        gateway.forget_connections()
+
+
+@pytest.fixture
+def processes(transactional_db, tmp_path) -> Iterator[Processes]:
+    """Processes on the test's own database, stopped before it is emptied; their logs are in ``tmp_path``."""
+    with _processes(tmp_path / "log") as started:
         yield started
 
 
@@ -34,8 +57,43 @@ def world(transactional_db) -> None:
 
 
 @pytest.fixture
-def running(world, processes, tmp_path, settings) -> installation.Installation:
-    """Everything started and ready; this process talks to the same double of Stripe."""
-    started = installation.start(processes, port=0, var=tmp_path, beat=False)
-    settings.STRIPE_API_BASE = started.sandbox_url or settings.STRIPE_API_BASE
-    return started
+def running(world, processes, tmp_path) -> Iterator[Installation]:
+    """An installation of the test's own."""
+    with _running(processes, tmp_path) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shared(transactional_db, tmp_path_factory) -> Iterator[Installation]:
+    """One installation and one world for all tests of a module that imports ``database.transactional_db``.
+
+    Each works at a connector of its own.
+    """
+    var = tmp_path_factory.mktemp("shared")
+    seed()
+    with _processes(var / "log") as processes, _running(processes, var) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: the driver's pages are not tried in a browser; apt-get install chromium")
+    with Browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def new_phone(browser: Browser, shared: Installation) -> Iterator[Callable[..., Phone]]:
+    """Make phones that browse the shared installation; none of our pages may have made them complain."""
+    phones: list[Phone] = []
+
+    def make(**options: object) -> Phone:
+        phones.append(browser.phone(shared.web_url, **options))  # type: ignore[arg-type]
+        return phones[-1]
+
+    yield make
+    for phone in phones:
+        phone.close()
+    assert [complaint for phone in phones for complaint in phone.complaints] == []

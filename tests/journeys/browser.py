@@ -1,0 +1,184 @@
+"""A real browser with a phone's screen: Playwright and Debian's chromium, in a thread of its own.
+
+Playwright's sync API leaves a running event loop in its thread, and Django refuses its ORM wherever one runs. So all
+of it happens in one worker thread, and a test calls the phone's methods from its own.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+CHROMIUM: Final = Path("/usr/bin/chromium")
+SCREEN: Final = {"width": 390, "height": 844}
+PATIENCE_S: Final = 20
+_FLAGS: Final = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?")
+Result = TypeVar("Result")
+
+
+class Browser:
+    """One chromium, which lives for a ``with`` block, with user data that nobody keeps."""
+
+    def __enter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="browser")
+        self.do(self._open)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.do(self._close)
+        self._thread.shutdown()
+
+    def do(self, work: Callable[[], Result]) -> Result:
+        """Do something in Playwright's thread and return what comes of it."""
+        return self._thread.submit(work).result()
+
+    def phone(self, site: str, *, language: str = "en-GB", scripts: bool = True) -> "Phone":
+        """Return somebody's phone with an empty memory.
+
+        site      where its relative addresses lead
+        language  what it asks pages for
+        scripts   whether pages may run any
+        """
+        return Phone(self, site, language=language, scripts=scripts)
+
+    def context(self, **options: Any) -> BrowserContext:
+        return self._chromium.new_context(**options)
+
+    def _open(self) -> None:
+        self._playwright = sync_playwright().start()
+        self._chromium = self._playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+
+    def _close(self) -> None:
+        self._chromium.close()
+        self._playwright.stop()
+
+
+class Phone:
+    """One driver's phone, with one tab.
+
+    complaints  what our pages should never cause: errors and warnings of the console (violations of the content
+                security policy are among them), uncaught exceptions, and pages wider than the screen
+    """
+
+    def __init__(self, browser: Browser, site: str, *, language: str, scripts: bool) -> None:
+        self.complaints: list[str] = []
+        self._browser = browser
+        self._site = site
+        self._options = {
+            "viewport": SCREEN,
+            "locale": language,
+            "java_script_enabled": scripts,
+            "is_mobile": True,
+            "has_touch": True,
+        }
+        self._context, self._page = browser.do(self._open)
+
+    def _open(self) -> tuple[BrowserContext, Page]:
+        context = self._browser.context(**self._options)
+        context.set_default_timeout(PATIENCE_S * 1000)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        return context, context.new_page()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # The hosted page is another site, whose 402 for a declined card Chromium writes down too.
+        if message.type in ("error", "warning") and message.location["url"].startswith(self._site):
+            self.complaints.append(f"{message.type}: {message.text} at {message.location['url']}")
+
+    def close(self) -> None:
+        self._browser.do(self._context.close)
+
+    # --- what a person does -----------------------------------------------------------------------------------
+
+    def open(self, path: str) -> None:
+        self._browser.do(lambda: self._page.goto(self._site + path))
+
+    def press(self, words: str, *, times: int = 1) -> None:
+        """Hit the button or link of these words, twice as fast as a nervous finger if ``times`` is 2."""
+        self._browser.do(lambda: self._control(words).click(click_count=times, delay=0))
+
+    def type_card(self, number: str) -> None:
+        """Pay by card on the hosted page."""
+
+        def work() -> None:
+            self._page.get_by_label("Card number").fill(number)
+            self._page.get_by_role("button", name=re.compile("^Pay ")).click()
+
+        self._browser.do(work)
+
+    def save(self, words: str) -> bytes:
+        """Press a link that leads to a file and return the file."""
+
+        def work() -> bytes:
+            with self._page.expect_download() as download:
+                self._control(words).click()
+            return Path(download.value.path()).read_bytes()
+
+        return self._browser.do(work)
+
+    # --- what a person sees -----------------------------------------------------------------------------------
+
+    def wait_for(self, words: str) -> str:
+        """Wait until the page says so, however it gets there, and return all it says then.
+
+        :raises AssertionError: it does not in time; the message has what it says instead
+        """
+
+        def work() -> str:
+            main = self._page.locator("main")
+            expect(main).to_contain_text(words, timeout=PATIENCE_S * 1000)
+            return main.inner_text()
+
+        return self._browser.do(work)
+
+    def text(self) -> str:
+        return self._browser.do(lambda: self._page.locator("main").inner_text())
+
+    def figure(self, name: str) -> str:
+        """Return the number that stands by a name, such as a cost, without unit; "" if there is none yet."""
+        found = _NUMBER.search(self._browser.do(lambda: self._figure(name).inner_text()))
+        return found[0] if found else ""
+
+    def wait_for_figure(self, name: str, *, other_than: str) -> str:
+        """Wait until the number by a name is another one, and return it."""
+        self._browser.do(lambda: expect(self._figure(name)).not_to_contain_text(other_than, timeout=PATIENCE_S * 1000))
+        return self.figure(name)
+
+    def language(self) -> str | None:
+        return self._browser.do(lambda: self._page.locator("html").get_attribute("lang"))
+
+    def address(self) -> str:
+        return self._browser.do(lambda: self._page.url)
+
+    def mark(self) -> None:
+        """Leave a mark that the next page load wipes away."""
+        self._browser.do(lambda: self._page.evaluate("() => { window.marked = true }"))
+
+    def is_marked(self) -> bool:
+        return bool(self._browser.do(lambda: self._page.evaluate("() => window.marked === true")))
+
+    def shoot(self, name: str) -> None:
+        """Check that the page is no wider than the screen, and keep a picture if SCREENS names a directory."""
+        width = self._browser.do(lambda: self._page.evaluate("() => document.documentElement.scrollWidth"))
+        if width > SCREEN["width"]:
+            self.complaints.append(f"{self.address()} is {width} pixels wide")
+        if directory := os.environ.get("SCREENS"):
+            path = Path(directory) / f"{name}.png"
+            self._browser.do(lambda: self._page.screenshot(path=path, full_page=True))
+
+    def _control(self, words: str) -> Locator:
+        # Links that look like buttons say that they are some.
+        return self._page.get_by_role("button", name=words, exact=True)
+
+    def _figure(self, name: str) -> Locator:
+        return (
+            self._page.locator("dl.wd-figures > div").filter(has=self._page.get_by_text(name, exact=True)).locator("dd")
+        )
