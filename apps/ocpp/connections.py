@@ -36,7 +36,6 @@ class Connections:
 
     def __init__(self) -> None:
         self._held: dict[int, StationConsumer] = {}
-        self._seen: dict[int, datetime] = {}
         self._written: dict[int, datetime] = {}
         self._look = asyncio.Event()
         self._changed = asyncio.Event()
@@ -49,7 +48,6 @@ class Connections:
             await consumer.supersede()
             return
         self._held[consumer.station_id] = consumer
-        self.seen(consumer.station_id, clock.now())
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._poll_forever()), asyncio.create_task(self._listen_forever())]
         self._changed.set()
@@ -68,10 +66,6 @@ class Connections:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
-
-    def seen(self, station_id: int, at: datetime) -> None:
-        """Remember that a station spoke; it is written in batch, and seldom."""
-        self._seen[station_id] = at
 
     async def _poll_forever(self) -> None:
         while True:
@@ -101,18 +95,17 @@ class Connections:
                 self._held[command.station_id].carry_out([command])
 
     async def _write_seen(self) -> None:
+        """Note, in batch and seldom, that the held stations are there: an open socket answers the server's pings."""
+        now = clock.now()
         due = {
-            station_id: at
-            for station_id, at in self._seen.items()
+            station_id: now
+            for station_id in self._held
             if station_id not in self._written
-            or (at - self._written[station_id]).total_seconds() >= conf.seen_interval_s()
+            or (now - self._written[station_id]).total_seconds() >= conf.seen_interval_s()
         }
         if not due:
             return
-        for station_id, at in due.items():
-            del self._seen[station_id]
-            if station_id in self._held:
-                self._written[station_id] = at
+        self._written |= due
         try:
             await writer.run(lambda: stations.touch_stations(due))
         except NotWrittenError:

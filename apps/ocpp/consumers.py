@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseFailure
 
-from apps.core import clock, failpoints
+from apps.core import clock
 from apps.ocpp import conf, services, v16
 from apps.ocpp.authentication import IDENTITY, Brake, read_key
 from apps.ocpp.calls import UnknownCallError, payload_of, says_yes
@@ -138,7 +138,6 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         """Take one message; nothing that a station can send may end this method with an exception."""
         await self._keep_pace()
         at = clock.now()
-        held_here().seen(self.station_id, at)
         raw = bytes_data if text_data is None else text_data
         assert raw is not None
         decoded = frames.decode(raw, trusted=self._trusted)
@@ -170,14 +169,11 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             return
         values = v16.readings_in(call)
         notes = (*call.problems, *([] if verdict is None else [verdict.text]), *values.problems)
-        is_stop = call.action == "StopTransaction"
-        if is_stop:
-            failpoints.hit("ocpp.stop.received")
+        services.hit_transaction(call, "received")
         frame = self._frame(raw, at, call.message_id, call.action, *notes)
         answer = await writer.write(Arrival(frame=frame, call=None if self._over else call, notes=notes, values=values))
         if answer is not None:
-            if is_stop:
-                failpoints.hit("ocpp.stop.before_send")
+            services.hit_transaction(call, "before_send")
             await self._send(answer)
 
     async def _take_refused(self, call: Call, raw: str | bytes, at: datetime, code: str, text: str) -> None:

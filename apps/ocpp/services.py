@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import OperationalError, transaction
 
@@ -20,6 +21,8 @@ from apps.ocpp.selectors import connection_numbers
 from apps.ocpp.v16 import Request
 
 log = logging.getLogger(__name__)
+
+_FAILPOINTS: Final = {"StartTransaction": "ocpp.start", "StopTransaction": "ocpp.stop"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +86,17 @@ def act_alone(arrivals: Sequence[Arrival]) -> list[str | None]:
     return [texts.get(arrival.frame.pk) for arrival in arrivals]
 
 
-def hit_stop_committed(arrivals: Sequence[Arrival]) -> None:
-    """Let a test kill the process after the commit of a flush that held a StopTransaction."""
-    if any(arrival.call is not None and arrival.call.action == "StopTransaction" for arrival in arrivals):
-        failpoints.hit("ocpp.stop.committed")
+def hit_committed(arrivals: Sequence[Arrival]) -> None:
+    """Let a test kill the process after the commit of a flush that held a transaction's start or stop."""
+    for arrival in arrivals:
+        if arrival.call is not None:
+            hit_transaction(arrival.call, "committed")
+
+
+def hit_transaction(call: frames.Call, where: str) -> None:
+    """Pass the fail-point ``ocpp.start.<where>`` or ``ocpp.stop.<where>``; other messages have none."""
+    if call.action in _FAILPOINTS:
+        failpoints.hit(f"{_FAILPOINTS[call.action]}.{where}")
 
 
 def note_event(*, station_id: int, at: datetime, kind: EventKind, text: str, frame_id: int | None = None) -> None:

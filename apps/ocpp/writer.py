@@ -119,7 +119,7 @@ def _write(arrivals: Sequence[Arrival]) -> Sequence[str | NotWrittenError | None
     except Exception as error:
         log.exception("a flush of %s frames was not written", len(arrivals))
         return [NotWrittenError(type(error).__name__)] * len(arrivals)
-    services.hit_stop_committed(arrivals)
+    services.hit_committed(arrivals)
     return answers
 
 

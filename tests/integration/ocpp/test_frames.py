@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from apps.ocpp.models import Direction, EventKind, Frame, StationEvent
 from apps.ocpp.simulator.charger import RefusedError
-from tests.integration.ocpp.conftest import tell, until
+from tests.integration.ocpp.conftest import in_database, tell, until
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -126,6 +126,18 @@ class TestARequest:
 
         at = datetime.fromisoformat(tell(story))
         assert abs(datetime.now(UTC) - at) < timedelta(seconds=10)
+        assert not Frame.objects.exists()
+
+    def test_is_not_needed_to_stay_seen_while_the_socket_is_open(self, url, box, settings):
+        settings.OCPP_SEEN_INTERVAL_S = 0
+
+        async def story():
+            async with box.at(url):
+                await until(lambda: type(box.station).objects.get().last_seen_at is not None)
+                first = await in_database(lambda: type(box.station).objects.get().last_seen_at)
+                await until(lambda: type(box.station).objects.get().last_seen_at > first)
+
+        tell(story)
         assert not Frame.objects.exists()
 
     def test_of_a_security_event_is_shown(self, url, box):
