@@ -9,7 +9,7 @@ surrogates) is refused here first.
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -91,6 +91,10 @@ class _UnreadableError(ValueError):
     """The text is no JSON that we take; its message is our own and safe to send back."""
 
 
+class _RepeatedKeyError(_UnreadableError):
+    """A key stands twice in one object: valid JSON, of which nobody knows what it means."""
+
+
 def decode(frame: str | bytes, *, trusted: bool) -> Decoded:
     """Decode one websocket message.
 
@@ -106,7 +110,7 @@ def decode(frame: str | bytes, *, trusted: bool) -> Decoded:
     if size > (MAX_TRUSTED_BYTES if trusted else MAX_NEW_BYTES):
         return Refusal(error_code=FORMATION_VIOLATION, description=f"the frame is too large ({size} bytes)")
     try:
-        decoded = _shape(_parse(frame))
+        decoded = _decode_text(frame)
     except _UnreadableError as error:
         return Refusal(error_code=FORMATION_VIOLATION, description=str(error))
     if size > MAX_NEW_BYTES and not (isinstance(decoded, Call) and decoded.action in LARGE_ACTIONS):
@@ -151,13 +155,24 @@ def depth_of(text: str) -> int:
     return deepest
 
 
-def _parse(text: str) -> Any:
+def _decode_text(text: str) -> Decoded:
+    try:
+        return _shape(_parse(text, _DECODER))
+    except _RepeatedKeyError as error:
+        decoded = _shape(_parse(text, _LAST_KEY_DECODER))
+        if not (isinstance(decoded, Call) and decoded.bears_money):
+            raise
+        # It is valid JSON and it happened: the last value is kept, as most readers do, and a person looks.
+        return replace(decoded, problems=(*decoded.problems, str(error)))
+
+
+def _parse(text: str, decoder: json.JSONDecoder) -> Any:
     # The count is cheap and nearly always enough; only a frame with many brackets is looked at token by
     # token.
     if text.count("[") + text.count("{") > MAX_DEPTH and depth_of(text) > MAX_DEPTH:
         raise _UnreadableError(f"nested deeper than {MAX_DEPTH}")
     try:
-        value = _DECODER.decode(text)
+        value = decoder.decode(text)
     except json.JSONDecodeError as error:
         raise _UnreadableError(f"no JSON: {error.msg} at character {error.pos}") from error
     # Such a character can only come in by an escape: a raw one is no JSON (NUL) or no UTF-8 (a surrogate).
@@ -179,7 +194,7 @@ def _has_unstorable_text(value: Any) -> bool:
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     pairs_by_key = dict(pairs)
     if len(pairs_by_key) != len(pairs):
-        raise _UnreadableError("a key stands twice in one object")
+        raise _RepeatedKeyError("a key stands twice in one object")
     return pairs_by_key
 
 
@@ -200,12 +215,17 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _UnreadableError(f"{name} is no JSON number")
 
 
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique_pairs,
-    parse_float=_decimal,
-    parse_int=_integer,
-    parse_constant=_refuse_constant,
-)
+def _decoder(pairs_hook: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=pairs_hook,
+        parse_float=_decimal,
+        parse_int=_integer,
+        parse_constant=_refuse_constant,
+    )
+
+
+_DECODER: Final = _decoder(_unique_pairs)
+_LAST_KEY_DECODER: Final = _decoder(dict)
 
 
 def _shape(value: Any) -> Decoded:

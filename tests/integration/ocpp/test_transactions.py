@@ -189,6 +189,7 @@ class TestATransactionMessageThatIsOdd:
             ("StopTransaction", '{"transactionId":"x","meterStop":{},"timestamp":5,"idTag":7,"reason":[]}'),
             ("StopTransaction", '{"transactionId":99999999999999999999,"transactionData":{}}'),
             ("StartTransaction", '{"connectorId":"1","idTag":{},"meterStart":"x"}'),
+            ("StartTransaction", '{"connectorId":1,"idTag":"A","idTag":"B","meterStart":5}'),
         ]
         texts = [f'[2,"{number}","{action}",{payload}]' for number, (action, payload) in enumerate(odd)]
 

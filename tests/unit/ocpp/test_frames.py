@@ -119,6 +119,23 @@ class TestDecode:
             message_id="1", action="StopTransaction", payload={}, problems=("the payload is not one object",)
         )
 
+    @pytest.mark.parametrize("action", ["StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"])
+    def test_keeps_the_last_of_a_key_that_stands_twice_in_a_transaction_message(self, action):
+        decoded = decode(f'[2,"1","{action}",{{"a":1,"b":{{"c":0.2,"c":0.3}},"a":2}}]', trusted=False)
+
+        assert decoded == Call(
+            message_id="1",
+            action=action,
+            payload={"a": 2, "b": {"c": Decimal("0.3")}},
+            problems=("a key stands twice in one object",),
+        )
+
+    @pytest.mark.parametrize("value", ["NaN", '"\\u0000"', "1e99999999999999999999", "1"])
+    def test_refuses_what_is_no_json_in_a_transaction_message_with_a_key_twice(self, value):
+        decoded = decode(f'[2,"1","StopTransaction",{{"a":1,"a":1,"b":{value}}}', trusted=False)
+
+        assert isinstance(decoded, Refusal)
+
     def test_reads_an_endless_integer_without_counting_it_out(self):
         decoded = decode(f'[2,"1","StopTransaction",{{"meterStop":{"9" * 50_000}}}]', trusted=True)
 
