@@ -41,6 +41,7 @@ class RegisterProblemCode(StrEnum):
     END_BELOW_BEGIN = "end_below_begin"
     END_BEFORE_BEGIN = "end_before_begin"
     BEGIN_NOT_REGISTER = "begin_not_register"
+    NEGATIVE = "negative"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +154,14 @@ def _conflicts(ranked: list[Reading], torn: set[int]) -> Iterator[RegisterProble
 def _shape_problems(walk: _Walk, end: Reading | None) -> Iterator[RegisterProblem]:
     """Find where the register falls, or never was one."""
     begin = walk.kept[0]
+    # One sentence is enough: a register that counts up from below zero is there in every reading.
+    for negative in islice((reading for reading in walk.kept if reading.energy_milliwh < 0), 1):
+        yield RegisterProblem(
+            code=RegisterProblemCode.NEGATIVE,
+            message=f"The reading {_kwh(negative)} ({_clock(negative)}) is below zero, which no register of imported "
+            "energy can be.",
+            readings=(negative,),
+        )
     if end is not None and end.energy_milliwh < begin.energy_milliwh:
         yield RegisterProblem(
             code=RegisterProblemCode.END_BELOW_BEGIN,

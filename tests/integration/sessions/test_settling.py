@@ -53,6 +53,7 @@ class TestSettleSessions:
         [
             ({}, {"meter_stop_milliwh": BEGIN - KWH}, "The end reading 999.000 kWh is below the begin reading"),
             ({}, {"meter_stop_milliwh": BEGIN + 30 * KWH}, "more than a connector of 22 kW can deliver"),
+            ({"meter_start_milliwh": -KWH}, {"meter_stop_milliwh": 5 * KWH}, "The reading -1.000 kWh (2026-06-01"),
             ({"meter_start_milliwh": 0}, {"meter_stop_milliwh": 1_200 * KWH}, "The begin reading is 0"),
             ({"meter_start_milliwh": None}, {}, "The begin reading could not be read."),
             ({}, {"meter_stop_milliwh": None}, "The end reading could not be read."),

@@ -57,6 +57,22 @@ class TestCleanRegister:
             "The register falls from 101.000 kWh (2026-03-01 12:10:00 UTC) to 100.500 kWh (2026-03-01 12:20:00 UTC)."
         )
 
+    def test_sends_a_register_below_zero_to_review(self):
+        begin, middle, end = reading(0, -2), reading(10, -1), reading(60, 5)
+
+        register = clean(middle, begin=begin, end=end)
+
+        (problem,) = register.problems
+        assert problem.code == "negative"
+        assert problem.readings == (begin,)
+        assert problem.message == (
+            "The reading -2.000 kWh (2026-03-01 12:00:00 UTC) is below zero, "
+            "which no register of imported energy can be."
+        )
+
+    def test_takes_a_register_that_begins_at_zero(self):
+        assert codes(clean(begin=reading(0, 0), end=reading(60, 5))) == []
+
     def test_sends_more_than_the_connector_delivers_to_review(self):
         begin, after = reading(0, 100), reading(10, 105)
 
