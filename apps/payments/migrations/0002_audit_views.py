@@ -16,6 +16,12 @@ VIEWS = {
         FROM invoices_invoice i JOIN payments_allocation a ON a.invoice_id = i.id
         GROUP BY i.id HAVING sum(a.amount) > i.gross
         UNION ALL
+        SELECT 'payment ' || p.id, 'succeeded and settles nothing of invoice ' || p.invoice_id
+        FROM payments_payment p
+        WHERE p.kind = 'collection' AND p.status = 'succeeded'
+          AND NOT EXISTS (SELECT 1 FROM payments_allocation a WHERE a.payment_id = p.id)
+          AND NOT EXISTS (SELECT 1 FROM invoices_invoice n WHERE n.credits_id = p.invoice_id AND n.status = 'issued')
+        UNION ALL
         SELECT 'payment ' || o.payment_id, 'confirmed ' || count(*) || ' times'
         FROM payments_paymentoperation o WHERE o.kind = 'confirm_intent' AND o.status = 'done'
         GROUP BY o.payment_id HAVING count(*) > 1

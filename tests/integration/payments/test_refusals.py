@@ -7,8 +7,9 @@ from django.db import IntegrityError, connection, transaction
 
 from apps.core.audit import find_violations, view_names
 from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeCustomer, StripeEvent
+from tests.integration.ledger.refusal import triggers_off
 
-from .conftest import NOON, make_customer, make_invoice, make_organisation
+from .conftest import NOON, assert_clean, collect, make_customer, make_invoice, make_organisation
 
 pytestmark = pytest.mark.django_db
 
@@ -313,6 +314,22 @@ class TestAuditViews:
             (f"payment {payment.pk}", "allocated 120.000000 of 119.000000 received"),
             (f"invoice {invoice.pk}", "allocated 120.000000 of 119.000000"),
         }
+
+    def test_i3_sees_a_payment_whose_allocation_is_gone(self, sandbox, invoice, card):
+        payment = collect(invoice)
+        assert_clean()
+        with triggers_off():
+            payment.allocations.all().delete()
+
+        problems = [(each.subject, each.problem) for each in find_violations() if each.invariant == "I3"]
+        assert problems == [(f"payment {payment.pk}", f"succeeded and settles nothing of invoice {invoice.pk}")]
+
+    def test_i3_lets_a_payment_settle_nothing_of_an_invoice_that_was_credited(self, customer, invoice):
+        payment = make_paid(invoice)
+        make_invoice(customer, "-119.00", crediting=invoice)
+
+        problems = [(each.subject, each.problem) for each in find_violations() if each.invariant == "I3"]
+        assert problems == [(f"payment {payment.pk}", "received 119.000000 and posted 0")]
 
     def test_i11_sees_an_operation_nobody_drives(self, customer):
         from datetime import timedelta
