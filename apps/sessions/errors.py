@@ -6,7 +6,7 @@ class SessionError(Exception):
 
 
 class UnknownEvse(SessionError):
-    """A start names an EVSE the station does not have, and the station has not exactly one; nothing was written."""
+    """A start comes from a station that has no EVSE; nothing was written."""
 
 
 class GrantRefused(SessionError):

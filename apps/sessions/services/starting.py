@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -25,21 +25,41 @@ CONTRACT_GRANT_LASTS: Final = timedelta(minutes=15)
 """A grant made from a contract is used up by the very start that made it."""
 _MAX_TOKEN_CHARS: Final = 36
 
-StartKey: TypeAlias = tuple[int, str, int | None, datetime]
-"""(EVSE id, token, meter start, start): what makes a start told twice the same."""
+_STRAY: Final = "The station named connector "
+"""How the reason begins that a session keeps of a connector its station does not have."""
+
+StartKey: TypeAlias = tuple[int, int | str, str, int | None, datetime]
+"""(station id, EVSE id or the reason that names a stray connector, token, meter start, start): what makes a start told
+twice the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Start:
-    """A start on an EVSE we know; ``token`` is normalised."""
+    """A start at a station we know; ``token`` is normalised.
+
+    homes  the EVSE it names; or all its station has, ascending by number, where it has none of that number
+    """
 
     command: StartCommand
-    evse: Evse
+    homes: tuple[Evse, ...]
     token: str
 
     @property
+    def evse(self) -> Evse:
+        return self.homes[0]
+
+    @property
+    def stray(self) -> str:
+        """Say which connector was named that the station does not have; "" where it has it."""
+        number = self.command.evse_number
+        is_known = any(home.number == number for home in self.homes)
+        return "" if is_known else f"{_STRAY}{number}, which it does not have."
+
+    @property
     def key(self) -> StartKey:
-        return (self.evse.pk, self.token, self.command.meter_start_milliwh, self.command.started_at)
+        command = self.command
+        place = self.stray or self.evse.pk
+        return (command.station_id, place, self.token, command.meter_start_milliwh, command.started_at)
 
 
 @transaction.atomic
@@ -49,7 +69,9 @@ def start_sessions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ..
     Natural key: station, EVSE, id token, meter start and instant, against a session that is live or whose start was
     received within 72 h with a plausible clock. An unknown or blocked card's session is kept and billed to nobody.
 
-    :raises UnknownEvse: the station has no such EVSE, and not exactly one; nothing of the batch was written
+    A connector that the station does not have is no reason to lose a session: it is kept for a person to look at.
+
+    :raises UnknownEvse: the station has no EVSE at all; nothing of the batch was written
     """
     if not commands:
         return ()
@@ -60,7 +82,7 @@ def start_sessions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ..
         if start.key not in sessions:
             fresh.setdefault(start.key, start)
     if fresh:
-        sessions |= dict(zip(fresh, _begin(list(fresh.values())), strict=True))
+        sessions |= dict(zip(fresh, _begin(_housed(list(fresh.values()))), strict=True))
     return tuple(_outcome(sessions[start.key]) for start in starts)
 
 
@@ -86,30 +108,47 @@ def _on_locked_evses(commands: Sequence[StartCommand]) -> list[_Start]:
     return [
         _Start(
             command=command,
-            evse=_evse_of(command, by_station.get(command.station_id, {})),
+            homes=_homes_of(command, by_station.get(command.station_id, {})),
             token=normalise_uid(command.id_token)[:_MAX_TOKEN_CHARS],
         )
         for command in commands
     ]
 
 
-def _evse_of(command: StartCommand, by_number: dict[int, Evse]) -> Evse:
+def _homes_of(command: StartCommand, by_number: dict[int, Evse]) -> tuple[Evse, ...]:
     if command.evse_number in by_number:
-        return by_number[command.evse_number]
-    if len(by_number) == 1:
-        return next(iter(by_number.values()))
-    raise UnknownEvse(f"station {command.station_id} has no EVSE {command.evse_number}")
+        return (by_number[command.evse_number],)
+    if not by_number:
+        raise UnknownEvse(f"station {command.station_id} has no EVSE")
+    return tuple(by_number[number] for number in sorted(by_number))
+
+
+def _housed(starts: Sequence[_Start]) -> list[_Start]:
+    """Give each stray start the lowest EVSE of its station at which nobody charges, or the lowest; in order."""
+    homes = {home.pk for start in starts if len(start.homes) > 1 for home in start.homes}
+    if not homes:
+        return list(starts)
+    live = ChargingSession.objects.filter(evse_id__in=homes, status=SessionStatus.LIVE)
+    taken = set(live.values_list("evse_id", flat=True)) | {start.evse.pk for start in starts if len(start.homes) == 1}
+    housed = []
+    for start in starts:
+        home = next((home for home in start.homes if home.pk not in taken), start.evse)
+        taken.add(home.pk)
+        housed.append(replace(start, homes=(home,)))
+    return housed
 
 
 def _find_begun(starts: Sequence[_Start]) -> dict[StartKey, ChargingSession]:
     """Find the sessions that these starts repeat; the newest where a clock that restarts made several."""
     candidates = ChargingSession.objects.filter(
-        evse_id__in={start.evse.pk for start in starts},
+        evse_id__in={home.pk for start in starts for home in start.homes},
         started_at__in={start.command.started_at for start in starts},
     ).order_by("pk")
     by_key: dict[StartKey, list[ChargingSession]] = {}
     for session in candidates:
-        key = (session.evse_id, session.id_token, session.meter_start_milliwh, session.started_at)
+        stray = (reason for reason in session.review_reasons if reason.startswith(_STRAY))
+        place = next(stray, session.evse_id)
+        key = (session.station_id, place, session.id_token, session.meter_start_milliwh, session.started_at)
         by_key.setdefault(key, []).append(session)
     return {
         start.key: session
@@ -178,8 +217,8 @@ def _oddities(start: _Start) -> Iterable[str]:
     command = start.command
     if command.meter_start_milliwh is None:
         yield "The begin reading could not be read."
-    if start.evse.number != command.evse_number:
-        yield f"The station named connector {command.evse_number}, which it does not have."
+    if start.stray:
+        yield start.stray
     if not is_plausible(command.started_at, command.received_at):
         yield (
             f"The station's clock said {command.started_at:%Y-%m-%d %H:%M} UTC for a start received at "

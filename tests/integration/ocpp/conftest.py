@@ -54,11 +54,11 @@ class Box:
 
 @pytest.fixture
 def make_box(transactional_db) -> Callable[..., Box]:
-    """Make a station with two connectors, of an owner without customers."""
+    """Make a station with two connectors unless told otherwise, of an owner without customers."""
 
-    def make(identity: str = "BOX-1") -> Box:
+    def make(identity: str = "BOX-1", connectors: int = 2) -> Box:
         station = make_station(identity=identity)
-        for number in (1, 2):
+        for number in range(1, connectors + 1):
             make_evse(station=station, number=number)
         return Box(station=station, key=set_station_key(station_id=station.pk))
 

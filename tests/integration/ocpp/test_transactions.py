@@ -231,8 +231,8 @@ class TestATransactionMessageThatIsOdd:
 
 class TestAPoisonMessage:
     def test_goes_alone_is_answered_and_shown_to_a_person(self, url, site, site_box, make_box):
-        # Its connector does not exist, and the box has two: no session can be made of it.
-        poisoned = make_box("POISON")
+        # The box has no connector at all: no session can be made of it.
+        poisoned = make_box("POISON", connectors=0)
 
         async def story():
             async with site_box.at(url) as charger, poisoned.at(url) as poison:

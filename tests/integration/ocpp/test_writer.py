@@ -32,9 +32,9 @@ def boxes(make_box) -> list[Box]:
     return [make_box(f"BOX-{number}") for number in range(3)]
 
 
-def start_of(box: Box, *, connector: int = 1, connection_no: int = 0) -> Arrival:
+def start_of(box: Box, *, connection_no: int = 0) -> Arrival:
     """Return a start as it arrives; no socket was ever let in, so the connection's number is 0."""
-    payload = {"connectorId": connector, "idTag": "CARD", "meterStart": 0, "timestamp": "2026-11-22T12:00:00Z"}
+    payload = {"connectorId": 1, "idTag": "CARD", "meterStart": 0, "timestamp": "2026-11-22T12:00:00Z"}
     frame = Frame(
         station=box.station,
         connection_no=connection_no,
@@ -73,8 +73,9 @@ class TestAFlush:
         sent = Frame.objects.filter(direction=Direction.OUT).order_by("pk").values_list("payload", flat=True)
         assert list(sent) == answers
 
-    def test_with_a_poison_message_goes_on_message_by_message(self, writer, boxes):
-        arrivals = [start_of(boxes[0]), start_of(boxes[1], connector=9), start_of(boxes[2])]
+    def test_with_a_poison_message_goes_on_message_by_message(self, writer, boxes, make_box):
+        bare = make_box("BARE", connectors=0)
+        arrivals = [start_of(boxes[0]), start_of(bare), start_of(boxes[2])]
 
         answers = in_one_flush(writer, arrivals)
 
@@ -83,7 +84,7 @@ class TestAFlush:
         stations = ChargingSession.objects.order_by("station").values_list("station_id", flat=True)
         assert list(stations) == [boxes[0].station.pk, boxes[2].station.pk]
         event = StationEvent.objects.get(kind=EventKind.REVIEW)
-        assert (event.station, event.frame_id) == (boxes[1].station, arrivals[1].frame.pk)
+        assert (event.station, event.frame_id) == (bare.station, arrivals[1].frame.pk)
         assert event.text == "StartTransaction could not be acted on (UnknownEvse)"
 
     def test_leaves_a_superseded_connection_unanswered_and_its_frame_kept(self, writer, boxes):

@@ -10,7 +10,7 @@ from apps.sessions.domain.commands import AuthorisationStatus, StartOutcome
 from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services import starting
-from tests.factories import NOON, make_evse, make_grant, make_site
+from tests.factories import NOON, make_evse, make_grant, make_site, make_station
 from tests.integration.sessions.conftest import BEGIN, Wire, session_of
 
 pytestmark = pytest.mark.django_db
@@ -250,11 +250,42 @@ class TestUnknownConnector:
         assert session.evse == site.evse
         assert session.review_reasons == ["The station named connector 7, which it does not have."]
 
-    def test_is_refused_where_there_are_several_and_writes_nothing_of_the_batch(self, wire, site):
+    def test_belongs_to_the_lowest_evse_at_which_nobody_charges_and_is_never_billed_by_itself(self, wire, site):
+        second = make_evse(station=site.station, number=2)
+        known = wire.begin()
+
+        session = session_of(wire.begin(evse_number=7))
+        wire.finish(session.transaction_id)
+        settled = services.settle_sessions(session_ids=[session.pk], at=NOON + timedelta(hours=2))
+
+        session.refresh_from_db()
+        assert (session.evse, session.status, settled) == (second, "review", ())
+        assert session.review_reasons == ["The station named connector 7, which it does not have."]
+        assert session_of(known).status == "live"
+
+    def test_told_again_is_the_same_transaction(self, wire, site):
         make_evse(station=site.station, number=2)
 
-        with pytest.raises(UnknownEvse, match="no EVSE 7"):
-            services.start_sessions((wire.start(), wire.start(evse_number=7)))
+        first = wire.begin(evse_number=7)
+        again = services.start_sessions((wire.start(evse_number=7), wire.start(evse_number=7)))
+
+        assert again == (first, first)
+        assert ChargingSession.objects.get().evse == site.evse
+
+    def test_is_not_the_start_of_another_connector_told_again(self, wire, site):
+        make_evse(station=site.station, number=2)
+        numbers = (7, 1, 8)
+
+        outcomes = services.start_sessions(tuple(wire.start(evse_number=number) for number in numbers))
+
+        assert len({outcome.transaction_id for outcome in outcomes}) == 3
+        assert tuple(wire.begin(evse_number=number) for number in numbers) == outcomes
+
+    def test_of_a_station_without_evses_is_refused_and_writes_nothing_of_the_batch(self, wire):
+        bare = make_station()
+
+        with pytest.raises(UnknownEvse, match="no EVSE"):
+            services.start_sessions((wire.start(), wire.start(station_id=bare.pk)))
 
         assert not ChargingSession.objects.exists()
         assert not MeterReading.objects.exists()
