@@ -129,8 +129,9 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         if self._over:
             return
         self._over = True
-        await self.close(CLOSE_SUPERSEDED, "a newer connection of this station was let in")
+        # Noted first: once the last socket is let go, the task that closes it is ended.
         await self._note(EventKind.SUPERSEDED, f"connection {self.connection_no} was superseded")
+        await self.close(CLOSE_SUPERSEDED, "a newer connection of this station was let in")
 
     # --- what the station says --------------------------------------------------------------------------------
 
