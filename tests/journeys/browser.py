@@ -66,10 +66,12 @@ class Phone:
 
     complaints  what our pages should never cause: errors and warnings of the console (violations of the content
                 security policy are among them), uncaught exceptions, and pages wider than the screen
+    posts       the addresses to which it has sent a form
     """
 
     def __init__(self, browser: Browser, site: str, *, language: str, scripts: bool) -> None:
         self.complaints: list[str] = []
+        self.posts: list[str] = []
         self._browser = browser
         self._site = site
         self._options = {
@@ -86,6 +88,7 @@ class Phone:
         context.set_default_timeout(PATIENCE_S * 1000)
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.on("request", lambda request: request.method == "POST" and self.posts.append(request.url))
         return context, context.new_page()
 
     def _hear(self, message: ConsoleMessage) -> None:
@@ -100,6 +103,9 @@ class Phone:
 
     def open(self, path: str) -> None:
         self._browser.do(lambda: self._page.goto(self._site + path))
+
+    def go_back(self) -> None:
+        self._browser.do(lambda: self._page.go_back())
 
     def press(self, words: str, *, times: int = 1) -> None:
         """Hit the button or link of these words, twice as fast as a nervous finger if ``times`` is 2."""
