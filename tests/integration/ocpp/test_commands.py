@@ -12,14 +12,14 @@ from apps.stations.services import request_command, sweep_commands
 from tests.integration.ocpp.conftest import in_database, tell, until
 
 
-def request(box, action="RemoteStopTransaction", payload=None, *, lasts_s: float = 60) -> StationCommand:
+def request(box, action="RemoteStopTransaction", payload=None) -> StationCommand:
     at = clock.now()
     return request_command(
         station_id=box.station.pk,
         action=action,
         payload=payload if payload is not None else {"transactionId": 17},
         requested_at=at,
-        deadline_at=at + timedelta(seconds=lasts_s),
+        deadline_at=at + timedelta(minutes=1),
     )
 
 
@@ -143,9 +143,9 @@ class TestAnAnswer:
                     return None
 
                 charger.replies["RemoteStopTransaction"] = stay_silent
-                command = await in_database(lambda: request(box, lasts_s=0.3))
+                command = await in_database(lambda: request(box))
                 await asyncio.wait_for(charger.requests.get(), 5)
-                await until(lambda: sweep_commands(at=clock.now()))
+                await until(lambda: sweep_commands(at=clock.now() + timedelta(hours=1)))
                 await in_database(command.refresh_from_db)
                 await charger.send_text(f'[3,"{command.message_id}",{{"status":"Accepted"}}]')
                 await until(lambda: StationEvent.objects.filter(kind=EventKind.UNSOLICITED).exists())
