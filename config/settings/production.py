@@ -27,7 +27,8 @@ if SECRET_KEY.startswith("insecure-") or len(SECRET_KEY) < 50:
 STATION_KEY_SECRET = required("STATION_KEY_SECRET", "the keys of chargers are hashed under it.")
 if STATION_KEY_SECRET.startswith("insecure-") or len(STATION_KEY_SECRET) < 50:
     raise ImproperlyConfigured("STATION_KEY_SECRET is a default or shorter than 50 characters: set a random one.")
-required("ALLOWED_HOSTS", "name the hosts served, by comma.")
+if required("ALLOWED_HOSTS", "name the hosts served, by comma.") == "*":
+    raise ImproperlyConfigured("ALLOWED_HOSTS names every host: list those served, since links are built from them.")
 DATABASES = database(required("DATABASE_URL", "production never runs on embedded services."))
 globals().update(redis_settings(required("REDIS_URL", "production never runs on embedded services.")))
 

@@ -39,6 +39,7 @@ class TestProduction:
         [
             ({"SECRET_KEY": None}, "SECRET_KEY"),
             ({"SECRET_KEY": "insecure-development-key-never-for-production-0123456789"}, "SECRET_KEY"),
+            ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
             ({"DATABASE_URL": None}, "DATABASE_URL"),
             ({"REDIS_URL": None}, "REDIS_URL"),
             ({"DATABASE_URL": "sqlite:///db.sqlite3"}, "DATABASE_URL"),
