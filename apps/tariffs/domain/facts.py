@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from apps.core.domain.tax import TaxCategory
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -26,6 +24,7 @@ class VehicleState(StrEnum):
     IDLE = "idle"  # SuspendedEV: the vehicle requests no power
     HELD_BACK = "held_back"  # SuspendedEVSE: the station offers none
     UNKNOWN = "unknown"
+    RESERVED = "reserved"  # no vehicle yet: the connector is kept for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +36,41 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Power in milliwatts or current in milliamperes, from this instant (UTC epoch ms) until the next value.
+
+    value     None: unknown from here on
+    inferred  worked out from the register instead of measured
+    """
+
+    at_ms: int
+    value: int | None
+    inferred: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A connector kept for a driver from ``start_ms`` until before ``end_ms`` (UTC epoch ms).
+
+    expired  nobody came: there is nothing but the reservation to price
+    """
+
+    start_ms: int
+    end_ms: int
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFacts:
     """A session as evidenced.
 
-    started_at_ms, ended_at_ms  UTC epoch ms, end ≥ start
+    started_at_ms, ended_at_ms  UTC epoch ms, end ≥ start; both the end of the reservation when that expired
     time_zone                   IANA name of the location's zone at the start
     register                    cleaned readings, ``at_ms`` and ``energy_milliwh`` ascending (``clean_register``)
     states                      state messages, any order; before the first the state is unknown
+    powers, currents            any order; unknown before the first. What was not measured may be inferred
+                                (``mean_powers``), and is unknown where it was not.
+    reservation                 what came before the session, if anything
     """
 
     started_at_ms: int
@@ -51,24 +78,21 @@ class SessionFacts:
     time_zone: str
     register: tuple[Reading, ...]
     states: tuple[StateChange, ...] = ()
-
-
-class ZeroEnergyPolicy(StrEnum):
-    """What a session without energy costs: nothing, its FLAT alone, or everything."""
-
-    FREE = "free"
-    FLAT_ONLY = "flat_only"
-    FULL = "full"
+    powers: tuple[Measured, ...] = ()
+    currents: tuple[Measured, ...] = ()
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantTerms:
-    """The grant's ceiling and floor, gross, rounded to the minor unit; None: none.
+    """What the grant changes of the tariff's price.
 
-    limit_amount  the session never costs more
-    waive_below   a total below this is waived whole
+    discount_percent  of a membership tier: 0 < percent ≤ 100, at most 4 decimals, off every component; None: none
+    limit_amount      gross, rounded to the minor unit: the session never costs more; None: no ceiling
+    waive_below       gross, rounded: a total below this is waived whole; None: no floor
     """
 
+    discount_percent: Decimal | None = None
     limit_amount: Decimal | None = None
     waive_below: Decimal | None = None
 
@@ -82,5 +106,4 @@ class RatingInputs:
 
     facts: SessionFacts
     grant: GrantTerms
-    tax_rates: Mapping[TaxCategory, Decimal]
-    zero_energy: ZeroEnergyPolicy
+    tax_rates: Mapping[str, Decimal]

@@ -1,16 +1,15 @@
-"""What rating a session yields: periods, lines of the grant, totals; frozen, explained, complete.
+"""What rating a session yields: periods, lines that adjust their sum, totals; frozen, explained, complete.
 
-Invariants: period energies add up to the metered total; part amounts of a tax category add up to its exact amount;
-net + tax = gross in every total and in their sum.
+Invariants: period energies add up to the metered total; part amounts of a tax category add up to its exact amount
+before adjustments; net + tax = gross in every total and in their sum; parts, rounded, and adjustments add up to it.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from apps.core.domain.tax import TaxCategory
-from apps.tariffs.domain.facts import VehicleState, ZeroEnergyPolicy
-from apps.tariffs.domain.terms import Dimension
+from apps.tariffs.domain.facts import VehicleState
+from apps.tariffs.domain.terms import Dimension, ZeroEnergyPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +17,7 @@ class PricedPart:
     """One dimension of one period, priced by one component.
 
     element_index  position of the element in the tariff, from 0
-    quantity       milliwatt-hours (ENERGY), milliseconds (TIME), 1 (FLAT)
+    quantity       milliwatt-hours (ENERGY), milliseconds (TIME, PARKING_TIME), 1 (FLAT)
     price          per kWh, per hour, per session, as in the tariff
     amount         price × quantity unrounded, net or gross as the tariff says. A TIME amount that no decimal can
                    hold is cut at 12 decimals so that the parts of a category add up to its exact amount.
@@ -27,7 +26,7 @@ class PricedPart:
 
     element_index: int
     dimension: Dimension
-    tax_category: TaxCategory
+    tax_category: str
     quantity: int
     price: Decimal
     amount: Decimal
@@ -40,7 +39,8 @@ class ChargingPeriod:
 
     start_ms, end_ms                          UTC epoch ms, half-open
     energy_milliwh                            metered in the period
-    charging_ms                               of the period, how long it counts as charging
+    charging_ms, idle_ms                      of the period, how long it counts as charging and as idling; the rest
+                                              (held back, unknown without energy, quiet hours) counts as neither
     start_register_milliwh, end_register_…    the register at both ends, interpolated between two readings; None when
                                               the session has no reading
     """
@@ -50,6 +50,7 @@ class ChargingPeriod:
     state: VehicleState
     energy_milliwh: int
     charging_ms: int
+    idle_ms: int
     start_register_milliwh: int | None
     end_register_milliwh: int | None
     parts: tuple[PricedPart, ...]
@@ -59,7 +60,7 @@ class ChargingPeriod:
 class CategoryTotal:
     """The rounded amounts of one tax category; ``rate`` is a fraction of the net (0.19)."""
 
-    tax_category: TaxCategory
+    tax_category: str
     rate: Decimal
     net: Decimal
     tax: Decimal
@@ -67,17 +68,21 @@ class CategoryTotal:
 
 
 class AdjustmentKind(StrEnum):
-    """Why the grant changed the total."""
+    """Why the total is not the sum of the parts, in the order in which they apply (TARIFFS.md "Quantity, steps")."""
 
+    IDLE_CAP = "idle_cap"
+    DISCOUNT = "discount"
+    MIN_PRICE = "min_price"
+    MAX_PRICE = "max_price"
     CEILING = "ceiling"
     FLOOR = "floor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """A line of its own that the grant's terms add; amounts are rounded and negative.
+    """A line of its own beside the parts; amounts are rounded, negative but for ``MIN_PRICE``.
 
-    split  its share of each tax category, pro rata by gross; adds up to net, tax and gross
+    split  its share of each tax category, pro rata; adds up to net, tax and gross
     """
 
     kind: AdjustmentKind
@@ -90,9 +95,10 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactAmount:
-    """What the parts cost before the grant's lines and before any rounding.
+    """What the session costs before the grant's ceiling and floor, and before any rounding.
 
-    The side that the tariff states is exact; the other is derived by the rate, to 12 decimals.
+    The side that the tariff states is exact; the other is derived by the rate, to 12 decimals. A minimum or maximum
+    price bounds each side by its own amount, as OCPI states them.
     """
 
     net: Decimal
@@ -103,6 +109,7 @@ class ExactAmount:
 class RatedSession:
     """A priced session.
 
+    idle_amount  what idling cost, its cap applied, unrounded, net or gross as the tariff says
     totals       per tax category, rounded once, after the adjustments
     zero_energy  the policy that decided what a session without energy costs; None when there was energy
     """
@@ -110,6 +117,8 @@ class RatedSession:
     currency: str
     energy_milliwh: int
     charging_ms: int
+    idle_ms: int
+    idle_amount: Decimal
     periods: tuple[ChargingPeriod, ...]
     adjustments: tuple[Adjustment, ...]
     totals: tuple[CategoryTotal, ...]
