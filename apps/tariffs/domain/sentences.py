@@ -1,66 +1,40 @@
-"""A tariff element in one sentence for the driver, in English or German."""
+"""A tariff element in one sentence for owner and driver, in the languages of ``wording.py``.
 
-from collections.abc import Mapping
+The English words of ``describe_restrictions`` are also the reason that a charge record keeps: a change to them changes
+``ENGINE_VERSION``.
+"""
+
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from apps.core.domain.money import EXACT, minor_unit
 from apps.tariffs.domain.terms import (
     WEEK,
     DayOfWeek,
     Dimension,
+    PriceComponent,
+    ReservationRestriction,
     Restrictions,
     TariffElement,
     TariffTerms,
 )
+from apps.tariffs.domain.wording import SYMBOLS, WORDS, Language, Spans, Words
 
-Language = Literal["en", "de"]
+__all__ = [
+    "Language",
+    "describe_amount",
+    "describe_component",
+    "describe_element",
+    "describe_price",
+    "describe_reason",
+    "describe_restrictions",
+    "describe_step",
+    "is_unrestricted",
+]
 
-
-class _Words(NamedTuple):
-    """What a language says where the other says something else."""
-
-    days: tuple[str, ...]
-    always: str
-    otherwise: str
-    from_day: str
-    until_day: str
-    per_session: str
-    gross: str
-    net: str
-    decimal_point: str
-    day_format: str
-
-
-_WORDS: Final[Mapping[str, _Words]] = {
-    "en": _Words(
-        days=("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"),
-        always="at all times",
-        otherwise="at other times",
-        from_day="from {}",
-        until_day="until {}",
-        per_session="per session",
-        gross="gross",
-        net="net",
-        decimal_point=".",
-        day_format="%Y-%m-%d",
-    ),
-    "de": _Words(
-        days=("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"),
-        always="jederzeit",
-        otherwise="zu anderen Zeiten",
-        from_day="ab {}",
-        until_day="bis {}",
-        per_session="je Ladevorgang",
-        gross="brutto",
-        net="netto",
-        decimal_point=",",
-        day_format="%d.%m.%Y",
-    ),
-}
-
-_SYMBOLS: Final[Mapping[str, str]] = {"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}
+_PER_TIME: Final = (Dimension.TIME, Dimension.PARKING_TIME)
 
 
 def describe_element(
@@ -69,54 +43,207 @@ def describe_element(
     currency: str,
     language: Language = "en",
     tax_included: bool | None = None,
+    max_idle_amount: Decimal | None = None,
 ) -> str:
     """Say when an element holds and what it costs: "Mo–Fr 06:00–22:00: 0.49 €/kWh + 0.05 €/min, gross".
 
-    tax_included  closes the sentence with gross or net; None leaves that out
+    tax_included     closes the sentence with gross or net; None leaves that out
+    max_idle_amount  the tariff's cap on idling (``IdleRules.max_amount``), told where the element prices idling
 
     :raises UnknownCurrency: no ISO 4217 code
     """
-    words = _WORDS[language]
+    words = WORDS[language]
     prices = " + ".join(
-        describe_price(component.dimension, component.price, currency=currency, language=language)
+        describe_component(component, element.restrictions, currency=currency, language=language)
         for component in element.price_components
     )
-    sentence = f"{describe_restrictions(element.restrictions, language=language)}: {prices}"
-    if tax_included is None:
-        return sentence
-    return f"{sentence}, {words.gross if tax_included else words.net}"
+    said = [f"{describe_restrictions(element.restrictions, language=language)}: {prices}"]
+    prices_idling = any(component.dimension is Dimension.PARKING_TIME for component in element.price_components)
+    if max_idle_amount is not None and prices_idling:
+        said.append(words.at_most.format(describe_amount(max_idle_amount, currency=currency, language=language)))
+    if tax_included is not None:
+        said.append(words.gross if tax_included else words.net)
+    return ", ".join(said)
+
+
+def describe_component(
+    component: PriceComponent, restrictions: Restrictions, *, currency: str, language: Language = "en"
+) -> str:
+    """Say what one unit costs under these restrictions, and its step: "0.05 €/min (per started 5 min)".
+
+    Where the restrictions speak of idling or of a reservation already, the price does not repeat it.
+
+    :raises UnknownCurrency: no ISO 4217 code
+    """
+    price, words = component.price, WORDS[language]
+    if component.dimension is Dimension.FLAT and restrictions.reservation is not None:
+        said = f"{_money(price, currency=currency, words=words)} {words.per_reservation}"
+    elif component.dimension is Dimension.PARKING_TIME and _speaks_of_idling(restrictions):
+        said = describe_price(Dimension.TIME, price, currency=currency, language=language)
+    else:
+        said = describe_price(component.dimension, price, currency=currency, language=language)
+    step = describe_step(component, language=language)
+    return f"{said} ({step})" if step else said
 
 
 def describe_price(dimension: Dimension, price: Decimal, *, currency: str, language: Language = "en") -> str:
-    """Say what one unit costs: "0.49 €/kWh", "0.02 €/min", "0.35 € per session".
+    """Say what one unit costs: "0.49 €/kWh", "0.02 €/min", "0.10 €/min while idle", "0.35 € per session".
 
     price  as in ``PriceComponent``
 
     :raises UnknownCurrency: no ISO 4217 code
     """
-    words = _WORDS[language]
-    symbol = _SYMBOLS.get(currency, currency)
+    words = WORDS[language]
     unit = "/kWh"
     if dimension is Dimension.FLAT:
         unit = f" {words.per_session}"
-    elif dimension is Dimension.TIME:
+    elif dimension in _PER_TIME:
         price, unit = _per_minute_or_hour(price)
-    number = _describe_number(price, decimals=minor_unit(currency))
-    return f"{number.replace('.', words.decimal_point)} {symbol}{unit}"
+    if dimension is Dimension.PARKING_TIME:
+        unit = f"{unit} {words.while_idle}"
+    return f"{_money(price, currency=currency, words=words)}{unit}"
+
+
+def describe_step(component: PriceComponent, *, language: Language = "en") -> str:
+    """Say to what a volume is rounded up: "per started 5 min"; nothing for a step of 1, which nobody notices."""
+    if component.step_size <= 1 or component.dimension is Dimension.FLAT:
+        return ""
+    words = WORDS[language]
+    if component.dimension is Dimension.ENERGY:
+        kwh = EXACT.divide(Decimal(component.step_size), Decimal(1000))
+        return words.per_step.format(_quantity(kwh, "kWh", words))
+    return words.per_step.format(_seconds(component.step_size, None, words))
+
+
+def describe_amount(amount: Decimal, *, currency: str, language: Language = "en") -> str:
+    """Say an amount of money: "12.50 €", and a whole one without decimals: "12 €".
+
+    :raises UnknownCurrency: no ISO 4217 code
+    """
+    is_whole = amount == amount.to_integral_value(context=EXACT)
+    return _money(amount, currency=currency, words=WORDS[language], decimals=0 if is_whole else None)
 
 
 def describe_restrictions(restrictions: Restrictions, *, language: Language = "en") -> str:
-    """Say when an element holds: "2026-07-01–2026-08-31 Sa, Su 22:00–06:00" (local time, last day included)."""
-    words = _WORDS[language]
-    said = (
+    """Say when an element holds: "2026-07-01–2026-08-31 Sa, Su 22:00–06:00, first 10 kWh" (last day included).
+
+    Times are local. A least value of zero restricts nothing and is not told, but for power and current: they hold only
+    where they are known.
+    """
+    words = WORDS[language]
+    calendar = (
         _describe_dates(restrictions.start_date, restrictions.end_date, words=words),
         _describe_days(restrictions.day_of_week, words=words),
         _describe_times(restrictions),
     )
-    return " ".join(filter(None, said)) or words.always
+    said = (
+        _describe_reservation(restrictions.reservation, words=words),
+        " ".join(filter(None, calendar)),
+        _describe_holiday(restrictions.holiday, words=words),
+        *_describe_measures(restrictions, words=words),
+    )
+    return ", ".join(filter(None, said)) or words.always
 
 
-def _describe_dates(start: date | None, end: date | None, *, words: _Words) -> str:
+def describe_reason(terms: TariffTerms, *, element_index: int, dimension: Dimension, language: Language) -> str:
+    """Say when the element that priced a part holds: ``22:00–06:00``, ``at all times``, or ``at other times``.
+
+    The first element that matches wins, so one without restrictions holds only where none before it priced the same:
+    ``at other times`` where only times part them, ``otherwise`` where amounts do.
+    """
+    words, restrictions = WORDS[language], terms.elements[element_index].restrictions
+    before = [
+        element.restrictions
+        for element in terms.elements[:element_index]
+        if element.restrictions.reservation is restrictions.reservation
+        and any(component.dimension is dimension for component in element.price_components)
+    ]
+    if not before or not is_unrestricted(restrictions):
+        return describe_restrictions(restrictions, language=language)
+    only_times = not any(any(_describe_measures(other, words=words)) for other in before)
+    rest = words.other_times if only_times else words.otherwise
+    return ", ".join(filter(None, (_describe_reservation(restrictions.reservation, words=words), rest)))
+
+
+def is_unrestricted(restrictions: Restrictions) -> bool:
+    """Tell whether an element holds at every moment of the session, or of the reservation, that it is for."""
+    return describe_restrictions(replace(restrictions, reservation=None)) == WORDS["en"].always
+
+
+def _describe_reservation(reservation: ReservationRestriction | None, *, words: Words) -> str:
+    if reservation is None:
+        return ""
+    expires = reservation is ReservationRestriction.RESERVATION_EXPIRES
+    return words.reservation_not_used if expires else words.reservation
+
+
+def _describe_holiday(holiday: bool | None, *, words: Words) -> str:
+    if holiday is None:
+        return ""
+    return words.on_holidays if holiday else words.not_on_holidays
+
+
+def _describe_measures(restrictions: Restrictions, *, words: Words) -> tuple[str, ...]:
+    """Say between which amounts an element holds, an empty text for each amount that does not matter."""
+    its = restrictions
+    return (
+        _span(its.min_kwh or None, its.max_kwh, "kWh", spans=words.volume, words=words),
+        _time_span(its.min_duration, its.max_duration, spans=words.duration, words=words),
+        _time_span(its.min_charging_time, its.max_charging_time, spans=words.charging, words=words),
+        _time_span(its.min_idle_time, its.max_idle_time, spans=words.idle, words=words),
+        _span(its.min_power, its.max_power, "kW", spans=words.band, words=words),
+        _span(its.min_current, its.max_current, "A", spans=words.band, words=words),
+    )
+
+
+def _span(least: Decimal | None, most: Decimal | None, unit: str, *, spans: Spans, words: Words) -> str:
+    if least is not None and most is not None:
+        return spans.between.format(f"{_number(least, words)}–{_quantity(most, unit, words)}")
+    if least is not None:
+        return spans.from_.format(_quantity(least, unit, words))
+    return "" if most is None else spans.below.format(_quantity(most, unit, words))
+
+
+def _time_span(least: int | None, most: int | None, *, spans: Spans, words: Words) -> str:
+    if least and most is not None:
+        return spans.between.format(_seconds(most, least, words))
+    if least:
+        return spans.from_.format(_seconds(least, None, words))
+    return "" if most is None else spans.below.format(_seconds(most, None, words))
+
+
+def _seconds(seconds: int, since: int | None, words: Words) -> str:
+    """Say a duration, or from ``since`` to it, in the largest unit in which all is whole: "30 min", "1–2 h"."""
+    told = [seconds] if since is None else [since, seconds]
+    units = ((3600, "h"), (60, "min"))
+    whole = ((size, unit) for size, unit in units if seconds and all(value % size == 0 for value in told))
+    size, unit = next(whole, (1, "s"))
+    return f"{'–'.join(str(value // size) for value in told)} {unit}"
+
+
+def _quantity(number: Decimal, unit: str, words: Words) -> str:
+    return f"{_number(number, words)} {unit}"
+
+
+def _number(number: Decimal, words: Words) -> str:
+    """Write a number with no more decimals than it has."""
+    return f"{number.normalize(EXACT):f}".replace(".", words.decimal_point)
+
+
+def _money(amount: Decimal, *, currency: str, words: Words, decimals: int | None = None) -> str:
+    """Write an amount with its currency's decimals, or ``decimals``, and more only where it has more."""
+    least = minor_unit(currency) if decimals is None else decimals
+    exponent = amount.normalize(EXACT).as_tuple().exponent
+    assert isinstance(exponent, int), "prices are finite"
+    number = f"{amount:.{max(least, -exponent)}f}".replace(".", words.decimal_point)
+    return f"{number} {SYMBOLS.get(currency, currency)}"
+
+
+def _speaks_of_idling(restrictions: Restrictions) -> bool:
+    return bool(restrictions.min_idle_time) or restrictions.max_idle_time is not None
+
+
+def _describe_dates(start: date | None, end: date | None, *, words: Words) -> str:
     """Name the last day that counts, since people read an end date as included."""
     first = None if start is None else start.strftime(words.day_format)
     last = None if end is None else (end - timedelta(days=1)).strftime(words.day_format)
@@ -127,7 +254,7 @@ def _describe_dates(start: date | None, end: date | None, *, words: _Words) -> s
     return words.until_day.format(last) if last else ""
 
 
-def _describe_days(days: tuple[DayOfWeek, ...], *, words: _Words) -> str:
+def _describe_days(days: tuple[DayOfWeek, ...], *, words: Words) -> str:
     """Join neighbouring days into runs: Mo–We, Sa."""
     runs: list[list[int]] = []
     for index in sorted({WEEK.index(day) for day in days}):
@@ -138,7 +265,7 @@ def _describe_days(days: tuple[DayOfWeek, ...], *, words: _Words) -> str:
     return ", ".join(_describe_run(run, words=words) for run in runs)
 
 
-def _describe_run(run: list[int], *, words: _Words) -> str:
+def _describe_run(run: list[int], *, words: Words) -> str:
     names = [words.days[index] for index in run]
     return f"{names[0]}–{names[-1]}" if len(names) > 2 else ", ".join(names)
 
@@ -157,24 +284,3 @@ def _per_minute_or_hour(per_hour: Decimal) -> tuple[Decimal, str]:
     if per_minute * 60 == per_hour:
         return per_minute, "/min"
     return per_hour, "/h"
-
-
-def _describe_number(number: Decimal, *, decimals: int) -> str:
-    """Write a price with its currency's decimals, and more only where it has more."""
-    exponent = number.normalize(EXACT).as_tuple().exponent
-    assert isinstance(exponent, int), "prices are finite"
-    return f"{number:.{max(decimals, -exponent)}f}"
-
-
-def describe_reason(terms: TariffTerms, *, element_index: int, dimension: Dimension, language: Language) -> str:
-    """Say when the element that priced a part holds: ``22:00–06:00``, ``at all times``, or ``at other times``.
-
-    The first element that matches wins, so one without restrictions holds only where none before it priced the same.
-    """
-    restrictions = terms.elements[element_index].restrictions
-    is_rest = restrictions == Restrictions() and any(
-        component.dimension is dimension
-        for element in terms.elements[:element_index]
-        for component in element.price_components
-    )
-    return _WORDS[language].otherwise if is_rest else describe_restrictions(restrictions, language=language)
