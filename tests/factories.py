@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
-from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
+from apps.contracts.models import Contract, Customer, IdToken, MembershipTier, TariffAssignment, Vehicle
 from apps.sessions.domain.tokens import hash_token
 from apps.sessions.models import ChargingSession, StartGrant
 from apps.stations.models import ChargingStation, Connector, Evse, Location
@@ -114,19 +114,20 @@ def make_tariff(*, owner: Organisation, **fields: Any) -> Tariff:
 def make_tariff_version(
     *, tariff: Tariff | None = None, owner: Organisation | None = None, **fields: Any
 ) -> TariffVersion:
-    """Make a version valid since long ago: 0.50 EUR per kWh net unless told otherwise."""
+    """Make a published version valid since long ago: 0.50 EUR per kWh net unless told otherwise."""
+    published = {"status": "published", "valid_from": LONG_AGO, "published_at": LONG_AGO}
+    return make_draft(tariff=tariff, owner=owner, **{**published, **fields})
+
+
+def make_draft(*, tariff: Tariff | None = None, owner: Organisation | None = None, **fields: Any) -> TariffVersion:
+    """Make a version that nobody published: 0.50 EUR per kWh net unless told otherwise."""
     tariff = tariff or make_tariff(owner=owner or make_owner())
-    values = {
-        "valid_from": LONG_AGO,
-        "currency": tariff.owner.currency,
-        "tax_included": False,
-        "elements": FLAT_PRICE_ELEMENTS,
-    }
+    values = {"currency": tariff.owner.currency, "tax_included": False, "elements": FLAT_PRICE_ELEMENTS}
     return TariffVersion.objects.create(tariff=tariff, **{**values, **fields})
 
 
 def assign_tariff(*, tariff: Tariff, **place: Any) -> TariffAssignment:
-    """Assign a tariff to ``contract=``, ``evse=``, ``station=``, ``location=``, or everywhere by default."""
+    """Assign a tariff to ``contract=``, ``tier=``, ``evse=``, ``station=``, ``location=``, or everywhere by default."""
     return TariffAssignment.objects.create(seller=tariff.owner, tariff=tariff, **{"valid_from": LONG_AGO, **place})
 
 
@@ -145,6 +146,12 @@ def make_customer(*, seller: Organisation | None = None, **fields: Any) -> Custo
         "email": f"invoices{number}@fleet.example",
     }
     return Customer.objects.create(seller=seller or make_owner(), **{**values, **fields})
+
+
+def make_tier(*, seller: Organisation | None = None, **fields: Any) -> MembershipTier:
+    """Make a membership tier in force since long ago, without a discount."""
+    values = {"name": f"Tier {next_number()}", "valid_from": LONG_AGO}
+    return MembershipTier.objects.create(seller=seller or make_owner(), **{**values, **fields})
 
 
 def make_contract(*, customer: Customer | None = None, **fields: Any) -> Contract:

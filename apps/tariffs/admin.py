@@ -67,7 +67,7 @@ class TariffAdmin(TenantAdmin):
     def price_now(self, tariff: Tariff) -> str:
         at = clock.now()
         for version in tariff.versions.all():
-            if version.valid_from <= at and (version.valid_to is None or at < version.valid_to):
+            if version.is_in_force(at):
                 return sentences_of(version)
         return "no version in force"
 

@@ -14,6 +14,7 @@ from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment,
 from apps.core import clock
 from apps.stations.models import ChargingStation, Connector, Evse, Location, PayCode
 from apps.stations.services import add_missing_pay_codes, hash_key
+from apps.tariffs.domain.status import VersionStatus
 from apps.tariffs.models import Tariff, TariffVersion
 from config.demo.world import AD_HOC, OWNERS, PASSWORD, VALID_FROM, Fleet, Owner, Station
 
@@ -154,7 +155,13 @@ def _seed_tariff(
     TariffVersion.objects.get_or_create(
         tariff=tariff,
         valid_from=SINCE,
-        defaults={"currency": "EUR", "tax_included": tax_included, "elements": elements},
+        defaults={
+            "status": VersionStatus.PUBLISHED,
+            "published_at": SINCE,
+            "currency": "EUR",
+            "tax_included": tax_included,
+            "elements": elements,
+        },
     )
     TariffAssignment.objects.get_or_create(
         seller=seller,

@@ -1,14 +1,11 @@
-"""What the database refuses of customers, contracts, cards, tariffs and where they apply."""
+"""What the database refuses of customers, contracts, cards and where tariffs apply."""
 
 from datetime import timedelta
 
 import pytest
 
 from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
-from apps.core.clock import now
-from apps.tariffs.models import Tariff, TariffVersion
 from tests.factories import (
-    LONG_AGO,
     NOON,
     assign_tariff,
     make_contract,
@@ -94,66 +91,3 @@ class TestAssignments:
         assign_tariff(tariff=make_tariff(owner=site.owner), evse=site.evse, valid_from=NOON)
 
         assert TariffAssignment.objects.filter(evse=site.evse).count() == 2
-
-
-class TestTariffs:
-    def test_refuse_a_name_twice(self, site):
-        with refused_by("tariff_name_unique_per_owner", Tariff):
-            make_tariff(owner=site.owner, name=site.tariff.name)
-
-    def test_refuse_an_end_that_is_not_after_the_start(self, site):
-        with refused_by("tariff_version_ends_after_start", TariffVersion):
-            make_tariff_version(owner=site.owner, valid_from=NOON, valid_to=NOON)
-
-    def test_refuse_two_versions_at_one_moment(self, site):
-        with refused_by("tariff_version_one_at_a_time", TariffVersion):
-            make_tariff_version(tariff=site.tariff, valid_from=NOON)
-
-
-class TestUsedTariffVersion:
-    @pytest.fixture(autouse=True)
-    def used(self, site):
-        TariffVersion.objects.filter(pk=site.version.pk).update(used_at=NOON)
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            "elements = '[]'",
-            "currency = 'CHF'",
-            "tax_included = true",
-            "valid_from = valid_from - interval '1 day'",
-            "used_at = NULL",
-            "used_at = now()",
-        ],
-    )
-    def test_is_frozen(self, site, change):
-        with refused_by("a used tariff version is frozen but for valid_to", TariffVersion):
-            run_sql(f"UPDATE tariffs_tariffversion SET {change} WHERE id = %s", site.version.pk)
-
-    def test_is_never_deleted(self, site):
-        with refused_by("a used tariff version is never deleted", TariffVersion):
-            run_sql("DELETE FROM tariffs_tariffversion WHERE id = %s", site.version.pk)
-
-    def test_ends_once_and_not_in_the_past(self, site):
-        versions = TariffVersion.objects.filter(pk=site.version.pk)
-        tomorrow = now() + timedelta(days=1)
-        message = "set once and not into the past"
-
-        with refused_by(message, TariffVersion):
-            versions.update(valid_to=now() - timedelta(minutes=1))
-        versions.update(valid_to=tomorrow)
-        with refused_by(message, TariffVersion):
-            versions.update(valid_to=tomorrow + timedelta(days=1))
-        with refused_by(message, TariffVersion):
-            versions.update(valid_to=None)
-
-        assert versions.get().valid_to == tomorrow
-
-    def test_may_change_before_it_was_used(self, site):
-        unused = make_tariff_version(owner=site.owner)
-
-        TariffVersion.objects.filter(pk=unused.pk).update(currency="CHF", valid_from=LONG_AGO)
-        unused.refresh_from_db()
-        unused.delete()
-
-        assert TariffVersion.objects.count() == 1
