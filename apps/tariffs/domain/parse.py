@@ -1,87 +1,59 @@
 """Make tariff terms from OCPI 2.2.1-shaped JSON; the one gate, which refuses by name what it does not price.
 
 A restriction that is ignored turns a weekend tariff into a flat one, so every field is either understood or refused
-with its path. All problems are found in one pass. Beyond OCPI 2.2.1: ``tax_included`` (OCPI 2.3.0) and
-``tax_category`` of a component, which replaces the bare ``vat`` percentage.
+with its path. All problems are found in one pass. Beyond OCPI 2.2.1: ``tax_included`` (OCPI 2.3.0), ``tax_category``
+of a component, which replaces the bare ``vat`` percentage, the charging and idle times of OCPP 2.1, ``idle``,
+``holidays``, ``zero_energy`` and ``settle_after``. The envelope of a tariff (id, texts, validity) is ``ocpi.py``'s.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, time, timedelta
+from collections.abc import Collection, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
 from apps.core.domain.money import UnknownCurrency, minor_unit
 from apps.core.domain.tax import TaxCategory
+from apps.tariffs.domain.reader import Problem, Reader, inside
 from apps.tariffs.domain.terms import (
+    SETTLE_AFTER_S,
     WEEK,
     DayOfWeek,
     Dimension,
+    IdleRules,
     PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
     Restrictions,
     TariffElement,
     TariffTerms,
+    ZeroEnergyPolicy,
 )
 
-_TARIFF_FIELDS: Final = frozenset({"currency", "tax_included", "elements"})
-_TARIFF_LATER: Final = frozenset(
+__all__ = ["MOST_SECONDS", "THRESHOLDS", "Problem", "TariffError", "parse_tariff"]
+
+MOST_SECONDS: Final = 10**9
+"""The longest threshold and the largest step we read: no session lasts 31 years, no battery takes a gigawatt-hour."""
+THRESHOLDS: Final = ("kwh", "current", "power", "duration", "charging_time", "idle_time")
+"""What restrictions bound by ``min_`` and ``max_``."""
+_SETTLE_AFTER: Final = range(60, 86_400 + 1)
+
+_TARIFF_FIELDS: Final = frozenset(
     [
-        "country_code",
-        "party_id",
-        "id",
-        "type",
-        "tariff_alt_text",
-        "tariff_alt_url",
-        "min_price",
-        "max_price",
-        "start_date_time",
-        "end_date_time",
-        "energy_mix",
-        "last_updated",
-        "preauthorize_amount",
+        *("currency", "tax_included", "elements", "min_price", "max_price"),
+        *("idle", "holidays", "zero_energy", "settle_after"),
     ]
 )
 _ELEMENT_FIELDS: Final = frozenset({"price_components", "restrictions"})
 _COMPONENT_FIELDS: Final = frozenset({"type", "price", "step_size", "tax_category"})
-_COMPONENT_LATER: Final = frozenset({"vat"})
-_RESTRICTION_FIELDS: Final = frozenset({"start_time", "end_time", "start_date", "end_date", "day_of_week"})
-_RESTRICTION_LATER: Final = frozenset(
+_RESTRICTION_FIELDS: Final = frozenset(
     [
-        "min_kwh",
-        "max_kwh",
-        "min_current",
-        "max_current",
-        "min_power",
-        "max_power",
-        "min_duration",
-        "max_duration",
-        "reservation",
-        "min_charging_time",
-        "max_charging_time",
-        "min_idle_time",
-        "max_idle_time",
+        *("start_time", "end_time", "start_date", "end_date", "day_of_week", "holiday", "reservation"),
+        *(f"{bound}_{what}" for bound in ("min", "max") for what in THRESHOLDS),
     ]
 )
-_DIMENSIONS: Final[Mapping[str, Dimension]] = {dimension.value: dimension for dimension in Dimension}
-_DIMENSIONS_LATER: Final = frozenset({"PARKING_TIME"})
-_TAX_CATEGORIES: Final[Mapping[str, TaxCategory]] = {category.value: category for category in TaxCategory}
-
-_PRICE: Final = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
-_NEGATIVE: Final = re.compile(r"-[0-9.]+", re.ASCII)
-_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing wrong with a tariff document: where (``elements[2].restrictions.min_kwh``) and what."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+_LIMIT_FIELDS: Final = ("excl_vat", "incl_vat")
+_IDLE_FIELDS: Final = frozenset({"max_amount", "quiet_start", "quiet_end"})
+_RESERVABLE: Final = frozenset({Dimension.TIME, Dimension.FLAT})
 
 
 class TariffError(ValueError):
@@ -92,216 +64,208 @@ class TariffError(ValueError):
         super().__init__("; ".join(map(str, problems)))
 
 
-def parse_tariff(document: Mapping[str, object]) -> TariffTerms:
+def parse_tariff(
+    document: Mapping[str, object], *, tax_categories: Collection[str] = tuple(TaxCategory)
+) -> TariffTerms:
     """Check a tariff document and return its terms.
+
+    tax_categories  the names a component may be taxed as; a price file that states percentages brings its own
 
     :raises TariffError: with every problem found
     """
-    reader = _Reader()
+    reader = _TariffReader(tax_categories)
     terms = reader.tariff(document)
     if reader.problems:
         raise TariffError(tuple(reader.problems))
     return terms
 
 
-class _Reader:
-    """Reads a document and notes what is wrong as it goes.
+class _TariffReader(Reader):
+    """Reads a tariff document; what it makes of one with problems is never seen outside."""
 
-    After a problem a method returns a harmless stand-in, so that its siblings are still read; since a document with
-    problems yields no terms, no stand-in is ever seen outside.
-    """
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, tax_categories: Collection[str]) -> None:
+        super().__init__()
+        self._tax_categories = tax_categories
 
     def tariff(self, document: object) -> TariffTerms:
-        fields = self._object(document, "", known=_TARIFF_FIELDS, later=_TARIFF_LATER)
-        elements = self._list(fields, "elements", "elements")
+        fields = self.object_of(document, "", known=_TARIFF_FIELDS)
         return TariffTerms(
             currency=self._currency(fields),
-            tax_included=self._tax_included(fields),
-            elements=tuple(self._element(item, f"elements[{at}]") for at, item in enumerate(elements)),
+            tax_included=self.choice(fields, "tax_included", "", among=("YES", "NO")) == "YES",
+            elements=tuple(
+                self._element(item, f"elements[{at}]") for at, item in enumerate(self.items(fields, "elements", ""))
+            ),
+            **self._limits(fields),
+            idle=self._idle(fields.get("idle", {}), "idle"),
+            holidays=self._holidays(fields),
+            zero_energy=self._zero_energy(fields),
+            settle_after_s=self._settle_after(fields),
         )
 
     def _element(self, value: object, path: str) -> TariffElement:
-        fields = self._object(value, path, known=_ELEMENT_FIELDS, later=frozenset())
+        fields = self.object_of(value, path, known=_ELEMENT_FIELDS)
+        restrictions = self._restrictions(fields.get("restrictions", {}), f"{path}.restrictions")
         components: dict[Dimension, PriceComponent] = {}
-        for at, item in enumerate(self._list(fields, "price_components", f"{path}.price_components")):
-            inside = f"{path}.price_components[{at}]"
-            component = self._component(item, inside)
+        for at, item in enumerate(self.items(fields, "price_components", path)):
+            component_path = f"{path}.price_components[{at}]"
+            component = self._component(item, component_path)
             if component is None:
                 continue
             if component.dimension in components:
-                self._note(f"{inside}.type", f"a second {component.dimension} in one element")
+                self.note(f"{component_path}.type", f"a second {component.dimension} in one element")
+            if restrictions.reservation and component.dimension not in _RESERVABLE:
+                self.note(f"{component_path}.type", f"a reservation has no {component.dimension}, only TIME and FLAT")
             components[component.dimension] = component
-        return TariffElement(
-            price_components=tuple(components.values()),
-            restrictions=self._restrictions(fields.get("restrictions", {}), f"{path}.restrictions"),
-        )
+        return TariffElement(price_components=tuple(components.values()), restrictions=restrictions)
 
     def _component(self, value: object, path: str) -> PriceComponent | None:
-        fields = self._object(value, path, known=_COMPONENT_FIELDS, later=_COMPONENT_LATER)
-        price = self._price(fields, f"{path}.price")
-        category = self._tax_category(fields, f"{path}.tax_category")
-        dimension = self._dimension(fields, f"{path}.type")
+        fields = self.object_of(value, path, known=_COMPONENT_FIELDS)
+        price = self.decimal(fields, "price", path)
+        step_size = self.whole(fields, "step_size", path, least=0, most=MOST_SECONDS) if "step_size" in fields else 1
+        category = (
+            self.choice(fields, "tax_category", path, among=self._tax_categories)
+            if "tax_category" in fields
+            else TaxCategory.STANDARD
+        )
+        dimension = self.choice(fields, "type", path, among=tuple(Dimension))
         if dimension is None:
             return None
-        self._step_size(fields, f"{path}.step_size", dimension)
-        return PriceComponent(dimension=dimension, price=price, tax_category=category)
+        return PriceComponent(
+            dimension=Dimension(dimension),
+            price=Decimal(0) if price is None else price,
+            tax_category=category or TaxCategory.STANDARD,
+            # OCPI's own example of a free tariff steps its FLAT by 0; nothing can be rounded up to a multiple of 0.
+            step_size=step_size or 1,
+        )
 
     def _restrictions(self, value: object, path: str) -> Restrictions:
-        fields = self._object(value, path, known=_RESTRICTION_FIELDS, later=_RESTRICTION_LATER)
+        fields = self.object_of(value, path, known=_RESTRICTION_FIELDS)
         restrictions = Restrictions(
-            start_time=self._clock(fields, "start_time", path),
-            end_time=self._clock(fields, "end_time", path),
-            start_date=self._date(fields, "start_date", path),
-            end_date=self._date(fields, "end_date", path),
-            day_of_week=self._days(fields, f"{path}.day_of_week"),
+            start_time=self.clock(fields, "start_time", path) if "start_time" in fields else None,
+            end_time=self.clock(fields, "end_time", path) if "end_time" in fields else None,
+            start_date=self.day(fields, "start_date", path) if "start_date" in fields else None,
+            end_date=self.day(fields, "end_date", path) if "end_date" in fields else None,
+            day_of_week=self._days(fields, path) if "day_of_week" in fields else (),
+            holiday=self.flag(fields, "holiday", path) if "holiday" in fields else None,
+            reservation=self._reservation(fields, path) if "reservation" in fields else None,
+            min_kwh=self._threshold(fields, "min_kwh", path),
+            max_kwh=self._threshold(fields, "max_kwh", path),
+            min_current=self._threshold(fields, "min_current", path),
+            max_current=self._threshold(fields, "max_current", path),
+            min_power=self._threshold(fields, "min_power", path),
+            max_power=self._threshold(fields, "max_power", path),
+            min_duration=self._seconds(fields, "min_duration", path),
+            max_duration=self._seconds(fields, "max_duration", path),
+            min_charging_time=self._seconds(fields, "min_charging_time", path),
+            max_charging_time=self._seconds(fields, "max_charging_time", path),
+            min_idle_time=self._seconds(fields, "min_idle_time", path),
+            max_idle_time=self._seconds(fields, "max_idle_time", path),
         )
-        self._refuse_empty_window(restrictions, path)
+        for what in THRESHOLDS:
+            self._refuse_empty_span(restrictions, what, path)
+        self._refuse_empty_dates(restrictions, path)
         return restrictions
 
-    def _refuse_empty_window(self, restrictions: Restrictions, path: str) -> None:
+    def _threshold(self, fields: Mapping[str, object], name: str, path: str) -> Decimal | None:
+        return self.decimal(fields, name, path) if name in fields else None
+
+    def _seconds(self, fields: Mapping[str, object], name: str, path: str) -> int | None:
+        return self.whole(fields, name, path, least=0, most=MOST_SECONDS) if name in fields else None
+
+    def _refuse_empty_span(self, restrictions: Restrictions, what: str, path: str) -> None:
+        """Refuse thresholds between which no value lies: min is included, max is not, and all start at 0."""
+        least = getattr(restrictions, f"min_{what}") or 0
+        most = getattr(restrictions, f"max_{what}")
+        if most is not None and most <= least:
+            bound = f"min_{what} {least}" if least else "0"
+            self.note(f"{path}.max_{what}", f"never holds: {most} is not above {bound} (max_{what} is excluded)")
+
+    def _refuse_empty_dates(self, restrictions: Restrictions, path: str) -> None:
         """Refuse dates between which no day lies, or none of the days listed."""
         start, end = restrictions.start_date, restrictions.end_date
         if start is None or end is None:
             return
         if start >= end:
-            self._note(f"{path}.end_date", f"never holds: {end} is not after start_date {start} (end excluded)")
+            self.note(f"{path}.end_date", f"never holds: {end} is not after start_date {start} (end excluded)")
         elif restrictions.day_of_week and (end - start).days < len(WEEK):
             days = {WEEK[(start + timedelta(days=at)).weekday()] for at in range((end - start).days)}
             if days.isdisjoint(restrictions.day_of_week):
-                self._note(f"{path}.day_of_week", f"never holds: none of these days from {start} to before {end}")
+                self.note(f"{path}.day_of_week", f"never holds: none of these days from {start} to before {end}")
+
+    def _days(self, fields: Mapping[str, object], path: str) -> tuple[DayOfWeek, ...]:
+        days = self.items(fields, "day_of_week", path)
+        for at, day in enumerate(days):
+            if day not in WEEK:
+                self.note(f"{path}.day_of_week[{at}]", f"{day!r} is no day of the week")
+            elif day in days[:at]:
+                self.note(f"{path}.day_of_week[{at}]", f"{day} is listed twice")
+        return tuple(day for day in WEEK if day in days)
+
+    def _reservation(self, fields: Mapping[str, object], path: str) -> ReservationRestriction | None:
+        value = self.choice(fields, "reservation", path, among=tuple(ReservationRestriction))
+        return None if value is None else ReservationRestriction(value)
 
     def _currency(self, fields: Mapping[str, object]) -> str:
-        value = self._text(fields, "currency", "currency")
+        value = self.text(fields, "currency", "")
+        if value is None:
+            return ""
         try:
             minor_unit(value)
         except UnknownCurrency as error:
-            if value:
-                self._note("currency", str(error))
+            self.note("currency", str(error))
         return value
 
-    def _tax_included(self, fields: Mapping[str, object]) -> bool:
-        value = self._text(fields, "tax_included", "tax_included")
-        if value not in ("YES", "NO", ""):
-            self._note("tax_included", f"{value!r} is neither YES nor NO")
-        return value == "YES"
+    def _limits(self, fields: Mapping[str, object]) -> dict[str, PriceLimit | None]:
+        limits = {name: self._limit(fields[name], name) for name in ("min_price", "max_price") if name in fields}
+        least, most = limits.get("min_price"), limits.get("max_price")
+        for side in _LIMIT_FIELDS if least and most else ():
+            lower, upper = getattr(least, side), getattr(most, side)
+            if lower is not None and upper is not None and lower > upper:
+                self.note(f"max_price.{side}", f"{upper} is below min_price {lower}")
+        return {"min_price": least, "max_price": most}
 
-    def _dimension(self, fields: Mapping[str, object], path: str) -> Dimension | None:
-        value = self._text(fields, "type", path)
-        if value in _DIMENSIONS:
-            return _DIMENSIONS[value]
-        if value in _DIMENSIONS_LATER:
-            self._note(path, f"{value} is not supported yet")
-        elif value:
-            self._note(path, f"{value!r} is no tariff dimension")
-        return None
+    def _limit(self, value: object, path: str) -> PriceLimit | None:
+        fields = self.object_of(value, path, known=_LIMIT_FIELDS)
+        if isinstance(value, Mapping) and not any(side in fields for side in _LIMIT_FIELDS):
+            self.note(path, "must state excl_vat or incl_vat")
+        sides = {side: self.decimal(fields, side, path) for side in _LIMIT_FIELDS if side in fields}
+        return PriceLimit(**sides)
 
-    def _price(self, fields: Mapping[str, object], path: str) -> Decimal:
-        value = fields.get("price")
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            value = f"{value:f}" if isinstance(value, Decimal) else str(value)
-        if value is None:
-            self._note(path, "required")
-        elif not isinstance(value, str):
-            self._note(path, "must be a decimal number as a string, since a binary fraction is not exact")
-        elif _NEGATIVE.fullmatch(value):
-            self._note(path, f"negative price {value}")
-        elif not _PRICE.fullmatch(value):
-            self._note(path, f"{value!r} is no price (at most 10 digits before and 6 after the point)")
-        else:
-            return Decimal(value)
-        return Decimal(0)
+    def _idle(self, value: object, path: str) -> IdleRules:
+        fields = self.object_of(value, path, known=_IDLE_FIELDS)
+        rules = IdleRules(
+            max_amount=self.decimal(fields, "max_amount", path) if "max_amount" in fields else None,
+            quiet_start=self.clock(fields, "quiet_start", path) if "quiet_start" in fields else None,
+            quiet_end=self.clock(fields, "quiet_end", path) if "quiet_end" in fields else None,
+        )
+        for name, other in (("quiet_start", "quiet_end"), ("quiet_end", "quiet_start")):
+            if name in fields and other not in fields:
+                self.note(inside(path, other), f"required with {name}")
+        if rules.quiet_start is not None and rules.quiet_start == rules.quiet_end:
+            self.note(inside(path, "quiet_end"), "the same as quiet_start: idling would never cost anything")
+        return rules
 
-    def _step_size(self, fields: Mapping[str, object], path: str, dimension: Dimension) -> None:
-        value = fields.get("step_size", 1)
-        if isinstance(value, bool) or not isinstance(value, int):
-            self._note(path, "must be a whole number")
-        elif value != 1 and not (dimension is Dimension.FLAT and value == 0):
-            # OCPI's own example of a free tariff steps its FLAT by 0; a FLAT has nothing to step.
-            self._note(path, f"{value} is not supported yet, only 1")
-
-    def _tax_category(self, fields: Mapping[str, object], path: str) -> TaxCategory:
-        if "tax_category" not in fields:
-            return TaxCategory.STANDARD
-        value = self._text(fields, "tax_category", path)
-        if value in _TAX_CATEGORIES:
-            return _TAX_CATEGORIES[value]
-        if value:
-            self._note(path, f"{value!r} is none of {', '.join(TaxCategory)}")
-        return TaxCategory.STANDARD
-
-    def _clock(self, fields: Mapping[str, object], name: str, path: str) -> time | None:
-        if name not in fields:
-            return None
-        value = self._text(fields, name, f"{path}.{name}")
-        if _CLOCK.fullmatch(value):
-            return time.fromisoformat(value)
-        if value:
-            self._note(f"{path}.{name}", f"{value!r} is no time of day HH:MM; the end of the day is 00:00")
-        return None
-
-    def _date(self, fields: Mapping[str, object], name: str, path: str) -> date | None:
-        if name not in fields:
-            return None
-        value = self._text(fields, name, f"{path}.{name}")
-        try:
-            # The pattern keeps out the other forms that ISO 8601 and fromisoformat know (20260101, 2026-W01-1).
-            if _DATE.fullmatch(value):
-                return date.fromisoformat(value)
-        except ValueError:
-            pass
-        if value:
-            self._note(f"{path}.{name}", f"{value!r} is no date YYYY-MM-DD")
-        return None
-
-    def _days(self, fields: Mapping[str, object], path: str) -> tuple[DayOfWeek, ...]:
-        if "day_of_week" not in fields:
+    def _holidays(self, fields: Mapping[str, object]) -> tuple[date, ...]:
+        if "holidays" not in fields:
             return ()
-        days = self._list(fields, "day_of_week", path)
-        for at, day in enumerate(days):
-            if day not in WEEK:
-                self._note(f"{path}[{at}]", f"{day!r} is no day of the week")
-            elif day in days[:at]:
-                self._note(f"{path}[{at}]", f"{day} is listed twice")
-        return tuple(day for day in WEEK if day in days)
+        days: list[date] = []
+        for at, item in enumerate(self.items(fields, "holidays", "", may_be_empty=True)):
+            day = self.as_day(item, f"holidays[{at}]")
+            if day in days:
+                self.note(f"holidays[{at}]", f"{day} is listed twice")
+            elif day is not None:
+                days.append(day)
+        return tuple(sorted(days))
 
-    def _object(
-        self, value: object, path: str, *, known: frozenset[str], later: frozenset[str]
-    ) -> Mapping[str, object]:
-        """Return an object's fields, refusing by name those that are not known."""
-        if not isinstance(value, Mapping):
-            self._note(path, "must be an object")
-            return {}
-        for name in value:
-            if name not in known:
-                inside = f"{path}.{name}" if path else str(name)
-                self._note(inside, "not supported yet" if name in later else "unknown field")
-        return value
+    def _zero_energy(self, fields: Mapping[str, object]) -> ZeroEnergyPolicy:
+        if "zero_energy" not in fields:
+            return ZeroEnergyPolicy.FREE
+        return ZeroEnergyPolicy(
+            self.choice(fields, "zero_energy", "", among=tuple(ZeroEnergyPolicy)) or ZeroEnergyPolicy.FREE
+        )
 
-    def _list(self, fields: Mapping[str, object], name: str, path: str) -> list[object]:
-        value = fields.get(name)
-        if value is None:
-            self._note(path, "required")
-        elif not isinstance(value, list | tuple):
-            self._note(path, "must be a list")
-        elif not value:
-            self._note(path, "must not be empty")
-        else:
-            return list(value)
-        return []
-
-    def _text(self, fields: Mapping[str, object], name: str, path: str) -> str:
-        """Return a text, or "" after noting that it is missing or none."""
-        value = fields.get(name)
-        if value is None:
-            self._note(path, "required")
-        elif not isinstance(value, str) or not value:
-            self._note(path, "must be a text")
-        else:
-            return value
-        return ""
-
-    def _note(self, path: str, message: str) -> None:
-        self.problems.append(Problem(path=path, message=message))
+    def _settle_after(self, fields: Mapping[str, object]) -> int:
+        if "settle_after" not in fields:
+            return SETTLE_AFTER_S
+        least, most = _SETTLE_AFTER[0], _SETTLE_AFTER[-1]
+        return self.whole(fields, "settle_after", "", least=least, most=most) or SETTLE_AFTER_S
