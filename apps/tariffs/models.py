@@ -64,7 +64,7 @@ class TariffVersion(TenantModel):
               settle_after (shapes: ``parse_tariff``)
     texts     language → what the driver is told besides the prices, by the owner; never a price
     edit_no   raised by every save of the draft, so that two people see a conflict and not a lost edit
-    used_at   when the first session took it; from then on only ``valid_to`` may change: once, not into the past
+    used_at   when the first session took it; from then on only ``valid_to`` may change, and no end that has passed
     """
 
     TENANT = ("tariff__owner",)
@@ -154,8 +154,8 @@ class TariffVersion(TenantModel):
                                 USING ERRCODE = 'restrict_violation';
                         END IF;
                         IF OLD.valid_to IS DISTINCT FROM NEW.valid_to
-                           AND (OLD.valid_to IS NOT NULL OR NEW.valid_to < now()) THEN
-                            RAISE EXCEPTION 'valid_to of a used tariff version is set once and not into the past'
+                           AND (OLD.valid_to <= now() OR NEW.valid_to < now()) THEN
+                            RAISE EXCEPTION 'the end of a used tariff version moves only from and to what lies ahead'
                                 USING ERRCODE = 'restrict_violation';
                         END IF;
                     END IF;

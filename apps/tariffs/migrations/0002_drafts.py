@@ -11,11 +11,7 @@ from django.db import migrations, models
 
 # Versions from before there were drafts price sessions already: they count as published from when they began to hold.
 # On the way back drafts are dropped, since a version without a start cannot be kept.
-PUBLISH_EXISTING = """
-ALTER TABLE tariffs_tariffversion DISABLE TRIGGER USER;
-UPDATE tariffs_tariffversion SET status = 'published', published_at = valid_from;
-ALTER TABLE tariffs_tariffversion ENABLE TRIGGER USER;
-"""
+PUBLISH_EXISTING = "UPDATE tariffs_tariffversion SET status = 'published', published_at = valid_from;"
 DROP_DRAFTS = "DELETE FROM tariffs_tariffversion WHERE status = 'draft';"
 
 
@@ -27,6 +23,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        pgtrigger.migrations.RemoveTrigger(
+            model_name='tariffversion',
+            name='tariff_version_frozen_when_used',
+        ),
         migrations.AlterModelOptions(
             name='tariffversion',
             options={'ordering': ['tariff', '-valid_from', '-pk']},
@@ -86,6 +86,10 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.RunSQL(PUBLISH_EXISTING, DROP_DRAFTS),
+        pgtrigger.migrations.AddTrigger(
+            model_name='tariffversion',
+            trigger=pgtrigger.compiler.Trigger(name='tariff_version_frozen_when_used', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF OLD.used_at IS NOT NULL THEN\n                        IF TG_OP = 'DELETE' THEN\n                            RAISE EXCEPTION 'a used tariff version is never deleted'\n                                USING ERRCODE = 'restrict_violation';\n                        END IF;\n                        IF (to_jsonb(OLD) - 'valid_to') IS DISTINCT FROM (to_jsonb(NEW) - 'valid_to') THEN\n                            RAISE EXCEPTION 'a used tariff version is frozen but for valid_to'\n                                USING ERRCODE = 'restrict_violation';\n                        END IF;\n                        IF OLD.valid_to IS DISTINCT FROM NEW.valid_to\n                           AND (OLD.valid_to <= now() OR NEW.valid_to < now()) THEN\n                            RAISE EXCEPTION 'the end of a used tariff version moves only from and to what lies ahead'\n                                USING ERRCODE = 'restrict_violation';\n                        END IF;\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ", hash='f43a9b1e1c7f2716cb7c0e490eae2a8327063138', operation='UPDATE OR DELETE', pgid='pgtrigger_tariff_version_frozen_when_used_eef5e', table='tariffs_tariffversion', when='BEFORE')),
+        ),
         pgtrigger.migrations.AddTrigger(
             model_name='tariffversion',
             trigger=pgtrigger.compiler.Trigger(name='tariff_version_frozen_when_published', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."status" = \'published\')', func="\n                    IF TG_OP = 'DELETE' THEN\n                        RAISE EXCEPTION 'a published tariff version is never deleted'\n                            USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF NEW.status = 'draft' THEN\n                        IF OLD.valid_from <= now() THEN\n                            RAISE EXCEPTION 'a tariff version that was in force is not withdrawn'\n                                USING ERRCODE = 'restrict_violation';\n                        END IF;\n                    ELSIF (to_jsonb(OLD) - 'valid_to' - 'used_at')\n                          IS DISTINCT FROM (to_jsonb(NEW) - 'valid_to' - 'used_at') THEN\n                        RAISE EXCEPTION 'a published tariff version is frozen but for valid_to'\n                            USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    RETURN NEW;\n                ", hash='167e13f2548c8e74247a9a440cf32a142e3a4936', operation='UPDATE OR DELETE', pgid='pgtrigger_tariff_version_frozen_when_published_7154a', table='tariffs_tariffversion', when='BEFORE')),

@@ -10,6 +10,7 @@ from tests.factories import LONG_AGO, NOON, make_draft, make_site, make_tariff, 
 from tests.refusals import refused_by, run_sql
 
 pytestmark = pytest.mark.django_db
+TOMORROW = now() + timedelta(days=1)
 
 
 @pytest.fixture
@@ -137,20 +138,22 @@ class TestAUsedVersion:
         with refused_by("tariff version is never deleted", TariffVersion):
             run_sql("DELETE FROM tariffs_tariffversion WHERE id = %s", site.version.pk)
 
-    def test_ends_once_and_not_in_the_past(self, site):
+    def test_ends_ahead_and_never_in_the_past(self, site):
         versions = TariffVersion.objects.filter(pk=site.version.pk)
-        tomorrow = now() + timedelta(days=1)
-        message = "set once and not into the past"
 
-        with refused_by(message, TariffVersion):
+        with refused_by("moves only from and to what lies ahead", TariffVersion):
             versions.update(valid_to=now() - timedelta(minutes=1))
-        versions.update(valid_to=tomorrow)
-        with refused_by(message, TariffVersion):
-            versions.update(valid_to=tomorrow + timedelta(days=1))
-        with refused_by(message, TariffVersion):
-            versions.update(valid_to=None)
+        versions.update(valid_to=TOMORROW)
+        versions.update(valid_to=TOMORROW + timedelta(days=1))
 
-        assert versions.get().valid_to == tomorrow
+        assert versions.get().valid_to == TOMORROW + timedelta(days=1)
+
+    @pytest.mark.parametrize("end", [None, TOMORROW], ids=["open", "tomorrow"])
+    def test_is_over_for_good_once_its_end_has_passed(self, site, end):
+        ended = make_tariff_version(owner=site.owner, valid_to=NOON, used_at=LONG_AGO)
+
+        with refused_by("moves only from and to what lies ahead", TariffVersion):
+            TariffVersion.objects.filter(pk=ended.pk).update(valid_to=end)
 
     def test_stays_when_its_draft_copy_goes(self, site):
         copy = make_draft(tariff=site.tariff, elements=site.version.elements)
