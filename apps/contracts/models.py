@@ -1,8 +1,12 @@
-"""Who may charge on whose account: customers, contracts, id tokens, vehicles, and which tariff applies where.
+"""Who may charge on whose account: customers, contracts, tiers, id tokens, vehicles, and which tariff applies where.
 
 A contract has one seller; its tokens work at that seller's stations. A token is in one active contract of a
 seller at a time.
 """
+
+from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
@@ -54,6 +58,48 @@ class Customer(TenantModel):
         return self.kind == self.Kind.PRIVATE
 
 
+class MembershipTier(TenantModel):
+    """What several contracts of a seller share: a tariff (by assignment), a discount, or both; half-open in UTC.
+
+    discount_percent  off every component of whatever tariff applies, 0 < percent ≤ 100; null: none
+    """
+
+    TENANT = ("seller",)
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=80)
+    discount_percent = models.DecimalField(
+        max_digits=7,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="Percent off every price of whatever tariff applies, for example 10. Empty: none.",
+    )
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "name"], name="tier_name_unique_per_seller"),
+            models.CheckConstraint(
+                condition=Q(discount_percent__isnull=True) | Q(discount_percent__gt=0, discount_percent__lte=100),
+                name="tier_discount_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="tier_ends_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_in_force(self, at: datetime) -> bool:
+        """Tell whether the tier counts at an instant."""
+        return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+
+
 class Contract(TenantModel):
     """An agreement between a seller and a customer, half-open in UTC (null = open)."""
 
@@ -66,6 +112,14 @@ class Contract(TenantModel):
 
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contracts")
+    tier = models.ForeignKey(
+        MembershipTier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="contracts",
+        verbose_name="membership tier",
+    )
     number = models.CharField(max_length=20)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     valid_from = models.DateTimeField()
@@ -149,11 +203,20 @@ class IdToken(TenantModel):
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
-class TariffAssignment(TenantModel):
-    """Where a tariff applies: to a contract, an EVSE, a station, a location, or by default; half-open in UTC.
+# Each kind of place a tariff can be assigned to, the one that goes before first.
+ASSIGNMENT_PLACES = ("contract", "tier", "evse", "station", "location")
 
-    Two tariffs of the same rank for the same moment are refused. Precedence: contract > EVSE > station > location
-    > owner's default (TARIFFS.md, Objects).
+
+def _only(place: str | None) -> Q:
+    """Return the condition that an assignment names this place and no other; None: no place at all."""
+    return Q(**{f"{name}__isnull": name != place for name in ASSIGNMENT_PLACES})
+
+
+class TariffAssignment(TenantModel):
+    """Where a tariff applies: a contract, a tier, an EVSE, a station, a location, or by default; half-open in UTC.
+
+    Two tariffs of the same rank for the same moment are refused. Precedence: contract > membership tier > EVSE >
+    station > location > owner's default (``domain/precedence.py``).
     """
 
     TENANT = ("seller",)
@@ -161,6 +224,14 @@ class TariffAssignment(TenantModel):
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     tariff = models.ForeignKey("tariffs.Tariff", on_delete=models.PROTECT, related_name="+")
     contract = models.ForeignKey(Contract, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments")
+    tier = models.ForeignKey(
+        MembershipTier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="assignments",
+        verbose_name="membership tier",
+    )
     evse = models.ForeignKey("stations.Evse", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     station = models.ForeignKey(
         "stations.ChargingStation", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -176,20 +247,14 @@ class TariffAssignment(TenantModel):
                 name="assignment_ends_after_start",
             ),
             models.CheckConstraint(
-                condition=Q(contract__isnull=False, evse__isnull=True, station__isnull=True, location__isnull=True)
-                | Q(contract__isnull=True, evse__isnull=False, station__isnull=True, location__isnull=True)
-                | Q(contract__isnull=True, evse__isnull=True, station__isnull=False, location__isnull=True)
-                | Q(contract__isnull=True, evse__isnull=True, station__isnull=True),
+                condition=reduce(or_, (_only(place) for place in (*ASSIGNMENT_PLACES, None))),
                 name="assignment_names_at_most_one_place",
             ),
             ExclusionConstraint(
                 name="assignment_one_per_place_and_moment",
                 expressions=[
                     ("seller", RangeOperators.EQUAL),
-                    (Func(F("contract"), 0, function="coalesce"), RangeOperators.EQUAL),
-                    (Func(F("evse"), 0, function="coalesce"), RangeOperators.EQUAL),
-                    (Func(F("station"), 0, function="coalesce"), RangeOperators.EQUAL),
-                    (Func(F("location"), 0, function="coalesce"), RangeOperators.EQUAL),
+                    *((Func(F(place), 0, function="coalesce"), RangeOperators.EQUAL) for place in ASSIGNMENT_PLACES),
                     (
                         Func(
                             "valid_from",
@@ -205,5 +270,9 @@ class TariffAssignment(TenantModel):
         ]
 
     def __str__(self) -> str:
-        place = self.contract or self.evse or self.station or self.location or "everywhere"
-        return f"{self.tariff} → {place}"
+        return f"{self.tariff} → {self.place or 'everywhere'}"
+
+    @property
+    def place(self) -> models.Model | None:
+        """What it is assigned to; None: everywhere, by default."""
+        return next((row for name in ASSIGNMENT_PLACES if (row := getattr(self, name)) is not None), None)

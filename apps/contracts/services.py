@@ -4,18 +4,23 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Q
 
-from apps.contracts.domain.precedence import Assignment, Rank, choose_assignment
-from apps.contracts.models import IdToken, TariffAssignment
+from apps.contracts.domain.precedence import Assignment, Rank, choose_assignment, walk_ranks
+from apps.contracts.domain.reasons import ExplainedStep, Outcome, Place, explain_steps
+from apps.contracts.models import IdToken, MembershipTier, TariffAssignment
 from apps.stations.models import Evse
 from apps.tariffs.models import TariffVersion
 
 
 class TariffQuery(NamedTuple):
-    """Who charges where and when; token None: nobody known. ``evse`` has its station and location loaded."""
+    """Who charges where and when; token None: nobody known. ``evse`` has its station and location loaded.
+
+    The token of another seller than the station's owner counts as nobody's: it is not known there.
+    """
 
     token: IdToken | None
     evse: Evse
@@ -24,57 +29,149 @@ class TariffQuery(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffChoice:
-    """The version that prices the session, if any, and why this one or none, in sentences for an operator."""
+    """The version that prices the session, if any, and why this one or none, in sentences for an operator.
+
+    reasons           the decision first, then the higher ranks that were passed over
+    discount_percent  of the contract's membership tier, off whatever tariff was found; None: none
+    """
 
     version: TariffVersion | None
     reasons: tuple[str, ...]
+    discount_percent: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffExplanation:
+    """The choice with every rank's answer.
+
+    steps     one a rank, the highest first · tier  the contract's, if it is in force
+    decided_by  the assignment that decided; None: there is none
+    """
+
+    choice: TariffChoice
+    steps: tuple[ExplainedStep, ...]
+    decided_by: Assignment | None
+    tier: MembershipTier | None
 
 
 def find_tariff(*, token: IdToken | None, evse: Evse, at: datetime) -> TariffChoice:
-    """Choose the tariff version: contract > EVSE > station > location > the owner's default (TARIFFS.md "Objects")."""
+    """Choose the tariff version: contract > tier > EVSE > station > location > the owner's default (TARIFFS.md)."""
     return find_tariffs([TariffQuery(token, evse, at)])[0]
 
 
 def find_tariffs(queries: Iterable[TariffQuery]) -> list[TariffChoice]:
     """Choose versions in two queries, in order; see ``find_tariff``."""
+    return [explanation.choice for explanation in explain_tariffs(queries)]
+
+
+def explain_tariff(*, token: IdToken | None, evse: Evse, at: datetime) -> TariffExplanation:
+    """Say which tariff applies to this token at this EVSE at this moment, and what each rank answered."""
+    return explain_tariffs([TariffQuery(token, evse, at)])[0]
+
+
+def explain_tariffs(queries: Iterable[TariffQuery]) -> list[TariffExplanation]:
+    """Explain in two queries, in order; tokens come with contract and tier loaded (``find_tokens``)."""
     wanted = list(queries)
     assignments = _assignments(wanted)
-    chosen = [choose_assignment(assignments[_seller_id(query)], places=_places(query), at=query.at) for query in wanted]
-    versions = _versions({assignment.tariff_id for assignment in chosen if assignment})
-    return [
-        _explain(query, assignment, versions[assignment.tariff_id] if assignment else [])
-        for query, assignment in zip(wanted, chosen, strict=True)
+    walks = [
+        walk_ranks(
+            assignments[_seller_id(query)],
+            places={rank: place.place_id for rank, place in _places(query).items()},
+            at=query.at,
+        )
+        for query in wanted
     ]
+    chosen = [choose_assignment(steps) for steps in walks]
+    versions = _versions({assignment.tariff_id for assignment in chosen if assignment})
+    explanations = []
+    for query, steps, assignment in zip(wanted, walks, chosen, strict=True):
+        version = _version_at(versions[assignment.tariff_id], query.at) if assignment else None
+        explained = explain_steps(steps, places=_places(query), has_version=version is not None)
+        tier = _tier_of(query)
+        explanations.append(
+            TariffExplanation(
+                choice=_choice(query, explained, version=version, tier=tier),
+                steps=explained,
+                decided_by=assignment,
+                tier=tier,
+            )
+        )
+    return explanations
+
+
+def _choice(
+    query: TariffQuery, steps: tuple[ExplainedStep, ...], *, version: TariffVersion | None, tier: MembershipTier | None
+) -> TariffChoice:
+    """Put the decision first, then why nothing above it decided."""
+    decided = {Outcome.APPLIES, Outcome.NO_VERSION}
+    position = next((index for index, step in enumerate(steps) if step.outcome in decided), None)
+    if position is None:
+        moment = f"{query.at:%Y-%m-%d %H:%M} UTC"
+        return TariffChoice(version=None, reasons=(f"No tariff is assigned to {query.evse} at {moment}.",))
+    reasons = [steps[position].sentence, *(step.sentence for step in steps[:position])]
+    discount = tier.discount_percent if version is not None and tier is not None else None
+    if discount is not None:
+        reasons.append(f"The membership tier “{tier}” takes {discount.normalize():f} % off.")
+    return TariffChoice(version=version, reasons=tuple(reasons), discount_percent=discount)
 
 
 def _seller_id(query: TariffQuery) -> int:
     return query.evse.station.location.owner_id
 
 
-def _places(query: TariffQuery) -> dict[Rank, int | None]:
+def _known_token(query: TariffQuery) -> IdToken | None:
+    return query.token if query.token is not None and query.token.seller_id == _seller_id(query) else None
+
+
+def _tier_of(query: TariffQuery) -> MembershipTier | None:
+    """Return the tier of the token's contract, while it is in force."""
+    token = _known_token(query)
+    tier = token.contract.tier if token is not None and token.contract.tier_id is not None else None
+    return tier if tier is not None and tier.is_in_force(query.at) else None
+
+
+def _places(query: TariffQuery) -> dict[Rank, Place]:
+    token, station = _known_token(query), query.evse.station
     return {
-        Rank.CONTRACT: query.token.contract_id if query.token else None,
-        Rank.EVSE: query.evse.pk,
-        Rank.STATION: query.evse.station_id,
-        Rank.LOCATION: query.evse.station.location_id,
+        Rank.CONTRACT: Place(place_id=token.contract_id, words=f"the contract {token.contract.number}")
+        if token
+        else Place(place_id=None, words="Nobody is known to the seller here, so no contract counts."),
+        Rank.TIER: _tier_place(query, token),
+        Rank.EVSE: Place(place_id=query.evse.pk, words=f"the EVSE {query.evse}"),
+        Rank.STATION: Place(place_id=station.pk, words=f"the station {station}"),
+        Rank.LOCATION: Place(place_id=station.location_id, words=f"the location {station.location}"),
+        Rank.DEFAULT: Place(place_id=None, words="the owner's default"),
     }
+
+
+def _tier_place(query: TariffQuery, token: IdToken | None) -> Place:
+    tier = _tier_of(query)
+    if tier is not None:
+        return Place(place_id=tier.pk, words=f"the membership tier “{tier}”")
+    if token is None:
+        return Place(place_id=None, words="Without a contract there is no membership tier.")
+    if token.contract.tier_id is not None:
+        words = f"The membership tier “{token.contract.tier}” is not in force at that time."
+        return Place(place_id=None, words=words)
+    return Place(place_id=None, words=f"The contract {token.contract.number} is in no membership tier.")
 
 
 def _assignments(queries: list[TariffQuery]) -> dict[int, list[Assignment]]:
     """Load the assignments that may concern the queries, by seller."""
+    by_seller: defaultdict[int, list[Assignment]] = defaultdict(list)
+    if not queries:
+        return by_seller
     places = [_places(query) for query in queries]
-    ids = {rank: {place[rank] for place in places if place[rank] is not None} for rank in places[0]} if places else {}
-    if not ids:
-        return defaultdict(list)
+    ids = {rank: {place[rank].place_id for place in places} - {None} for rank in Rank}
     rows = TariffAssignment.objects.filter(seller_id__in={_seller_id(query) for query in queries}).filter(
         Q(contract_id__in=ids[Rank.CONTRACT])
+        | Q(tier_id__in=ids[Rank.TIER])
         | Q(evse_id__in=ids[Rank.EVSE])
         | Q(station_id__in=ids[Rank.STATION])
         | Q(location_id__in=ids[Rank.LOCATION])
-        | Q(contract__isnull=True, evse__isnull=True, station__isnull=True, location__isnull=True)
+        | Q(contract__isnull=True, tier__isnull=True, evse__isnull=True, station__isnull=True, location__isnull=True)
     )
-    by_seller: defaultdict[int, list[Assignment]] = defaultdict(list)
-    for row in rows:
+    for row in rows.select_related("tariff"):
         by_seller[row.seller_id].append(_assignment(row))
     return by_seller
 
@@ -82,6 +179,7 @@ def _assignments(queries: list[TariffQuery]) -> dict[int, list[Assignment]]:
 def _assignment(row: TariffAssignment) -> Assignment:
     places = {
         Rank.CONTRACT: row.contract_id,
+        Rank.TIER: row.tier_id,
         Rank.EVSE: row.evse_id,
         Rank.STATION: row.station_id,
         Rank.LOCATION: row.location_id,
@@ -91,6 +189,7 @@ def _assignment(row: TariffAssignment) -> Assignment:
         rank=rank,
         place_id=places.get(rank),
         tariff_id=row.tariff_id,
+        tariff_name=row.tariff.name,
         valid_from=row.valid_from,
         valid_to=row.valid_to,
     )
@@ -99,19 +198,14 @@ def _assignment(row: TariffAssignment) -> Assignment:
 def _versions(tariff_ids: set[int]) -> dict[int, list[TariffVersion]]:
     versions: defaultdict[int, list[TariffVersion]] = defaultdict(list)
     if tariff_ids:
-        for version in TariffVersion.objects.filter(tariff_id__in=tariff_ids).select_related("tariff"):
+        for version in TariffVersion.objects.published().filter(tariff_id__in=tariff_ids).select_related("tariff"):
             versions[version.tariff_id].append(version)
     return versions
 
 
-def _explain(query: TariffQuery, assignment: Assignment | None, versions: list[TariffVersion]) -> TariffChoice:
-    moment = f"{query.at:%Y-%m-%d %H:%M} UTC"
-    if assignment is None:
-        return TariffChoice(version=None, reasons=(f"No tariff is assigned to {query.evse} at {moment}.",))
+def _version_at(versions: Iterable[TariffVersion], at: datetime) -> TariffVersion | None:
+    """Return the version in force; never one of a lower rank's tariff: that would be a price nobody agreed on."""
     for version in versions:
-        if version.valid_from <= query.at and (version.valid_to is None or query.at < version.valid_to):
-            reason = f"“{version.tariff}” is assigned to {assignment.rank.words}."
-            return TariffChoice(version=version, reasons=(reason,))
-    # No falling through to a lower rank: that would be a price nobody agreed on.
-    reason = f"The tariff assigned to {assignment.rank.words} has no version that is valid at {moment}."
-    return TariffChoice(version=None, reasons=(reason,))
+        if version.is_in_force(at):
+            return version
+    return None

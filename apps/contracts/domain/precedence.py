@@ -1,4 +1,8 @@
-"""Which tariff assignment wins: contract > EVSE > station > location > the owner's default (TARIFFS.md "Objects")."""
+"""Which tariff assignment wins: contract > membership tier > EVSE > station > location > the owner's default.
+
+TARIFFS.md "Objects" names contract and tier as one rank. What was agreed with one customer goes before what was agreed
+with many, so that a contract in a tier can have a tariff of its own; within either no two tariffs meet.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,21 +14,11 @@ class Rank(IntEnum):
     """Where an assignment applies; the lower number wins."""
 
     CONTRACT = 1
-    EVSE = 2
-    STATION = 3
-    LOCATION = 4
-    DEFAULT = 5
-
-    @property
-    def words(self) -> str:
-        """Return how the rank is named to an operator."""
-        return {
-            Rank.CONTRACT: "the contract",
-            Rank.EVSE: "this EVSE",
-            Rank.STATION: "this station",
-            Rank.LOCATION: "this location",
-            Rank.DEFAULT: "the owner's default",
-        }[self]
+    TIER = 2
+    EVSE = 3
+    STATION = 4
+    LOCATION = 5
+    DEFAULT = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +28,7 @@ class Assignment:
     rank: Rank
     place_id: int | None
     tariff_id: int
+    tariff_name: str
     valid_from: datetime
     valid_to: datetime | None
 
@@ -42,20 +37,33 @@ class Assignment:
         return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
 
 
-def choose_assignment(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one rank answered: the assignment that holds there, or none."""
+
+    rank: Rank
+    assignment: Assignment | None
+
+
+def walk_ranks(
     assignments: Iterable[Assignment], *, places: Mapping[Rank, int | None], at: datetime
-) -> Assignment | None:
-    """Return the assignment of the highest rank that holds at ``at``; None when there is none.
+) -> tuple[Step, ...]:
+    """Ask every rank, the highest first; the first that has an assignment decides.
 
     assignments  all of the seller that may concern the places, in any order
-    places       id of the contract (None: none), EVSE, station and location
+    places       id of the contract and its tier (None: none), EVSE, station and location
 
     The database refuses two of the same rank and place for the same moment.
     """
-    fitting = [
-        assignment
+    holding = {
+        assignment.rank: assignment
         for assignment in assignments
         if assignment.is_valid(at)
         and (assignment.rank is Rank.DEFAULT or assignment.place_id == places[assignment.rank])
-    ]
-    return min(fitting, key=lambda assignment: assignment.rank, default=None)
+    }
+    return tuple(Step(rank=rank, assignment=holding.get(rank)) for rank in Rank)
+
+
+def choose_assignment(steps: Iterable[Step]) -> Assignment | None:
+    """Return the assignment of the highest rank that has one; None when there is none."""
+    return next((step.assignment for step in steps if step.assignment is not None), None)

@@ -1,18 +1,21 @@
 """What the database refuses of customers, contracts, cards and where tariffs apply."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
-from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
+from apps.contracts.models import Contract, Customer, IdToken, MembershipTier, TariffAssignment, Vehicle
 from tests.factories import (
     NOON,
+    Site,
     assign_tariff,
     make_contract,
     make_customer,
     make_site,
     make_tariff,
     make_tariff_version,
+    make_tier,
     make_token,
     make_vehicle,
 )
@@ -24,6 +27,10 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def site():
     return make_site()
+
+
+def place_of(site: Site, kind: str):
+    return make_tier(seller=site.owner) if kind == "tier" else getattr(site, kind)
 
 
 class TestContracts:
@@ -42,6 +49,29 @@ class TestContracts:
     def test_refuse_a_plate_twice(self, site):
         with refused_by("vehicle_plate_unique_per_customer", Vehicle):
             make_vehicle(customer=site.customer, plate=site.vehicle.plate)
+
+
+class TestTiers:
+    def test_refuse_a_name_twice(self, site):
+        tier = make_tier(seller=site.owner)
+
+        with refused_by("tier_name_unique_per_seller", MembershipTier):
+            make_tier(seller=site.owner, name=tier.name)
+
+    @pytest.mark.parametrize("percent", ["0", "-1", "100.0001"])
+    def test_refuse_a_discount_that_is_no_percentage(self, site, percent):
+        with refused_by("tier_discount_is_a_percentage", MembershipTier):
+            make_tier(seller=site.owner, discount_percent=Decimal(percent))
+
+    @pytest.mark.parametrize("percent", [None, "0.0001", "100"])
+    def test_allow_a_discount_or_none(self, site, percent):
+        tier = make_tier(seller=site.owner, discount_percent=percent and Decimal(percent))
+
+        assert MembershipTier.objects.get(pk=tier.pk).discount_percent == (percent and Decimal(percent))
+
+    def test_refuse_an_end_that_is_not_after_the_start(self, site):
+        with refused_by("tier_ends_after_start", MembershipTier):
+            make_tier(seller=site.owner, valid_from=NOON, valid_to=NOON)
 
 
 class TestTokens:
@@ -70,15 +100,23 @@ class TestAssignments:
             assign_tariff(tariff=site.tariff, evse=site.evse, valid_from=NOON, valid_to=NOON)
 
     @pytest.mark.parametrize(
-        "places", [("contract", "evse"), ("evse", "station"), ("station", "location"), ("contract", "location")]
+        "places",
+        [
+            ("contract", "evse"),
+            ("contract", "tier"),
+            ("tier", "location"),
+            ("evse", "station"),
+            ("station", "location"),
+            ("contract", "location"),
+        ],
     )
     def test_refuse_two_places_at_once(self, site, places):
         with refused_by("assignment_names_at_most_one_place", TariffAssignment):
-            assign_tariff(tariff=site.tariff, **{place: getattr(site, place) for place in places})
+            assign_tariff(tariff=site.tariff, **{place: place_of(site, place) for place in places})
 
-    @pytest.mark.parametrize("place", ["contract", "evse", "station", "location", None])
+    @pytest.mark.parametrize("place", ["contract", "tier", "evse", "station", "location", None])
     def test_refuse_two_tariffs_of_one_rank_for_one_moment(self, site, place):
-        where = {place: getattr(site, place)} if place else {}
+        where = {place: place_of(site, place)} if place else {}
         if place:
             assign_tariff(tariff=site.tariff, **where)
         other = make_tariff_version(owner=site.owner).tariff

@@ -1,11 +1,13 @@
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from apps.contracts.domain.reasons import Outcome
 from apps.contracts.domain.tokens import TokenVerdict
 from apps.contracts.models import IdToken
 from apps.contracts.selectors import TokenQuery, find_token, find_tokens
-from apps.contracts.services import TariffQuery, find_tariff, find_tariffs
+from apps.contracts.services import TariffQuery, explain_tariff, find_tariff, find_tariffs
 from apps.core.audit import find_violations
 from apps.stations.models import Evse
 from tests.factories import (
@@ -13,10 +15,12 @@ from tests.factories import (
     NOON,
     assign_tariff,
     make_contract,
+    make_draft,
     make_evse,
     make_owner,
     make_site,
     make_tariff_version,
+    make_tier,
     make_token,
     make_vehicle,
 )
@@ -36,10 +40,14 @@ def loaded(evse: Evse) -> Evse:
 
 class TestFindTariff:
     def test_goes_from_the_contract_down_to_the_default(self, site):
+        tier = make_tier(seller=site.owner)
+        site.contract.tier = tier
+        site.contract.save()
         places = {
             "location": site.location,
             "station": site.station,
             "evse": site.evse,
+            "tier": tier,
             "contract": site.contract,
         }
         chosen = [find_tariff(token=site.token, evse=site.evse, at=NOON)]
@@ -50,13 +58,26 @@ class TestFindTariff:
             assert choice.version == version
             chosen.append(choice)
 
-        assert [choice.reasons[0].partition("assigned to ")[2] for choice in chosen] == [
+        assert [choice.reasons[0].partition("” is ")[2] for choice in chosen] == [
             "the owner's default.",
-            "this location.",
-            "this station.",
-            "this EVSE.",
-            "the contract.",
+            f"assigned to the location {site.location}.",
+            f"assigned to the station {site.station}.",
+            f"assigned to the EVSE {site.evse}.",
+            f"assigned to the membership tier “{tier}”.",
+            f"assigned to the contract {site.contract.number}.",
         ]
+
+    def test_says_what_was_passed_over(self, site):
+        choice = find_tariff(token=site.token, evse=site.evse, at=NOON)
+
+        assert choice.reasons == (
+            f"“{site.tariff}” is the owner's default.",
+            f"The contract {site.contract.number} has no tariff of its own at that time.",
+            f"The contract {site.contract.number} is in no membership tier.",
+            f"The EVSE {site.evse} has no tariff of its own at that time.",
+            f"The station {site.station} has no tariff of its own at that time.",
+            f"The location {site.location} has no tariff of its own at that time.",
+        )
 
     def test_gives_nobody_the_contracts_tariff_of_another(self, site):
         special = make_tariff_version(owner=site.owner)
@@ -84,9 +105,20 @@ class TestFindTariff:
         choice = find_tariff(token=site.token, evse=site.evse, at=NOON)
 
         assert choice.version is None
+        assert choice.discount_percent is None
         assert choice.reasons == (
-            "The tariff assigned to the contract has no version that is valid at 2026-06-01 12:00 UTC.",
+            f"“{ended.tariff}” is assigned to the contract {site.contract.number}, but has no published version in "
+            "force at that time. Nothing below it is asked.",
         )
+
+    def test_takes_no_draft(self, site):
+        draft = make_draft(owner=site.owner)
+        assign_tariff(tariff=draft.tariff, contract=site.contract)
+
+        choice = find_tariff(token=site.token, evse=site.evse, at=NOON)
+
+        assert choice.version is None
+        assert "has no published version in force" in choice.reasons[0]
 
     def test_says_that_no_tariff_is_assigned(self):
         evse = make_evse()
@@ -108,6 +140,75 @@ class TestFindTariff:
             choices = find_tariffs([TariffQuery(site.token, evse, NOON)] * 100)
 
         assert {choice.version for choice in choices} == {site.version}
+
+
+class TestMembershipTier:
+    @pytest.fixture
+    def tier(self, site):
+        tier = make_tier(seller=site.owner, name="Gold", discount_percent=Decimal("12.5"))
+        site.contract.tier = tier
+        site.contract.save()
+        return tier
+
+    def test_takes_its_discount_off_whatever_tariff_applies(self, site, tier):
+        choice = find_tariff(token=site.token, evse=site.evse, at=NOON)
+
+        assert choice.version == site.version
+        assert choice.discount_percent == Decimal("12.5")
+        assert choice.reasons[-1] == "The membership tier “Gold” takes 12.5 % off."
+
+    def test_counts_only_while_it_is_in_force(self, site, tier):
+        tier.valid_to = NOON
+        tier.save()
+        special = make_tariff_version(owner=site.owner)
+        assign_tariff(tariff=special.tariff, tier=tier)
+
+        before = find_tariff(token=site.token, evse=site.evse, at=NOON - timedelta(microseconds=1))
+        after = find_tariff(token=site.token, evse=site.evse, at=NOON)
+
+        assert (before.version, before.discount_percent) == (special, Decimal("12.5"))
+        assert (after.version, after.discount_percent) == (site.version, None)
+        assert "The membership tier “Gold” is not in force at that time." in after.reasons
+
+    def test_gives_no_discount_to_others(self, site, tier):
+        other = make_token(contract=make_contract(customer=site.customer))
+
+        choices = find_tariffs([TariffQuery(token, site.evse, NOON) for token in (other, None)])
+
+        assert [choice.discount_percent for choice in choices] == [None, None]
+
+    def test_counts_for_nothing_at_another_sellers_station(self, site, tier):
+        elsewhere = make_site()
+
+        choice = find_tariff(token=site.token, evse=elsewhere.evse, at=NOON)
+
+        assert (choice.version, choice.discount_percent) == (elsewhere.version, None)
+        assert "Nobody is known to the seller here, so no contract counts." in choice.reasons
+
+    def test_comes_with_the_token(self, site, tier, django_assert_num_queries):
+        finding = find_token(seller_id=site.owner.pk, uid=site.token.uid, at=NOON)
+
+        evse = loaded(site.evse)
+        with django_assert_num_queries(2):
+            choice = find_tariff(token=finding.token, evse=evse, at=NOON)
+
+        assert choice.discount_percent == Decimal("12.5")
+
+
+class TestExplainTariff:
+    def test_gives_every_ranks_answer_and_the_span_of_what_decided(self, site):
+        explanation = explain_tariff(token=site.token, evse=site.evse, at=NOON)
+
+        assert [step.outcome for step in explanation.steps] == [
+            Outcome.NONE,
+            Outcome.ABSENT,
+            Outcome.NONE,
+            Outcome.NONE,
+            Outcome.NONE,
+            Outcome.APPLIES,
+        ]
+        assert (explanation.decided_by.tariff_id, explanation.decided_by.valid_from) == (site.tariff.pk, LONG_AGO)
+        assert explanation.choice == find_tariff(token=site.token, evse=site.evse, at=NOON)
 
 
 class TestFindToken:
@@ -161,4 +262,17 @@ class TestAudit:
                 f"tariff assignment {assignment.pk}",
                 "it is assigned to a contract or a place of another seller",
             ),
+        }
+
+    def test_finds_tiers_of_another_seller(self, site):
+        tier = make_tier()
+        assignment = assign_tariff(tariff=site.tariff, tier=make_tier(seller=site.owner))
+        run_sql("UPDATE contracts_contract SET tier_id = %s WHERE id = %s", tier.pk, site.contract.pk)
+        run_sql("UPDATE contracts_tariffassignment SET tier_id = %s WHERE id = %s", tier.pk, assignment.pk)
+
+        found = {(violation.invariant, violation.subject, violation.problem) for violation in find_violations()}
+
+        assert found == {
+            ("I13", f"contract {site.contract.pk}", "its membership tier belongs to another seller"),
+            ("I13", f"tariff assignment {assignment.pk}", "it is assigned to a membership tier of another seller"),
         }
