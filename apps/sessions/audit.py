@@ -48,7 +48,6 @@ def _rating_problem(cdr: Cdr) -> str | None:
             terms=cdr.tariff_version.terms(),
             grant=inputs.grant,
             tax_rates=inputs.tax_rates,
-            zero_energy=inputs.zero_energy,
         )
     except Exception as error:
         # Damaged inputs or terms can break anything; one record must not hide what the rest of the audit finds.

@@ -99,7 +99,7 @@ def local_date(at: datetime, session: ChargingSession) -> date:
     return at.astimezone(zone(session.time_zone)).date()
 
 
-def tax_rates(session: ChargingSession, *, terms: TariffTerms, on: date) -> Mapping[TaxCategory, Decimal]:
+def tax_rates(session: ChargingSession, *, terms: TariffTerms, on: date) -> Mapping[str, Decimal]:
     """Decide the tax rate of each category the tariff may price (fractions of the net), as of day ``on``.
 
     Electricity for own use is taxed where the charger stands, whoever buys (TARIFFS.md "Which tax").
@@ -118,7 +118,7 @@ def tax_rates(session: ChargingSession, *, terms: TariffTerms, on: date) -> Mapp
             seller_registrations=registrations,
             buyer=PRIVATE,
             on=on,
-            category=category,
+            category=TaxCategory(category),
         ).rate
         for category in sorted(categories)
     }

@@ -11,9 +11,10 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Final
 
 from apps.core.domain.money import EXACT
+from apps.tariffs.domain.compiled import Selection, compile_tariff
 from apps.tariffs.domain.sentences import Language, describe_price
 from apps.tariffs.domain.terms import Dimension, TariffTerms
-from apps.tariffs.domain.windows import DAY_MS, Selection, compile_tariff
+from apps.tariffs.domain.windows import DAY_MS
 
 CHARGE_LASTS: Final = timedelta(hours=8)
 """The hold pays for so long at full power, unless ``hold_max`` is less: a night at a slow connector."""
@@ -110,7 +111,7 @@ def _bands(
 ) -> Iterator[tuple[datetime, tuple[PricePart, ...]]]:
     """Yield from when on which prices apply, first those at ``start``; two neighbours are never the same."""
     start_ms, end_ms = (start - _EPOCH) // _MS, (end - _EPOCH) // _MS
-    compiled = compile_tariff(terms)
+    compiled = compile_tariff(terms).charging
     segments = [
         segment
         for utc_day in range(start_ms // DAY_MS, end_ms // DAY_MS + 1)
@@ -119,8 +120,8 @@ def _bands(
     ]
     now = max(index for index, (at_ms, _) in enumerate(segments) if at_ms <= start_ms)
     last = None
-    for at_ms, selection in segments[now:]:
-        parts = _parts(selection)
+    for at_ms, pattern in segments[now:]:
+        parts = _parts(compiled.select(pattern, compiled.fresh_bands))
         if parts != last:
             yield _EPOCH + max(at_ms, start_ms) * _MS, parts
         last = parts

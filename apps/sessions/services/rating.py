@@ -16,7 +16,7 @@ from apps.sessions.errors import RatingRefused
 from apps.sessions.evidence import begin_of, end_of, gather, local_date, tax_rates
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services.lookup import locked_sessions
-from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts, ZeroEnergyPolicy
+from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts
 from apps.tariffs.domain.rating import (
     UnratableFacts,
     as_document,
@@ -122,14 +122,12 @@ def write_cdr(
             facts=facts,
             grant=grant,
             tax_rates=tax_rates(session, terms=terms, on=tax_date),
-            zero_energy=ZeroEnergyPolicy.FREE,
         )
         rated = rate_session(
             facts=inputs.facts,
             terms=terms,
             grant=inputs.grant,
             tax_rates=inputs.tax_rates,
-            zero_energy=inputs.zero_energy,
         )
     except (NoTaxRate, SellerNotRegistered, TaxNotSupported, UnratableFacts) as error:
         raise RatingRefused(f"It cannot be priced: {error}.") from error
@@ -149,7 +147,7 @@ def write_cdr(
         gross=rated.gross,
         tax_date=tax_date,
         inputs=inputs_as_document(
-            facts=inputs.facts, grant=inputs.grant, tax_rates=inputs.tax_rates, zero_energy=inputs.zero_energy
+            facts=inputs.facts, grant=inputs.grant, tax_rates=inputs.tax_rates
         ),
         document=document,
         content_hash=content_hash(document),

@@ -9,15 +9,15 @@ from decimal import Decimal
 from typing import Any, cast
 
 from apps.core.domain.money import EXACT
-from apps.core.domain.tax import TaxCategory
 from apps.tariffs.domain.facts import (
     GrantTerms,
+    Measured,
     RatingInputs,
     Reading,
+    Reservation,
     SessionFacts,
     StateChange,
     VehicleState,
-    ZeroEnergyPolicy,
 )
 from apps.tariffs.domain.rated import (
     Adjustment,
@@ -34,6 +34,8 @@ def as_document(rated: RatedSession) -> dict[str, object]:
         "currency": rated.currency,
         "energy_milliwh": rated.energy_milliwh,
         "charging_ms": rated.charging_ms,
+        "idle_ms": rated.idle_ms,
+        "idle_amount": _plain(rated.idle_amount),
         "periods": [_period_document(period) for period in rated.periods],
         "adjustments": [_adjustment_document(adjustment) for adjustment in rated.adjustments],
         "totals": _totals_document(rated.totals),
@@ -57,14 +59,13 @@ def canonical_bytes(document: Mapping[str, object]) -> bytes:
 
 
 def inputs_as_document(
-    *,
-    facts: SessionFacts,
-    grant: GrantTerms,
-    tax_rates: Mapping[TaxCategory, Decimal],
-    zero_energy: ZeroEnergyPolicy = ZeroEnergyPolicy.FREE,
+    *, facts: SessionFacts, grant: GrantTerms, tax_rates: Mapping[str, Decimal]
 ) -> dict[str, object]:
-    """Return what ``rate_session`` reads besides the tariff as a JSON-able dict; readings and states as columns."""
-    return {
+    """Return what ``rate_session`` reads besides the tariff as a JSON-able dict; readings and the like as columns.
+
+    What a session does not have (measurements, a reservation) has no key.
+    """
+    document: dict[str, object] = {
         "started_at_ms": facts.started_at_ms,
         "ended_at_ms": facts.ended_at_ms,
         "time_zone": facts.time_zone,
@@ -77,12 +78,29 @@ def inputs_as_document(
             "state": [change.state.value for change in facts.states],
         },
         "grant": {
-            "limit_amount": None if grant.limit_amount is None else _plain(grant.limit_amount),
-            "waive_below": None if grant.waive_below is None else _plain(grant.waive_below),
+            name: None if amount is None else _plain(amount)
+            for name, amount in (
+                ("discount_percent", grant.discount_percent),
+                ("limit_amount", grant.limit_amount),
+                ("waive_below", grant.waive_below),
+            )
         },
-        "tax_rates": {category.value: _plain(rate) for category, rate in tax_rates.items()},
-        "zero_energy": zero_energy.value,
+        "tax_rates": {str(category): _plain(rate) for category, rate in tax_rates.items()},
     }
+    for name, samples in (("powers", facts.powers), ("currents", facts.currents)):
+        if samples:
+            document[name] = {
+                "at_ms": [sample.at_ms for sample in samples],
+                "value": [sample.value for sample in samples],
+                "inferred": [sample.inferred for sample in samples],
+            }
+    if facts.reservation is not None:
+        document["reservation"] = {
+            "start_ms": facts.reservation.start_ms,
+            "end_ms": facts.reservation.end_ms,
+            "expired": facts.reservation.expired,
+        }
+    return document
 
 
 def inputs_from_document(document: Mapping[str, object]) -> RatingInputs:
@@ -97,23 +115,36 @@ def inputs_from_document(document: Mapping[str, object]) -> RatingInputs:
         started_at_ms=stored["started_at_ms"],
         ended_at_ms=stored["ended_at_ms"],
         time_zone=stored["time_zone"],
-        register=tuple(
-            Reading(at_ms=at_ms, energy_milliwh=energy)
-            for at_ms, energy in zip(register["at_ms"], register["energy_milliwh"], strict=True)
-        ),
+        register=tuple(map(_reading, register["at_ms"], register["energy_milliwh"])),
         states=tuple(
             StateChange(at_ms=at_ms, state=VehicleState(state))
             for at_ms, state in zip(states["at_ms"], states["state"], strict=True)
         ),
+        powers=_measured(stored.get("powers")),
+        currents=_measured(stored.get("currents")),
+        reservation=Reservation(**stored["reservation"]) if "reservation" in stored else None,
     )
     return RatingInputs(
         facts=facts,
         grant=GrantTerms(
+            discount_percent=_optional_decimal(grant.get("discount_percent")),
             limit_amount=_optional_decimal(grant["limit_amount"]),
             waive_below=_optional_decimal(grant["waive_below"]),
         ),
-        tax_rates={TaxCategory(name): Decimal(rate) for name, rate in stored["tax_rates"].items()},
-        zero_energy=ZeroEnergyPolicy(stored["zero_energy"]),
+        tax_rates={name: Decimal(rate) for name, rate in stored["tax_rates"].items()},
+    )
+
+
+def _reading(at_ms: int, energy_milliwh: int) -> Reading:
+    return Reading(at_ms=at_ms, energy_milliwh=energy_milliwh)
+
+
+def _measured(columns: Mapping[str, Any] | None) -> tuple[Measured, ...]:
+    if columns is None:
+        return ()
+    return tuple(
+        Measured(at_ms=at_ms, value=value, inferred=inferred)
+        for at_ms, value, inferred in zip(columns["at_ms"], columns["value"], columns["inferred"], strict=True)
     )
 
 
@@ -124,6 +155,7 @@ def _period_document(period: ChargingPeriod) -> dict[str, object]:
         "state": period.state.value,
         "energy_milliwh": period.energy_milliwh,
         "charging_ms": period.charging_ms,
+        "idle_ms": period.idle_ms,
         "start_register_milliwh": period.start_register_milliwh,
         "end_register_milliwh": period.end_register_milliwh,
         "parts": [_part_document(part) for part in period.parts],
@@ -134,7 +166,7 @@ def _part_document(part: PricedPart) -> dict[str, object]:
     return {
         "element_index": part.element_index,
         "dimension": part.dimension.value,
-        "tax_category": part.tax_category.value,
+        "tax_category": str(part.tax_category),
         "quantity": part.quantity,
         "price": _plain(part.price),
         "amount": _plain(part.amount),
@@ -156,7 +188,7 @@ def _adjustment_document(adjustment: Adjustment) -> dict[str, object]:
 def _totals_document(totals: Iterable[CategoryTotal]) -> list[dict[str, object]]:
     return [
         {
-            "tax_category": total.tax_category.value,
+            "tax_category": str(total.tax_category),
             "rate": _plain(total.rate),
             "net": _money(total.net),
             "tax": _money(total.tax),

@@ -1,11 +1,11 @@
 """Rate a session: the one engine, from facts and terms to explained totals (TARIFFS.md)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
-from apps.core.domain.money import EXACT, allot, from_minor, round_half_up, to_minor
-from apps.core.domain.tax import TaxCategory
+from apps.tariffs.domain.bill import exact_amount
+from apps.tariffs.domain.compiled import SHARES_PER_PICO, SHARES_PER_UNIT, CompiledTariff, compile_tariff
 from apps.tariffs.domain.documents import (
     as_document,
     canonical_bytes,
@@ -14,12 +14,13 @@ from apps.tariffs.domain.documents import (
 )
 from apps.tariffs.domain.facts import (
     GrantTerms,
+    Measured,
     RatingInputs,
     Reading,
+    Reservation,
     SessionFacts,
     StateChange,
     VehicleState,
-    ZeroEnergyPolicy,
 )
 from apps.tariffs.domain.rated import (
     Adjustment,
@@ -30,9 +31,18 @@ from apps.tariffs.domain.rated import (
     PricedPart,
     RatedSession,
 )
-from apps.tariffs.domain.sweep import UnratableFacts, sweep
-from apps.tariffs.domain.terms import TariffTerms
-from apps.tariffs.domain.windows import compile_tariff
+from apps.tariffs.domain.sweep import Swept, sweep
+from apps.tariffs.domain.taxing import (
+    MissingTaxRate,
+    Taxed,
+    Taxes,
+    adjustment,
+    bounded,
+    bounded_exactly,
+    grant_targets,
+)
+from apps.tariffs.domain.terms import PriceLimit, TariffTerms, ZeroEnergyPolicy
+from apps.tariffs.domain.tracks import UnratableFacts
 
 __all__ = [
     "ENGINE_VERSION",
@@ -42,11 +52,13 @@ __all__ = [
     "ChargingPeriod",
     "ExactAmount",
     "GrantTerms",
+    "Measured",
     "MissingTaxRate",
     "PricedPart",
     "RatedSession",
     "RatingInputs",
     "Reading",
+    "Reservation",
     "SessionFacts",
     "StateChange",
     "UnratableFacts",
@@ -59,23 +71,11 @@ __all__ = [
     "rate_session",
 ]
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 """Stored with every rating; raised when the same inputs may yield other bytes."""
 
-_DERIVED: Final = Decimal("0.000000000001")
-
-
-class MissingTaxRate(LookupError):
-    """The caller gave no rate for a tax category that the session needs."""
-
-
-class _Taxed(NamedTuple):
-    """The rounded totals of a session at one step of the order of prices."""
-
-    totals: tuple[CategoryTotal, ...]
-    net: Decimal
-    tax: Decimal
-    gross: Decimal
+_WHOLE: Final = 1_000_000
+"""A discount's rest is counted in millionths: a percentage has at most 4 decimals."""
 
 
 def rate_session(
@@ -83,157 +83,122 @@ def rate_session(
     facts: SessionFacts,
     terms: TariffTerms,
     grant: GrantTerms,
-    tax_rates: Mapping[TaxCategory, Decimal],
-    zero_energy: ZeroEnergyPolicy = ZeroEnergyPolicy.FREE,
+    tax_rates: Mapping[str, Decimal],
 ) -> RatedSession:
-    """Price a session: quantities, unit prices, components, then the grant's ceiling and floor, tax and rounding.
+    """Price a session, in the order of TARIFFS.md "Quantity, steps, price": parts, the idle cap, the discount; then,
+    rounded per tax category, minimum and maximum price, the grant's ceiling and its floor.
 
     tax_rates  fraction of the net (0.19) for each tax category of the tariff, as of the end of supply
 
-    :raises UnratableFacts: the end lies before the start, or the register is not clean
-    :raises ValueError: the location's zone is unknown
+    :raises UnratableFacts: an end lies before its start, or the register is not clean
+    :raises ValueError: the location's zone is unknown, or a discount is no percentage
     :raises MissingTaxRate: a category that was priced has no rate
     :raises NotRounded: a grant amount has a fraction of a minor unit
     """
-    swept = sweep(tariff=compile_tariff(terms), facts=facts, zero_energy=zero_energy)
-    rates = {category: _rate_of(category, tax_rates) for category in swept.exact}
-    taxed = _sum_up(
-        tuple(
-            _round(amount, category=category, rate=rates[category], terms=terms)
-            for category, amount in swept.exact.items()
-        ),
-        currency=terms.currency,
-    )
-    adjustments: list[Adjustment] = []
-    for kind, target in _grant_targets(grant, taxed.gross, terms.currency):
-        adjustment, taxed = _adjust(taxed, kind=kind, target=target, currency=terms.currency)
-        adjustments.append(adjustment)
+    tariff = compile_tariff(terms)
+    swept = sweep(tariff=tariff, facts=facts)
+    price = _Price(tariff, swept, Taxes(terms, tax_rates))
+    price.cap_idle(terms.idle.max_amount)
+    price.discount(grant.discount_percent)
+    if terms.min_price is not None and _has_minimum(swept, facts):
+        price.bound(terms.min_price, AdjustmentKind.MIN_PRICE)
+    if terms.max_price is not None:
+        price.bound(terms.max_price, AdjustmentKind.MAX_PRICE)
+    price.limit(grant)
+    taxed = price.taxed
     return RatedSession(
         currency=terms.currency,
         energy_milliwh=swept.energy_milliwh,
-        charging_ms=swept.charging_ms,
+        charging_ms=sum(period.charging_ms for period in swept.periods),
+        idle_ms=sum(period.idle_ms for period in swept.periods),
+        idle_amount=exact_amount(price.idle_shares),
         periods=swept.periods,
-        adjustments=tuple(adjustments),
+        adjustments=tuple(price.adjustments),
         totals=taxed.totals,
         net=taxed.net,
         tax=taxed.tax,
         gross=taxed.gross,
-        exact=_exact(swept.exact, rates, tax_included=terms.tax_included),
-        zero_energy=None if swept.energy_milliwh else zero_energy,
+        exact=price.exact,
+        zero_energy=None if swept.energy_milliwh or _is_expired(facts) else terms.zero_energy,
         engine_version=ENGINE_VERSION,
     )
 
 
-def _rate_of(category: TaxCategory, tax_rates: Mapping[TaxCategory, Decimal]) -> Decimal:
-    try:
-        return tax_rates[category]
-    except KeyError:
-        raise MissingTaxRate(f"no tax rate given for {category}") from None
+def _has_minimum(swept: Swept, facts: SessionFacts) -> bool:
+    """Tell whether a minimum price holds: not for a session let off, nor where nobody came."""
+    return not swept.is_let_off and not _is_expired(facts)
 
 
-def _round(amount: Decimal, *, category: TaxCategory, rate: Decimal, terms: TariffTerms) -> CategoryTotal:
-    """Round a category's exact amount once, on the side the tariff states (TARIFFS.md "Rounding and tax")."""
-    if terms.tax_included:
-        gross = round_half_up(amount, currency=terms.currency)
-        return _from_gross(gross, category=category, rate=rate, currency=terms.currency)
-    net = round_half_up(amount, currency=terms.currency)
-    tax = round_half_up(EXACT.multiply(net, rate), currency=terms.currency)
-    return CategoryTotal(tax_category=category, rate=rate, net=net, tax=tax, gross=net + tax)
+def _is_expired(facts: SessionFacts) -> bool:
+    return facts.reservation is not None and facts.reservation.expired
 
 
-def _from_gross(gross: Decimal, *, category: TaxCategory, rate: Decimal, currency: str) -> CategoryTotal:
-    """Take the tax out of a rounded gross amount; the net is rounded, the tax the difference."""
-    net = round_half_up(EXACT.divide(gross, 1 + rate), currency=currency)
-    return CategoryTotal(tax_category=category, rate=rate, net=net, tax=gross - net, gross=gross)
+class _Price:
+    """A session's price on its way from the sum of the parts to the total; each step that changes it leaves a line."""
 
+    def __init__(self, tariff: CompiledTariff, swept: Swept, taxes: Taxes) -> None:
+        self._taxes = taxes
+        self._categories = tariff.tax_categories
+        self._idle = swept.idle_shares
+        self._shares = {
+            category: swept.shares[category] for category in tariff.tax_categories if category in swept.shares
+        }
+        self.idle_shares = sum(swept.idle_shares.values())
+        self.taxed: Taxed = taxes.round(self._shares)
+        self.exact: ExactAmount = taxes.exact(self._shares)
+        self.adjustments: list[Adjustment] = []
 
-def _sum_up(totals: tuple[CategoryTotal, ...], *, currency: str) -> _Taxed:
-    """Add rounded totals; the sum of none is a zero with the currency's decimals."""
-    net = tax = gross = from_minor(0, currency=currency)
-    for total in totals:
-        net, tax, gross = net + total.net, tax + total.tax, gross + total.gross
-    return _Taxed(totals=totals, net=net, tax=tax, gross=gross)
+    def cap_idle(self, max_amount: Decimal | None) -> None:
+        """Take off what idling costs beyond its cap, pro rata over the tax categories that priced it."""
+        if max_amount is None:
+            return
+        cap = int(max_amount * SHARES_PER_UNIT)
+        excess = self.idle_shares - cap
+        if excess <= 0:
+            return
+        shares = dict(self._shares)
+        taken = seen = 0
+        for category, idle in self._idle.items():
+            seen += idle
+            # Running quotients telescope, so the categories' cuts add up to the excess.
+            until = excess * seen // self.idle_shares
+            shares[category] -= until - taken
+            taken = until
+        self.idle_shares = cap
+        self._reprice(shares, AdjustmentKind.IDLE_CAP)
 
+    def discount(self, percent: Decimal | None) -> None:
+        """Take a percentage off every category's exact amount."""
+        if percent is None:
+            return
+        rest = (100 - percent) * (_WHOLE // 100)
+        if not 0 < percent <= 100 or rest != int(rest):
+            raise ValueError(f"a discount of {percent} % is no percentage up to 100 with at most 4 decimals")
+        # In whole picos: a category's tie is one of them, so cutting below it changes no rounding.
+        shares = {
+            category: amount * int(rest) // (_WHOLE * SHARES_PER_PICO) * SHARES_PER_PICO
+            for category, amount in self._shares.items()
+        }
+        self._reprice(shares, AdjustmentKind.DISCOUNT, detail=f" of {percent.normalize():f} %")
 
-def _grant_targets(grant: GrantTerms, gross: Decimal, currency: str) -> Iterator[tuple[AdjustmentKind, Decimal]]:
-    """Name what the grant changes and to which gross: the ceiling first, then the floor on what is left."""
-    if grant.limit_amount is not None:
-        limit = _checked(grant.limit_amount, currency=currency)
-        if gross > limit:
-            gross = limit
-            yield AdjustmentKind.CEILING, limit
-    if grant.waive_below is not None:
-        floor = _checked(grant.waive_below, currency=currency)
-        if 0 < gross < floor:
-            yield AdjustmentKind.FLOOR, from_minor(0, currency=currency)
+    def bound(self, limit: PriceLimit, kind: AdjustmentKind) -> None:
+        """Hold the rounded total, and each exact side, to a minimum or maximum price."""
+        taxed = self.taxed if self.taxed.totals else self._taxes.zero(self._categories[0])
+        after = bounded(taxed, limit, kind=kind, taxes=self._taxes)
+        self.exact = bounded_exactly(self.exact, limit, kind=kind)
+        if after is not taxed:
+            self._append(kind, after)
 
+    def limit(self, grant: GrantTerms) -> None:
+        """Apply the grant's ceiling, then its floor. Gross is what a grant speaks of, so it decides net and tax."""
+        for kind, target in grant_targets(grant, self.taxed.gross, currency=self._taxes.currency):
+            self._append(kind, self._taxes.with_gross(self.taxed, target))
 
-def _checked(amount: Decimal, *, currency: str) -> Decimal:
-    """Return a grant's amount with the currency's decimals.
+    def _reprice(self, shares: dict[str, int], kind: AdjustmentKind, *, detail: str = "") -> None:
+        self._shares = shares
+        self.exact = self._taxes.exact(shares)
+        self._append(kind, self._taxes.round(shares), detail=detail)
 
-    :raises NotRounded: it has a fraction of a minor unit
-    :raises ValueError: it is negative
-    """
-    minor = to_minor(amount, currency=currency)
-    if minor < 0:
-        raise ValueError(f"a grant's amount is negative: {amount}")
-    return from_minor(minor, currency=currency)
-
-
-_REASONS: Final[Mapping[AdjustmentKind, str]] = {
-    AdjustmentKind.CEILING: "limited to the amount reserved",
-    AdjustmentKind.FLOOR: "small amount waived",
-}
-
-
-def _adjust(taxed: _Taxed, *, kind: AdjustmentKind, target: Decimal, currency: str) -> tuple[Adjustment, _Taxed]:
-    """Bring the gross down to ``target``, pro rata over the tax categories.
-
-    Gross is what the grant speaks of, so each category's new gross decides its net and tax.
-    """
-    shares = allot(target - taxed.gross, [total.gross for total in taxed.totals], currency=currency)
-    after = _sum_up(
-        tuple(
-            _from_gross(total.gross + share, category=total.tax_category, rate=total.rate, currency=currency)
-            for total, share in zip(taxed.totals, shares, strict=True)
-        ),
-        currency=currency,
-    )
-    split = tuple(_difference(*pair) for pair in zip(taxed.totals, after.totals, strict=True))
-    line = Adjustment(
-        kind=kind,
-        reason=_REASONS[kind],
-        net=after.net - taxed.net,
-        tax=after.tax - taxed.tax,
-        gross=after.gross - taxed.gross,
-        split=split,
-    )
-    return line, after
-
-
-def _difference(before: CategoryTotal, after: CategoryTotal) -> CategoryTotal:
-    return CategoryTotal(
-        tax_category=before.tax_category,
-        rate=before.rate,
-        net=after.net - before.net,
-        tax=after.tax - before.tax,
-        gross=after.gross - before.gross,
-    )
-
-
-def _exact(
-    amounts: Mapping[TaxCategory, Decimal],
-    rates: Mapping[TaxCategory, Decimal],
-    *,
-    tax_included: bool,
-) -> ExactAmount:
-    """Add the exact amounts and derive the side the tariff does not state."""
-    stated = sum(amounts.values(), Decimal(0))
-    derived = Decimal(0)
-    for category, amount in amounts.items():
-        factor = 1 + rates[category]
-        other = EXACT.divide(amount, factor) if tax_included else EXACT.multiply(amount, factor)
-        derived += other.quantize(_DERIVED, context=EXACT)
-    if tax_included:
-        return ExactAmount(net=derived, gross=stated)
-    return ExactAmount(net=stated, gross=derived)
+    def _append(self, kind: AdjustmentKind, after: Taxed, *, detail: str = "") -> None:
+        self.adjustments.append(adjustment(kind, self.taxed, after, detail=detail))
+        self.taxed = after

@@ -1,0 +1,93 @@
+"""The bill of one session while it is swept: parts, and the exact sum of each tax category in integers."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from apps.core.domain.money import EXACT
+from apps.tariffs.domain.compiled import SHARES_PER_PICO, Rate, Selection
+from apps.tariffs.domain.rated import PricedPart
+from apps.tariffs.domain.terms import Dimension
+
+_PICO: Final = -12
+
+
+def exact_amount(shares: int) -> Decimal:
+    """Return shares as an amount, cut at 12 decimals; ties lie on one of them, so the cut changes no rounding."""
+    return Decimal(shares // SHARES_PER_PICO).scaleb(_PICO, context=EXACT)
+
+
+class Bill:
+    """Prices stretches in order, phase after phase (a reservation, then the session).
+
+    shares       the exact sum of each tax category, in 1/18 of 10⁻¹² currency units
+    idle_shares  of it, what PARKING_TIME cost
+    """
+
+    __slots__ = ("_last", "_prices_flat", "_prices_use", "_volumes", "idle_shares", "shares")
+
+    def __init__(self) -> None:
+        self.shares: dict[str, int] = {}
+        self.idle_shares: dict[str, int] = {}
+        self.begin(prices_flat=False, prices_use=False)
+
+    def begin(self, *, prices_flat: bool, prices_use: bool) -> None:
+        """Begin a phase, with a FLAT and volumes of its own."""
+        self._prices_flat = prices_flat
+        self._prices_use = prices_use
+        # Per dimension: the volume priced so far, and what priced the last of it, for the step at the end.
+        self._volumes: dict[Dimension, int] = {}
+        self._last: dict[Dimension, Rate] = {}
+
+    def price(self, selection: Selection, *, energy_milliwh: int, time_ms: int, idle_ms: int) -> tuple[PricedPart, ...]:
+        """Price one stretch; the first FLAT met is the phase's only one."""
+        parts = []
+        if self._prices_flat and selection.flat is not None:
+            self._prices_flat = False
+            parts.append(self._part(selection.flat, 1, selection.flat.reason))
+        if self._prices_use:
+            for quantity, rate in (
+                (energy_milliwh, selection.energy),
+                (time_ms, selection.time),
+                (idle_ms, selection.parking),
+            ):
+                if quantity and rate is not None:
+                    self._volumes[rate.dimension] = self._volumes.get(rate.dimension, 0) + quantity
+                    self._last[rate.dimension] = rate
+                    parts.append(self._part(rate, quantity, rate.reason))
+        return tuple(parts)
+
+    def steps(self) -> Iterator[PricedPart]:
+        """Round the phase's priced volumes up to their steps, once each, at the component that priced the last of it.
+
+        Of the two time dimensions only parking is stepped when any was priced (OCPI 2.2.1 mod_cdrs, "step_size").
+        """
+        for dimension, quantity in self._volumes.items():
+            rate = self._last[dimension]
+            if dimension is Dimension.TIME and Dimension.PARKING_TIME in self._volumes:
+                continue
+            if quantity % rate.step:
+                yield self._part(rate, -quantity % rate.step, rate.step_reason)
+
+    def _part(self, rate: Rate, quantity: int, reason: str) -> PricedPart:
+        """Book price × quantity.
+
+        A third of a unit is no decimal: the amount is what the category's running sum, cut at 12 decimals, grows by.
+        Energy and flat amounts never need the cut, and a cut sum rounds half up as the uncut one would.
+        """
+        shares = rate.shares * quantity
+        before = self.shares.get(rate.tax_category, 0)
+        after = before + shares
+        self.shares[rate.tax_category] = after
+        if rate.dimension is Dimension.PARKING_TIME:
+            self.idle_shares[rate.tax_category] = self.idle_shares.get(rate.tax_category, 0) + shares
+        pico = after // SHARES_PER_PICO - before // SHARES_PER_PICO
+        return PricedPart(
+            element_index=rate.element_index,
+            dimension=rate.dimension,
+            tax_category=rate.tax_category,
+            quantity=quantity,
+            price=rate.price,
+            amount=Decimal(pico).scaleb(_PICO, context=EXACT),
+            reason=reason,
+        )
