@@ -57,7 +57,7 @@ def describe_element(
         describe_component(component, element.restrictions, currency=currency, language=language)
         for component in element.price_components
     )
-    said = [f"{describe_restrictions(element.restrictions, language=language)}: {prices}"]
+    said = [f"{describe_restrictions(element.restrictions, language=language)}{words.colon}{prices}"]
     prices_idling = any(component.dimension is Dimension.PARKING_TIME for component in element.price_components)
     if max_idle_amount is not None and prices_idling:
         said.append(words.at_most.format(describe_amount(max_idle_amount, currency=currency, language=language)))
@@ -67,11 +67,18 @@ def describe_element(
 
 
 def describe_component(
-    component: PriceComponent, restrictions: Restrictions, *, currency: str, language: Language = "en"
+    component: PriceComponent,
+    restrictions: Restrictions,
+    *,
+    currency: str,
+    language: Language = "en",
+    names_charging: bool = False,
 ) -> str:
     """Say what one unit costs under these restrictions, and its step: "0.05 €/min (per started 5 min)".
 
     Where the restrictions speak of idling or of a reservation already, the price does not repeat it.
+
+    names_charging  says of a session's charging time that it is that: "0.05 €/min while charging"
 
     :raises UnknownCurrency: no ISO 4217 code
     """
@@ -82,6 +89,8 @@ def describe_component(
         said = describe_price(Dimension.TIME, price, currency=currency, language=language)
     else:
         said = describe_price(component.dimension, price, currency=currency, language=language)
+    if names_charging and component.dimension is Dimension.TIME and restrictions.reservation is None:
+        said = f"{said} {words.while_charging}"
     step = describe_step(component, language=language)
     return f"{said} ({step})" if step else said
 

@@ -23,6 +23,7 @@ class Words(NamedTuple):
 
     # Formats
     decimal_point: str
+    colon: str
     day_format: str
     # When an element holds
     days: tuple[str, ...]
@@ -43,6 +44,7 @@ class Words(NamedTuple):
     # What it costs
     per_session: str
     per_reservation: str
+    while_charging: str
     while_idle: str
     per_step: str
     at_most: str
@@ -62,6 +64,7 @@ class Words(NamedTuple):
 
 _ENGLISH: Final = Words(
     decimal_point=".",
+    colon=": ",
     day_format="%Y-%m-%d",
     days=("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"),
     always="at all times",
@@ -80,6 +83,7 @@ _ENGLISH: Final = Words(
     reservation_not_used="reservation not used",
     per_session="per session",
     per_reservation="per reservation",
+    while_charging="while charging",
     while_idle="while idle",
     per_step="per started {}",
     at_most="at most {}",
@@ -98,6 +102,7 @@ _ENGLISH: Final = Words(
 
 _GERMAN: Final = Words(
     decimal_point=",",
+    colon=": ",
     day_format="%d.%m.%Y",
     days=("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"),
     always="jederzeit",
@@ -116,6 +121,7 @@ _GERMAN: Final = Words(
     reservation_not_used="nicht genutzte Reservierung",
     per_session="je Ladevorgang",
     per_reservation="je Reservierung",
+    while_charging="Ladezeit",
     while_idle="Standzeit",
     per_step="je angefangene {}",
     at_most="höchstens {}",
@@ -134,6 +140,7 @@ _GERMAN: Final = Words(
 
 _FRENCH: Final = Words(
     decimal_point=",",
+    colon=" : ",
     day_format="%d/%m/%Y",
     days=("lu", "ma", "me", "je", "ve", "sa", "di"),
     always="à tout moment",
@@ -152,6 +159,7 @@ _FRENCH: Final = Words(
     reservation_not_used="réservation non utilisée",
     per_session="par session",
     per_reservation="par réservation",
+    while_charging="de charge",
     while_idle="d'inactivité",
     per_step="par tranche entamée de {}",
     at_most="au plus {}",
@@ -170,6 +178,7 @@ _FRENCH: Final = Words(
 
 _DUTCH: Final = Words(
     decimal_point=",",
+    colon=": ",
     day_format="%d-%m-%Y",
     days=("ma", "di", "wo", "do", "vr", "za", "zo"),
     always="altijd",
@@ -188,6 +197,7 @@ _DUTCH: Final = Words(
     reservation_not_used="niet gebruikte reservering",
     per_session="per laadsessie",
     per_reservation="per reservering",
+    while_charging="laden",
     while_idle="stilstand",
     per_step="per begonnen {}",
     at_most="hoogstens {}",

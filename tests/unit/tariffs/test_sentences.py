@@ -79,7 +79,7 @@ class TestDescribeElement:
         [
             ("en", "Mo–Fr 17:00–21:00, after 30 min idle: 0.10 €/min, at most 12 €, gross"),
             ("de", "Mo–Fr 17:00–21:00, nach 30 min Standzeit: 0,10 €/min, höchstens 12 €, brutto"),
-            ("fr", "lu–ve 17:00–21:00, après 30 min d'inactivité: 0,10 €/min, au plus 12 €, TTC"),
+            ("fr", "lu–ve 17:00–21:00, après 30 min d'inactivité : 0,10 €/min, au plus 12 €, TTC"),
             ("nl", "ma–vr 17:00–21:00, na 30 min stilstand: 0,10 €/min, hoogstens 12 €, incl. btw"),
         ],
     )
@@ -107,7 +107,7 @@ class TestDescribeElement:
         [
             ("en", "reservation: 2.00 € per reservation + 0.05 €/min (per started 5 min)"),
             ("de", "Reservierung: 2,00 € je Reservierung + 0,05 €/min (je angefangene 5 min)"),
-            ("fr", "réservation: 2,00 € par réservation + 0,05 €/min (par tranche entamée de 5 min)"),
+            ("fr", "réservation : 2,00 € par réservation + 0,05 €/min (par tranche entamée de 5 min)"),
             ("nl", "reservering: 2,00 € per reservering + 0,05 €/min (per begonnen 5 min)"),
         ],
     )
