@@ -189,17 +189,15 @@ def _cut(
 ) -> Iterator[_Stretch]:
     """Merge the tracks and yield a stretch wherever winner, state or quiet changes; one, if the span is empty."""
     patterns = pattern_track(elements, span, facts.time_zone)
-    bands: list[list[Any]] = [
-        energy_track(register, thresholds, span)
-        if axis is Axis.ENERGY
-        else band_track(axis, thresholds, span=span, facts=facts, register=register, states=states, patterns=patterns)
+    tracks: list[list[Any]] = [patterns, states]
+    tracks += [
+        _band_track(axis, thresholds, facts, register, span, states, patterns)
         for axis, thresholds in elements.axes.items()
     ]
-    changes = _changes(patterns, states, bands, elements)
-    now: list[Any] = [track[0][1] for track in (patterns, states, *bands)]
+    now = [track[0][1] for track in tracks]
     before = _outcome(elements, now)
     start_ms = span.start_ms
-    for at_ms, end_milliwh, values in changes:
+    for at_ms, end_milliwh, values in _changes(tracks, with_energy=Axis.ENERGY in elements.axes):
         for slot, value in values:
             now[slot] = value
         after = _outcome(elements, now)
@@ -209,36 +207,44 @@ def _cut(
     yield _Stretch(start_ms, span.end_ms, None, *before)
 
 
+def _band_track(
+    axis: Axis,
+    thresholds: tuple[int, ...],
+    facts: SessionFacts,
+    register: RegisterColumns,
+    span: Span,
+    states: Track[VehicleState],
+    patterns: Track[Pattern],
+) -> list[Any]:
+    """Return the bands of one axis; those of energy carry the register's value as well."""
+    if axis is Axis.ENERGY:
+        return energy_track(register, thresholds, span)
+    return band_track(axis, thresholds, span=span, facts=facts, register=register, states=states, patterns=patterns)
+
+
 def _outcome(elements: CompiledElements, now: list[Any]) -> tuple[Selection, VehicleState, bool]:
     """Return who wins, in which state, and whether idling is quiet; ``now`` is pattern, state, band per axis."""
     pattern, state, *bands = now
     return elements.select(pattern, tuple(bands)), state, pattern.is_quiet and state is VehicleState.IDLE
 
 
-def _changes(
-    patterns: Track[Pattern], states: Track[VehicleState], bands: list[list[Any]], elements: CompiledElements
-) -> Iterator[tuple[int, int | None, list[tuple[int, Any]]]]:
+def _changes(tracks: list[list[Any]], *, with_energy: bool) -> Iterator[tuple[int, int | None, list[tuple[int, Any]]]]:
     """Yield (UTC epoch ms, register there if an energy threshold says so, what changes: slot and value), ascending.
 
     Of one instant energy thresholds come first, one by one, since each has a register value of its own.
     """
-    axes = list(elements.axes)
-    with_energy = axes[:1] == [Axis.ENERGY]
     events = [
         (at_ms, slot, value)
-        for slot, track in enumerate((patterns, states, *bands))
+        for slot, track in enumerate(tracks)
         if not (with_energy and slot == _FIRST_AXIS)
         for at_ms, value in track[1:]
     ]
-    if not with_energy and len(events) < 2:
-        yield from ((at_ms, None, [(slot, value)]) for at_ms, slot, value in events)
-        return
     events.sort(key=itemgetter(0))
-    grouped = [
+    grouped: list[tuple[int, int | None, list[tuple[int, Any]]]] = [
         (at_ms, None, [(slot, value) for _, slot, value in group]) for at_ms, group in groupby(events, itemgetter(0))
     ]
     if with_energy:
-        thresholds = [(at_ms, energy, [(_FIRST_AXIS, band)]) for at_ms, band, energy in bands[0][1:]]
+        thresholds = [(at_ms, energy, [(_FIRST_AXIS, band)]) for at_ms, band, energy in tracks[_FIRST_AXIS][1:]]
         # A stable sort keeps the thresholds, listed first, before what else happens in their millisecond.
         grouped = sorted([*thresholds, *grouped], key=itemgetter(0))
     yield from grouped
