@@ -6,6 +6,7 @@ prompt, the sweeper makes it certain: losing every message of the broker costs t
 
 BELLS: dict[str, tuple[str, ...]] = {
     "session.settled": ("sessions.rate_settled",),
+    "session.late_evidence": ("sessions.rate_again",),
     "session.rated": ("invoices.issue_receipt",),
     "receipt.issued": ("invoices.render_document", "payments.capture_receipt"),
     "invoice.issued": ("invoices.render_document", "payments.collect_invoice"),
@@ -13,12 +14,14 @@ BELLS: dict[str, tuple[str, ...]] = {
     "method.activated": ("payments.collect_customer",),
     "payment.operation": ("payments.drive_operation",),
     "stripe.event": ("payments.process_event",),
+    "trial.waiting": ("analytics.price_trial",),
 }
 
 # Task name → seconds between two sweeps.
 SWEEPERS: dict[str, float] = {
     "sessions.sweep_unsettled": 60.0,
     "sessions.sweep_unrated": 60.0,
+    "sessions.sweep_late_evidence": 60.0,
     "stations.sweep_commands": 15.0,
     "adhoc.sweep_starts": 15.0,
     "invoices.sweep_receipts": 60.0,
@@ -27,4 +30,5 @@ SWEEPERS: dict[str, float] = {
     "payments.sweep_attempts": 60.0,
     "payments.sweep_operations": 60.0,
     "payments.sweep_events": 60.0,
+    "analytics.sweep_trials": 60.0,
 }

@@ -115,6 +115,7 @@ INSTALLED_APPS = [
     "apps.ocpp",
     "apps.invoices",
     "apps.payments",
+    "apps.analytics",
     "apps.portal",
     "apps.adhoc",
     "apps.console",
