@@ -1,51 +1,68 @@
-"""Sessions rated per second on one core: 96 readings, three elements, two of them by time of day.
+"""Sessions rated per second on one core: 96 readings, explained, with and without the register check.
 
-Compared with the fractions of ``tests/unit/tariffs/naive.py``: every rounded amount of every session must be equal.
+Three tariffs: by time of day; with energy thresholds and idle rules; with power bands. Each is compared with the
+fractions of ``tests/unit/tariffs/naive.py``: every rounded amount must be equal.
 """
 
 import random
 from argparse import ArgumentParser, Namespace
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from apps.core.domain.tax import TaxCategory
-from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts, ZeroEnergyPolicy
+from apps.tariffs.domain.facts import GrantTerms, Measured, Reading, SessionFacts, StateChange, VehicleState
 from apps.tariffs.domain.parse import parse_tariff
 from apps.tariffs.domain.rated import RatedSession
 from apps.tariffs.domain.rating import rate_session
 from apps.tariffs.domain.register import clean_register
+from apps.tariffs.domain.terms import TariffTerms
 from bench.measure import cpu_s_of_rounds, per_second, say
-from tests.unit.tariffs import naive
+from tests.unit.tariffs import naive_money
 
 READINGS = 96
 SAMPLE_MS = 300_000
+IDLE_MS = 3_600_000
 MAX_POWER_W = 22_000
 YEAR_2026_MS = 1_767_225_600_000
 DAY_MS = 86_400_000
 TIME_ZONE = "Europe/Berlin"
 RATES = {TaxCategory.STANDARD: Decimal("0.19")}
 NO_GRANT = GrantTerms()
-TERMS = parse_tariff(
-    {
-        "currency": "EUR",
-        "tax_included": "NO",
-        "elements": [
-            {
-                "price_components": [{"type": "ENERGY", "price": "0.290000"}],
-                "restrictions": {"start_time": "22:00", "end_time": "06:00"},
-            },
-            {
-                "price_components": [{"type": "ENERGY", "price": "0.390000"}],
-                "restrictions": {"start_time": "06:00", "end_time": "17:00"},
-            },
-            {"price_components": [{"type": "ENERGY", "price": "0.490000"}, {"type": "FLAT", "price": "0.350000"}]},
-        ],
-    }
-)
+
+
+def _energy(price: str, **restrictions: object) -> dict[str, object]:
+    return {"price_components": [{"type": "ENERGY", "price": price}], "restrictions": restrictions}
+
+
+TARIFFS: Mapping[str, TariffTerms] = {
+    name: parse_tariff({"currency": "EUR", "tax_included": "NO", **document})
+    for name, document in {
+        "time_of_use": {
+            "elements": [
+                _energy("0.29", start_time="22:00", end_time="06:00"),
+                _energy("0.39", start_time="06:00", end_time="17:00"),
+                {"price_components": [{"type": "ENERGY", "price": "0.49"}, {"type": "FLAT", "price": "0.35"}]},
+            ],
+        },
+        "thresholds_and_idle": {
+            "elements": [
+                _energy("0.29", max_kwh="20"),
+                {
+                    "price_components": [{"type": "PARKING_TIME", "price": "6"}],
+                    "restrictions": {"min_idle_time": 1800},
+                },
+                {"price_components": [{"type": "ENERGY", "price": "0.49"}, {"type": "FLAT", "price": "0.35"}]},
+            ],
+            "idle": {"max_amount": "4.00", "quiet_start": "22:00", "quiet_end": "06:00"},
+        },
+        "power_bands": {
+            "elements": [_energy("0.29", max_power="8"), _energy("0.39", max_power="14"), _energy("0.49")],
+        },
+    }.items()
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -55,9 +72,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
-    """A session as the database keeps it: begin and end are among the readings."""
+    """A session as the database keeps it: begin and end are among the readings; it idles before it ends."""
 
     readings: tuple[Reading, ...]
+    powers: tuple[Measured, ...]
+    states: tuple[StateChange, ...]
 
     def clean(self) -> tuple[Reading, ...]:
         begin, end = self.readings[0], self.readings[-1]
@@ -68,38 +87,52 @@ class _Session:
     def facts(self, register: tuple[Reading, ...]) -> SessionFacts:
         return SessionFacts(
             started_at_ms=self.readings[0].at_ms,
-            ended_at_ms=self.readings[-1].at_ms,
+            ended_at_ms=self.readings[-1].at_ms + IDLE_MS,
             time_zone=TIME_ZONE,
             register=register,
+            states=self.states,
+            powers=self.powers,
         )
 
 
 def run(options: Namespace) -> dict[str, Any]:
-    """Measure and return sessions a second; the naive way rates a tenth of the sessions, for it takes long."""
+    """Measure and return sessions a second under each tariff; the naive way rates few sessions, for it takes long."""
     drawn = random.Random(96)
     sessions = [_draw(drawn) for _ in range(options.sessions)]
-    facts = [session.facts(session.readings) for session in sessions]
-    few = facts[: max(len(facts) // 10, 1)]
-    say(f"rating: {len(sessions)} sessions of {READINGS} readings, {options.rating_rounds} rounds")
-    _compare(sessions, few)
-    spent = cpu_s_of_rounds(
-        {
-            "register_check": lambda: _each(_Session.clean, sessions),
-            "rating": lambda: _each(_rate, facts),
-            "all_told": lambda: _each(lambda session: _rate(session.facts(session.clean())), sessions),
-        },
-        rounds=options.rating_rounds,
-    )
-    naive_s = cpu_s_of_rounds({"naive": lambda: _each(_rate_naively, few)}, rounds=3)["naive"]
+    say(f"rating: {len(sessions)} sessions of {READINGS} readings, {options.rating_rounds} rounds, 3 tariffs")
+    for session in sessions:
+        assert session.clean() == session.readings, session
+    checked = cpu_s_of_rounds({"check": lambda: _each(_Session.clean, sessions)}, rounds=options.rating_rounds)["check"]
     return {
         "unit": "sessions per CPU second",
         "readings": READINGS,
-        "elements": len(TERMS.elements),
         "sessions": len(sessions),
         "rounds": options.rating_rounds,
+        "register_check": per_second(len(sessions), checked),
+        "tariffs": {name: _measure(terms, sessions, options.rating_rounds) for name, terms in TARIFFS.items()},
+    }
+
+
+def _measure(terms: TariffTerms, sessions: Sequence[_Session], rounds: int) -> dict[str, Any]:
+    facts = [session.facts(session.readings) for session in sessions]
+    few = facts[: max(len(facts) // 20, 1)]
+    for one in few:
+        _compare(one, terms)
+    spent = cpu_s_of_rounds(
+        {
+            "rating": lambda: _each(lambda one: _rate(one, terms), facts),
+            "all_told": lambda: _each(lambda session: _rate(session.facts(session.clean()), terms), sessions),
+        },
+        rounds=rounds,
+    )
+    naive_s = cpu_s_of_rounds(
+        {"naive": lambda: _each(lambda one: naive_money.rate(one, terms, NO_GRANT, RATES), few)}, rounds=3
+    )["naive"]
+    return {
+        "elements": len(terms.elements),
         **{name: per_second(len(sessions), seconds) for name, seconds in spent.items()},
         "rival": {"way": "naive, in fractions, without the register check", **per_second(len(few), naive_s)},
-        "equal": f"net, tax and gross of {len(few)} sessions, to the cent; all {len(sessions)} registers clean",
+        "equal": f"net, tax and gross of {len(few)} sessions, to the cent",
     }
 
 
@@ -109,33 +142,31 @@ def _each(work: Callable[[Any], object], items: Sequence[Any]) -> None:
 
 
 def _draw(drawn: random.Random) -> _Session:
-    """Draw a session somewhere in 2026: a sample of whole Wh about every five minutes."""
+    """Draw a session somewhere in 2026: a sample of whole Wh and watts about every five minutes."""
     at_ms = YEAR_2026_MS + drawn.randrange(360 * DAY_MS // 1000) * 1000
     energy = drawn.randrange(10**6, 10**7) * 1_000
-    readings = []
+    readings, powers = [], []
     for _ in range(READINGS):
         readings.append(Reading(at_ms=at_ms, energy_milliwh=energy))
+        rise_wh = drawn.randrange(200, 1_800)
+        powers.append(Measured(at_ms=at_ms, value=rise_wh * 12_000))
         at_ms += SAMPLE_MS + drawn.randrange(-2, 3) * 1000
-        energy += drawn.randrange(200, 1_800) * 1_000
-    return _Session(readings=tuple(readings))
+        energy += rise_wh * 1_000
+    states = (
+        StateChange(at_ms=readings[0].at_ms, state=VehicleState.CHARGING),
+        StateChange(at_ms=readings[-1].at_ms, state=VehicleState.IDLE),
+    )
+    return _Session(readings=tuple(readings), powers=tuple(powers), states=states)
 
 
-def _rate(facts: SessionFacts) -> RatedSession:
-    return rate_session(facts=facts, terms=TERMS, grant=NO_GRANT, tax_rates=RATES)
+def _rate(facts: SessionFacts, terms: TariffTerms) -> RatedSession:
+    return rate_session(facts=facts, terms=terms, grant=NO_GRANT, tax_rates=RATES)
 
 
-def _rate_naively(facts: SessionFacts) -> dict[str, tuple[Fraction, Fraction, Fraction]]:
-    amounts = naive.exact_amounts(facts, TERMS, ZeroEnergyPolicy.FREE)
-    return naive.rounded(amounts, TERMS, {category: Fraction(rate) for category, rate in RATES.items()})
-
-
-def _compare(sessions: Sequence[_Session], few: Sequence[SessionFacts]) -> None:
-    """Assert that both ways give the same amounts, and that the check lets every register through unchanged."""
-    for session in sessions:
-        assert session.clean() == session.readings, session
-    for facts in few:
-        totals = {
-            total.tax_category: (Fraction(total.net), Fraction(total.tax), Fraction(total.gross))
-            for total in _rate(facts).totals
-        }
-        assert totals == _rate_naively(facts), facts
+def _compare(facts: SessionFacts, terms: TariffTerms) -> None:
+    """Assert that both ways give the same amounts."""
+    rated = _rate(facts, terms)
+    naive = naive_money.rate(facts, terms, NO_GRANT, RATES)
+    assert [(each.net, each.tax, each.gross) for each in rated.totals] == [
+        (each.net, each.tax, each.gross) for each in naive.totals.values()
+    ], facts

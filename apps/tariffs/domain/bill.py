@@ -46,16 +46,19 @@ class Bill:
             self._prices_flat = False
             parts.append(self._part(selection.flat, 1, selection.flat.reason))
         if self._prices_use:
-            for quantity, rate in (
-                (energy_milliwh, selection.energy),
-                (time_ms, selection.time),
-                (idle_ms, selection.parking),
-            ):
-                if quantity and rate is not None:
-                    self._volumes[rate.dimension] = self._volumes.get(rate.dimension, 0) + quantity
-                    self._last[rate.dimension] = rate
-                    parts.append(self._part(rate, quantity, rate.reason))
+            if energy_milliwh and selection.energy is not None:
+                parts.append(self._use(selection.energy, energy_milliwh))
+            if time_ms and selection.time is not None:
+                parts.append(self._use(selection.time, time_ms))
+            if idle_ms and selection.parking is not None:
+                parts.append(self._use(selection.parking, idle_ms))
         return tuple(parts)
+
+    def _use(self, rate: Rate, quantity: int) -> PricedPart:
+        """Price a volume that a step may round up."""
+        self._volumes[rate.dimension] = self._volumes.get(rate.dimension, 0) + quantity
+        self._last[rate.dimension] = rate
+        return self._part(rate, quantity, rate.reason)
 
     def steps(self) -> Iterator[PricedPart]:
         """Round the phase's priced volumes up to their steps, once each, at the component that priced the last of it.
@@ -82,12 +85,5 @@ class Bill:
         if rate.dimension is Dimension.PARKING_TIME:
             self.idle_shares[rate.tax_category] = self.idle_shares.get(rate.tax_category, 0) + shares
         pico = after // SHARES_PER_PICO - before // SHARES_PER_PICO
-        return PricedPart(
-            element_index=rate.element_index,
-            dimension=rate.dimension,
-            tax_category=rate.tax_category,
-            quantity=quantity,
-            price=rate.price,
-            amount=Decimal(pico).scaleb(_PICO, context=EXACT),
-            reason=reason,
-        )
+        amount = Decimal(pico).scaleb(_PICO, context=EXACT)
+        return PricedPart(rate.element_index, rate.dimension, rate.tax_category, quantity, rate.price, amount, reason)

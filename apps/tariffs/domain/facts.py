@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One value of Energy.Active.Import.Register: milliwatt-hours at an instant (UTC epoch ms)."""
+class Reading(NamedTuple):
+    """One value of Energy.Active.Import.Register: milliwatt-hours at an instant (UTC epoch ms).
+
+    A named tuple because a session has hundreds, and columns are cut from tuples in C.
+    """
 
     at_ms: int
     energy_milliwh: int

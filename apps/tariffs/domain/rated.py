@@ -2,18 +2,20 @@
 
 Invariants: period energies add up to the metered total; part amounts of a tax category add up to its exact amount
 before adjustments; net + tax = gross in every total and in their sum; parts, rounded, and adjustments add up to it.
+
+Named tuples, because a session has many and they are built several times faster than frozen dataclasses.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from apps.tariffs.domain.facts import VehicleState
 from apps.tariffs.domain.terms import Dimension, ZeroEnergyPolicy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PricedPart:
+class PricedPart(NamedTuple):
     """One dimension of one period, priced by one component.
 
     element_index  position of the element in the tariff, from 0
@@ -33,8 +35,7 @@ class PricedPart:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargingPeriod:
+class ChargingPeriod(NamedTuple):
     """A stretch in which neither the tariff nor the reported state changed (OCPI 2.2.1 mod_cdrs, ChargingPeriod).
 
     start_ms, end_ms                          UTC epoch ms, half-open
@@ -56,8 +57,7 @@ class ChargingPeriod:
     parts: tuple[PricedPart, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryTotal:
+class CategoryTotal(NamedTuple):
     """The rounded amounts of one tax category; ``rate`` is a fraction of the net (0.19)."""
 
     tax_category: str
@@ -93,8 +93,7 @@ class Adjustment:
     split: tuple[CategoryTotal, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExactAmount:
+class ExactAmount(NamedTuple):
     """What the session costs before the grant's ceiling and floor, and before any rounding.
 
     The side that the tariff states is exact; the other is derived by the rate, to 12 decimals. A minimum or maximum
@@ -105,8 +104,7 @@ class ExactAmount:
     gross: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RatedSession:
+class RatedSession(NamedTuple):
     """A priced session.
 
     idle_amount  what idling cost, its cap applied, unrounded, net or gross as the tariff says

@@ -109,8 +109,8 @@ def rate_session(
     return RatedSession(
         currency=terms.currency,
         energy_milliwh=swept.energy_milliwh,
-        charging_ms=sum(period.charging_ms for period in swept.periods),
-        idle_ms=sum(period.idle_ms for period in swept.periods),
+        charging_ms=swept.charging_ms,
+        idle_ms=swept.idle_ms,
         idle_amount=exact_amount(price.idle_shares),
         periods=swept.periods,
         adjustments=tuple(price.adjustments),

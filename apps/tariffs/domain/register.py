@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice, pairwise, repeat
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from apps.tariffs.domain.columns import columns_of, steps_of
 from apps.tariffs.domain.facts import Reading
 
 __all__ = ["CleanRegister", "Reading", "RegisterProblem", "RegisterProblemCode", "clean_register"]
@@ -77,6 +78,44 @@ def clean_register(
     max_power_w  the connector's; None: unknown, so that no rise is too steep
     max_gap_ms   the longest stretch between two readings that energy may be spread over; None: any
     """
+    if _is_plainly_clean(readings, begin, end, max_power_w, max_gap_ms):
+        return CleanRegister(readings=tuple(readings), problems=())
+    return _check(readings, begin, end, max_power_w, max_gap_ms)
+
+
+def _is_plainly_clean(
+    readings: Sequence[Reading], begin: Reading, end: Reading | None, max_power_w: int | None, max_gap_ms: int | None
+) -> bool:
+    """Tell at a glance that there is nothing to cut and nothing to find, as in nearly every session.
+
+    What fails here is decided by the check itself, which finds nothing in a register that passes.
+    """
+    if len(readings) < 2 or readings[0] != begin or begin.energy_milliwh <= 0 or readings[-1] != (end or readings[-1]):
+        return False
+    ats, energies = columns_of(readings)
+    spans, rises = steps_of(ats), steps_of(energies)
+    if min(spans) <= 0 or min(rises) < 0 or (max_gap_ms is not None and max(spans) > max_gap_ms):
+        return False
+    if max_power_w is None:
+        return True
+    # Where not even the steepest rise in the shortest interval is too steep, no pair has to be looked at.
+    return not _is_above(energies[-1] - energies[0], ats[-1] - ats[0], max_power_w) and (
+        not _is_above(max(rises), min(spans), max_power_w) or not any(map(_is_above, rises, spans, repeat(max_power_w)))
+    )
+
+
+def _is_above(rise_milliwh: int, span_ms: int, power_w: int) -> bool:
+    """Tell whether more energy flowed than the power allows, with headroom and a small allowance.
+
+    W × ms = 1/3600 mWh: both sides are multiplied out, for whole numbers compare faster than they divide.
+    """
+    return (rise_milliwh - ALLOWANCE_MILLIWH) * 360_000 > span_ms * power_w * HEADROOM_PERCENT
+
+
+def _check(
+    readings: Sequence[Reading], begin: Reading, end: Reading | None, max_power_w: int | None, max_gap_ms: int | None
+) -> CleanRegister:
+    """Rank, walk and name whatever is odd."""
     problems: list[RegisterProblem] = []
     if end is not None and end.at_ms < begin.at_ms:
         problems.append(_end_before_begin(begin, end))
@@ -126,8 +165,6 @@ def _walk(ranked: list[Reading], max_power_w: int | None) -> _Walk:
     """Go from reading to reading once: of each instant the leader is kept."""
     before = ranked[0]
     walk = _Walk(kept=[before], torn=set(), falls=[], jumps=[])
-    # W × ms = 1/3600 mWh: both sides are multiplied out, for whole numbers compare faster than they divide.
-    per_ms = None if max_power_w is None else max_power_w * HEADROOM_PERCENT
     for after in islice(ranked, 1, None):
         span_ms = after.at_ms - before.at_ms
         rise = after.energy_milliwh - before.energy_milliwh
@@ -137,7 +174,7 @@ def _walk(ranked: list[Reading], max_power_w: int | None) -> _Walk:
             continue
         if rise < 0:
             walk.falls.append((before, after))
-        elif per_ms is not None and (rise - ALLOWANCE_MILLIWH) * 360_000 > span_ms * per_ms:
+        elif max_power_w is not None and _is_above(rise, span_ms, max_power_w):
             walk.jumps.append((before, after))
         walk.kept.append(after)
         before = after
@@ -211,8 +248,7 @@ def _gap_problems(kept: list[Reading], max_gap_ms: int) -> Iterator[RegisterProb
 
 
 def _is_steep(before: Reading, after: Reading, power_w: int) -> bool:
-    """Tell whether more energy flowed than the power allows, with headroom and a small allowance."""
-    return bool(_walk([before, after], power_w).jumps)
+    return _is_above(after.energy_milliwh - before.energy_milliwh, after.at_ms - before.at_ms, power_w)
 
 
 def _jump(before: Reading, after: Reading, max_power_w: int) -> RegisterProblem:

@@ -8,7 +8,6 @@ total exactly, and cutting a stretch in two moves nothing.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +22,7 @@ from apps.tariffs.domain.tracks import (
     Track,
     UnratableFacts,
     band_track,
-    charging_spans,
+    charging_time_ms,
     energy_track,
     pattern_track,
     state_track,
@@ -45,6 +44,8 @@ class Swept(NamedTuple):
     shares: dict[str, int]
     idle_shares: dict[str, int]
     energy_milliwh: int
+    charging_ms: int
+    idle_ms: int
     is_let_off: bool
 
 
@@ -86,7 +87,11 @@ def sweep(*, tariff: CompiledTariff, facts: SessionFacts) -> Swept:
             prices_use=not is_let_off,
         )
         periods += _charged(tariff.charging, facts, register, bill)
-    return Swept(tuple(periods), bill.shares, bill.idle_shares, energy, is_let_off)
+    charging_ms = idle_ms = 0
+    for period in periods:
+        charging_ms += period.charging_ms
+        idle_ms += period.idle_ms
+    return Swept(tuple(periods), bill.shares, bill.idle_shares, energy, charging_ms, idle_ms, is_let_off)
 
 
 def _charged(
@@ -119,19 +124,10 @@ def _period(
     """Price one stretch between two register values."""
     start_ms, end_ms, _, selection, state, is_quiet = stretch
     energy_milliwh = 0 if begin is None or end is None else end - begin
-    charging_ms = sum(until - since for since, until in charging_spans(Span(start_ms, end_ms), state, register))
+    charging_ms = charging_time_ms(start_ms, end_ms, state, register)
     idle_ms = end_ms - start_ms if state is VehicleState.IDLE and not is_quiet else 0
-    return ChargingPeriod(
-        start_ms=start_ms,
-        end_ms=end_ms,
-        state=state,
-        energy_milliwh=energy_milliwh,
-        charging_ms=charging_ms,
-        idle_ms=idle_ms,
-        start_register_milliwh=begin,
-        end_register_milliwh=end,
-        parts=bill.price(selection, energy_milliwh=energy_milliwh, time_ms=charging_ms, idle_ms=idle_ms),
-    )
+    parts = bill.price(selection, energy_milliwh=energy_milliwh, time_ms=charging_ms, idle_ms=idle_ms)
+    return ChargingPeriod(start_ms, end_ms, state, energy_milliwh, charging_ms, idle_ms, begin, end, parts)
 
 
 def _reserved(
@@ -167,7 +163,7 @@ def _with_steps(periods: list[ChargingPeriod], bill: Bill) -> list[ChargingPerio
     """Add what rounding up to the steps costs, each to the last period in which its dimension was priced."""
     for part in bill.steps():
         at = max(index for index, period in enumerate(periods) if _prices(period, part))
-        periods[at] = replace(periods[at], parts=(*periods[at].parts, part))
+        periods[at] = periods[at]._replace(parts=(*periods[at].parts, part))
     return periods
 
 
@@ -194,17 +190,34 @@ def _cut(
         _band_track(axis, thresholds, facts, register, span, states, patterns)
         for axis, thresholds in elements.axes.items()
     ]
+    events = _events(tracks, with_energy=Axis.ENERGY in elements.axes)
     now = [track[0][1] for track in tracks]
     before = _outcome(elements, now)
     start_ms = span.start_ms
-    for at_ms, end_milliwh, values in _changes(tracks, with_energy=Axis.ENERGY in elements.axes):
-        for slot, value in values:
-            now[slot] = value
+    last = len(events) - 1
+    for index, (at_ms, slot, value, end_milliwh) in enumerate(events):
+        now[slot] = value
+        # What happens in one millisecond happens at once, but for energy thresholds: each has its own register value.
+        if end_milliwh is None and index < last and events[index + 1][0] == at_ms:
+            continue
         after = _outcome(elements, now)
         if after != before:
             yield _Stretch(start_ms, at_ms, end_milliwh, *before)
             start_ms, before = at_ms, after
     yield _Stretch(start_ms, span.end_ms, None, *before)
+
+
+def _events(tracks: list[list[Any]], *, with_energy: bool) -> list[tuple[int, int, Any, int | None]]:
+    """Return (UTC epoch ms, slot, value, register there if an energy threshold says so) of all tracks, ascending."""
+    events: list[tuple[int, int, Any, int | None]] = []
+    if with_energy:
+        # First, so that a stable sort keeps them before what else happens in their millisecond.
+        events = [(at_ms, _FIRST_AXIS, band, energy) for at_ms, band, energy in tracks[_FIRST_AXIS][1:]]
+    for slot, track in enumerate(tracks):
+        if not with_energy or slot != _FIRST_AXIS:
+            events += [(at_ms, slot, value, None) for at_ms, value in track[1:]]
+    events.sort(key=itemgetter(0))
+    return events
 
 
 def _band_track(
@@ -226,25 +239,3 @@ def _outcome(elements: CompiledElements, now: list[Any]) -> tuple[Selection, Veh
     """Return who wins, in which state, and whether idling is quiet; ``now`` is pattern, state, band per axis."""
     pattern, state, *bands = now
     return elements.select(pattern, tuple(bands)), state, pattern.is_quiet and state is VehicleState.IDLE
-
-
-def _changes(tracks: list[list[Any]], *, with_energy: bool) -> Iterator[tuple[int, int | None, list[tuple[int, Any]]]]:
-    """Yield (UTC epoch ms, register there if an energy threshold says so, what changes: slot and value), ascending.
-
-    Of one instant energy thresholds come first, one by one, since each has a register value of its own.
-    """
-    events = [
-        (at_ms, slot, value)
-        for slot, track in enumerate(tracks)
-        if not (with_energy and slot == _FIRST_AXIS)
-        for at_ms, value in track[1:]
-    ]
-    events.sort(key=itemgetter(0))
-    grouped: list[tuple[int, int | None, list[tuple[int, Any]]]] = [
-        (at_ms, None, [(slot, value) for _, slot, value in group]) for at_ms, group in groupby(events, itemgetter(0))
-    ]
-    if with_energy:
-        thresholds = [(at_ms, energy, [(_FIRST_AXIS, band)]) for at_ms, band, energy in tracks[_FIRST_AXIS][1:]]
-        # A stable sort keeps the thresholds, listed first, before what else happens in their millisecond.
-        grouped = sorted([*thresholds, *grouped], key=itemgetter(0))
-    yield from grouped

@@ -6,11 +6,11 @@ passes into another band.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from operator import attrgetter, le, lt
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from apps.tariffs.domain.columns import ascends, columns_of, never_falls
 from apps.tariffs.domain.compiled import Axis, Band, CompiledElements, Pattern, Segment, band_of
 from apps.tariffs.domain.facts import Measured, SessionFacts, VehicleState
 from apps.tariffs.domain.windows import DAY_MS
@@ -39,12 +39,11 @@ class RegisterColumns:
     __slots__ = ("_always_rises", "ats", "energies")
 
     def __init__(self, facts: SessionFacts) -> None:
-        self.ats: list[int] = [reading.at_ms for reading in facts.register]
-        self.energies: list[int] = [reading.energy_milliwh for reading in facts.register]
-        if not _all_pairs(lt, self.ats):
+        self.ats, self.energies = columns_of(facts.register)
+        if not ascends(self.ats):
             raise UnratableFacts("register instants do not ascend; clean_register first")
-        self._always_rises = _all_pairs(lt, self.energies)
-        if not self._always_rises and not _all_pairs(le, self.energies):
+        self._always_rises = ascends(self.energies)
+        if not self._always_rises and not never_falls(self.energies):
             raise UnratableFacts("the register falls; clean_register first")
 
     def value_at(self, at_ms: int) -> int:
@@ -88,11 +87,6 @@ class RegisterColumns:
                 yield Span(max(since_ms, start_ms), min(self.ats[index], end_ms))
 
 
-def _all_pairs(is_so: Callable[[int, int], bool], numbers: list[int]) -> bool:
-    """Compare each number with the next, in C."""
-    return all(map(is_so, numbers, islice(numbers, 1, None)))
-
-
 def charging_spans(span: Span, state: VehicleState, register: RegisterColumns) -> Iterable[Span]:
     """Return what of a stretch in one state counts as charging.
 
@@ -104,6 +98,15 @@ def charging_spans(span: Span, state: VehicleState, register: RegisterColumns) -
     if state is VehicleState.UNKNOWN:
         return register.rises(*span)
     return ()
+
+
+def charging_time_ms(start_ms: int, end_ms: int, state: VehicleState, register: RegisterColumns) -> int:
+    """Return how much of a stretch in one state counts as charging (``charging_spans``)."""
+    if state is VehicleState.CHARGING:
+        return end_ms - start_ms
+    if state is VehicleState.UNKNOWN:
+        return sum(until_ms - since_ms for since_ms, until_ms in register.rises(start_ms, end_ms))
+    return 0
 
 
 def pattern_track(elements: CompiledElements, span: Span, zone_name: str) -> Track[Pattern]:

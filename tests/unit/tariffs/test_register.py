@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.tariffs.domain.register import CleanRegister, Reading, clean_register
+from apps.tariffs.domain.register import CleanRegister, Reading, _check, clean_register
 
 NOON = 1_772_366_400_000  # 2026-03-01 12:00:00 UTC
 MINUTE = 60_000
@@ -181,3 +181,25 @@ class TestCleanRegister:
         shuffled = data.draw(st.permutations(readings))
 
         assert clean(*shuffled, begin=begin, end=end) == clean(*readings, begin=begin, end=end)
+
+
+class TestTheGlance:
+    """A register that is plainly clean is let through without the check; the check would have found the same."""
+
+    @given(
+        steps=st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 40)), min_size=1, max_size=12),
+        begin_kwh=st.sampled_from((0, 100)),
+        has_end=st.booleans(),
+        max_power_w=st.sampled_from((None, 11_000, 400_000)),
+        max_gap_ms=st.sampled_from((None, 90 * MINUTE)),
+    )
+    def test_lets_through_only_what_the_check_lets_through(self, steps, begin_kwh, has_end, max_power_w, max_gap_ms):
+        readings = [reading(0, begin_kwh)]
+        for quarters, tenths in steps:
+            last = readings[-1]
+            readings.append(Reading(last.at_ms + quarters * 15 * MINUTE, last.energy_milliwh + tenths * 100_000))
+        end = readings[-1] if has_end else None
+
+        at_a_glance = clean(*readings, begin=readings[0], end=end, max_power_w=max_power_w, max_gap_ms=max_gap_ms)
+
+        assert at_a_glance == _check(readings, readings[0], end, max_power_w, max_gap_ms)
