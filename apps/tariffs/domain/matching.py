@@ -90,6 +90,26 @@ def winners_at(terms: TariffTerms, *, wall: datetime, so_far: SoFar = JUST_BEGUN
     return found
 
 
+def reachable_at(terms: TariffTerms, *, wall: datetime) -> Mapping[Dimension, tuple[int, ...]]:
+    """Return which elements may price each dimension at a moment, according to what the session has come to.
+
+    Those whose calendar allows it, up to the first that asks for no amount: behind it nothing prices.
+    """
+    found: dict[Dimension, tuple[int, ...]] = {}
+    settled: set[Dimension] = set()
+    for index, element in enumerate(terms.elements):
+        its = element.restrictions
+        if its.reservation is not None or not calendar_holds(its, wall=wall, holidays=terms.holidays):
+            continue
+        for dimension in {component.dimension for component in element.price_components} - settled:
+            found[dimension] = (*found.get(dimension, ()), index)
+            if not _asks_for_an_amount(its):
+                settled.add(dimension)
+    if is_quiet(terms.idle, wall=wall):
+        found.pop(Dimension.PARKING_TIME, None)
+    return found
+
+
 def price_of(terms: TariffTerms, *, element_index: int, dimension: Dimension) -> Decimal:
     """Return the price that an element asks for a dimension it has."""
     components = terms.elements[element_index].price_components
@@ -150,6 +170,13 @@ def _transition(low: datetime, high: datetime, there: ZoneInfo) -> datetime:
         else:
             high = middle
     return high
+
+
+def _asks_for_an_amount(its: Restrictions) -> bool:
+    bounds = (its.max_kwh, its.max_duration, its.max_charging_time, its.max_idle_time)
+    measured = (its.min_power, its.max_power, its.min_current, its.max_current)
+    begins_late = its.min_kwh or its.min_duration or its.min_charging_time or its.min_idle_time
+    return bool(begins_late) or any(bound is not None for bound in (*bounds, *measured))
 
 
 def _in_window(clock: time, start: time | None, end: time | None) -> bool:
