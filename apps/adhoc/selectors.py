@@ -12,6 +12,7 @@ from django.db.models import Q
 from apps.adhoc.domain.progress import UNCOLLECTED, Facts, Stage, stage_of
 from apps.adhoc.domain.quote import NetPrices, Quote, make_quote
 from apps.contracts.services import find_tariff
+from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
 from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus, RefundStatus
@@ -23,13 +24,15 @@ from apps.sessions.services.limits import STOP
 from apps.stations.domain.status import CommandStatus, ConnectorStatus
 from apps.stations.models import ChargingStation, Evse, PayCode, StationCommand
 from apps.stations.selectors import find_pay_code
-from apps.tariffs.domain.sentences import Language, describe_price, describe_reason
+from apps.tariffs.domain.price_text import LineKind, PriceLine, price_text
+from apps.tariffs.domain.sentences import Language
 from apps.tariffs.models import TariffVersion
 
 ONLINE_FOR: Final = timedelta(seconds=90)
 """A station that was heard of within this span will hear a start command."""
 START: Final = "RemoteStartTransaction"
 OUT_OF_ORDER: Final = frozenset({ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE})
+_NOT_TOLD: Final = (LineKind.RESERVATION, LineKind.TAX, LineKind.FREE)
 FREE: Final = frozenset({ConnectorStatus.AVAILABLE, ConnectorStatus.PREPARING, ConnectorStatus.UNKNOWN})
 
 
@@ -142,17 +145,36 @@ def is_still_good(page_key: str, offer: Offer) -> bool:
     )
 
 
-def all_prices(version: TariffVersion, *, language: Language) -> list[str]:
-    """Say every price of a tariff and when it holds: "22:00–06:00: 0.29 €/kWh", "at other times: 0.45 €/kWh"."""
-    terms = version.terms()
-    prices = [
-        (index, component) for index, element in enumerate(terms.elements) for component in element.price_components
-    ]
-    return [
-        f"{describe_reason(terms, element_index=index, dimension=component.dimension, language=language)}: "
-        f"{describe_price(component.dimension, component.price, currency=terms.currency, language=language)}"
-        for index, component in prices
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricesTold:
+    """A tariff in words, beside the price that stands large on the page: the first of ``Quote.parts``.
+
+    others       everything else that a charge may cost, in AFIR's order
+    all_of_main  when which price of the large one's kind applies, where there are several
+    """
+
+    others: tuple[PriceLine, ...]
+    all_of_main: tuple[PriceLine, ...]
+
+
+def tell_prices(offer: Offer, *, language: Language, at: datetime) -> PricesTold | None:
+    """Tell what an offer's charge may cost; None where nobody can be quoted a price. No reservation is sold here."""
+    if offer.quote is None or offer.version is None:
+        return None
+    connector = offer.pay_code.connector
+    here = zone(connector.evse.station.location.time_zone)
+    text = price_text(
+        offer.version.terms(),
+        language=language,
+        max_power_w=connector.max_power_w,
+        on=at.astimezone(here).date(),
+    )
+    main = LineKind(offer.quote.parts[0].dimension.value) if offer.quote.parts else LineKind.ENERGY
+    of_main = tuple(line for line in text.lines if line.kind is main)
+    return PricesTold(
+        others=tuple(line for line in text.lines if line.kind not in {main, *_NOT_TOLD}),
+        all_of_main=of_main if len(of_main) > 1 or not offer.quote.parts else (),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ def _price_page(request: HttpRequest, offer: selectors.Offer, *, notice: str = "
         "notice": notice,
         "shown": shown.sign_shown(offer, page_key=page_key) if offer.hindrance is None else "",
         "own": shown.own_charge(request, offer),
-        "all_prices": selectors.all_prices(offer.version, language=language) if offer.version and offer.quote else [],
+        "told": selectors.tell_prices(offer, language=language, at=clock.now()),
         "language": language,
     }
     response = render(request, "adhoc/price.html", context, status=status)

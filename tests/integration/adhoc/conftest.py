@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
 
+from apps.contracts.models import TariffAssignment
 from apps.payments.models import PaymentAttempt
 from apps.payments.sandbox import Sandbox, complete_checkout
 from apps.payments.services.attempts import sync_attempt
 from apps.stations.models import Connector, PayCode
 from apps.stations.services import new_pay_code
-from tests.factories import Site, make_site, next_number
+from apps.tariffs.models import TariffVersion
+from tests.factories import Site, assign_tariff, make_site, make_tariff, make_tariff_version, next_number
 from tests.integration.payments.conftest import sandbox
 
 __all__ = ["sandbox"]
@@ -39,6 +42,14 @@ def site(db: None) -> Site:
     site = make_site(tax_included=True)
     set_station(site)
     return site
+
+
+def sell_under(site: Site, **version_fields: Any) -> TariffVersion:
+    """Let another tariff apply at the connector from now on; what was published stays as it is."""
+    version = make_tariff_version(tariff=make_tariff(owner=site.owner), **{"tax_included": True, **version_fields})
+    TariffAssignment.objects.filter(evse=site.evse).delete()
+    assign_tariff(tariff=version.tariff, evse=site.evse)
+    return version
 
 
 def set_station(site: Site, *, status: str = "Available", seen_at: datetime = NOW) -> None:

@@ -1,15 +1,17 @@
 """What a sticker's code leads to."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from apps.payments.models import PaymentAttempt, PaymentOperation
+from apps.stations.models import Connector
 from apps.stations.services import new_pay_code, revoke_pay_code
-from tests.factories import LONG_AGO, make_session
+from tests.factories import make_session
 
-from .conftest import MINUTE, NOW, hidden_field, phone, set_station, text_of
+from .conftest import MINUTE, NOW, hidden_field, phone, sell_under, set_station, text_of
 
 
 class TestThePage:
@@ -45,6 +47,75 @@ class TestThePage:
 
     def test_works_without_a_script(self, driver):
         assert "<script" not in driver.look()
+
+
+WHOLE = [
+    {"price_components": [{"type": "FLAT", "price": "2.00"}], "restrictions": {"reservation": "RESERVATION"}},
+    {"price_components": [{"type": "FLAT", "price": "0.35"}]},
+    {"price_components": [{"type": "PARKING_TIME", "price": "6.00"}], "restrictions": {"min_idle_time": 1800}},
+    {"price_components": [{"type": "ENERGY", "price": "0.39"}], "restrictions": {"max_kwh": "10"}},
+    {"price_components": [{"type": "ENERGY", "price": "0.49"}, {"type": "TIME", "price": "1.20"}]},
+]
+
+
+class TestTheWholePrice:
+    def sell(self, site) -> None:
+        rules = {"idle": {"max_amount": "12.00"}, "max_price": {"incl_vat": "45.00"}}
+        sell_under(site, elements=WHOLE, rules=rules)
+
+    def told(self, page: str) -> list[str]:
+        card = page[page.index('class="wd-price"') : page.index("</section>")]
+        return re.findall(r"<(?:p|li)[^>]*>([^<]+)</", card)
+
+    def test_is_told_in_afir_s_order(self, driver, site):
+        self.sell(site)
+
+        assert self.told(driver.look()) == [
+            "0.39 €/kWh",
+            "now, including VAT",
+            "0.02 €/min while charging",
+            "after 30 min idle: 0.10 €/min",
+            "idle fee: at most 12 € per session",
+            "0.35 € per session",
+            "at most 45 € per session",
+            "nothing to pay if no energy was delivered",
+            "first 10 kWh: 0.39 €/kWh",
+            "otherwise: 0.49 €/kWh",
+        ]
+
+    def test_at_a_fast_charger_has_the_occupancy_fee_second(self, driver, site):
+        self.sell(site)
+        Connector.objects.filter(evse=site.evse).update(max_power_w=150_000)
+
+        assert self.told(driver.look())[2:4] == [
+            "after 30 min idle: 0.10 €/min",
+            "idle fee: at most 12 € per session",
+        ]
+
+    def test_is_told_in_german(self, driver, site):
+        self.sell(site)
+
+        page = driver.look(**{"accept-language": "de"})
+
+        for said in ("0,39 €/kWh", "0,02 €/min Ladezeit", "nach 30 min Standzeit: 0,10 €/min", "sonst: 0,49 €/kWh"):
+            assert said in page
+
+    def test_is_never_more_held_than_the_charge_can_cost(self, driver, site):
+        self.sell(site)
+
+        assert "€45.00" in driver.look()
+
+    def test_of_a_tariff_for_times_is_that_of_now_and_all_of_them_below(self, driver, site):
+        always = [{"price_components": [{"type": "ENERGY", "price": price}]} for price in ("0.29", "0.49")]
+        always[0]["restrictions"] = {"start_date": "2020-01-01", "end_date": "2099-01-01"}
+        sell_under(site, elements=always)
+
+        assert self.told(driver.look()) == [
+            "0.29 €/kWh",
+            "now, including VAT",
+            "2020-01-01–2098-12-31: 0.29 €/kWh",
+            "at other times: 0.49 €/kWh",
+        ]
 
 
 class TestACodeThatLeadsNowhere:
@@ -85,11 +156,11 @@ def hinder(what: str, site) -> None:
     elif what == "charging":
         make_session(site=site, started_at=NOW - MINUTE)
     elif what == "net":
-        type(site.version).objects.filter(pk=site.version.pk).update(tax_included=False)
+        sell_under(site, tax_included=False)
     elif what == "yen":
-        type(site.version).objects.filter(pk=site.version.pk).update(currency="JPY")
+        sell_under(site, currency="JPY")
     else:
-        type(site.version).objects.filter(pk=site.version.pk).update(valid_from=LONG_AGO, valid_to=NOW - MINUTE)
+        sell_under(site, valid_to=NOW - MINUTE)
 
 
 class TestAHindrance:
@@ -157,9 +228,7 @@ class TestTheButton:
         assert PaymentAttempt.objects.count() == 1
 
     def test_of_a_free_tariff_asks_for_no_card(self, driver, site):
-        type(site.version).objects.filter(pk=site.version.pk).update(
-            elements=[{"price_components": [{"type": "ENERGY", "price": "0.00"}]}]
-        )
+        sell_under(site, elements=[{"price_components": [{"type": "ENERGY", "price": "0.00"}]}])
         page = driver.look()
 
         response = driver.press(page)
@@ -181,9 +250,7 @@ class TestTheButton:
 class TestAPriceThatChanged:
     def test_is_shown_again_before_paying(self, driver, site):
         page = driver.look()
-        type(site.version).objects.filter(pk=site.version.pk).update(
-            elements=[{"price_components": [{"type": "ENERGY", "price": "0.60"}]}]
-        )
+        sell_under(site, elements=[{"price_components": [{"type": "ENERGY", "price": "0.60"}]}])
 
         response = driver.press(page)
 

@@ -17,7 +17,7 @@ from apps.stations.models import Connector, PayCode, StationCommand
 from apps.stations.services import finish_command, sweep_commands, take_commands
 from tests.factories import Site, make_session, make_site
 
-from .conftest import MINUTE, NOW, set_station, settle
+from .conftest import MINUTE, NOW, sell_under, set_station, settle
 
 SECOND = timedelta(seconds=1)
 
@@ -93,9 +93,7 @@ class TestStartCharging:
         assert start_commands() == []
 
     def test_of_a_free_charge_has_no_ceiling(self, driver, site):
-        type(site.version).objects.filter(pk=site.version.pk).update(
-            elements=[{"price_components": [{"type": "ENERGY", "price": "0.00"}]}]
-        )
+        sell_under(site, elements=[{"price_components": [{"type": "ENERGY", "price": "0.00"}]}])
         driver.press(driver.look())
         attempt = PaymentAttempt.objects.get()
 

@@ -10,7 +10,10 @@ from apps.adhoc.domain.quote import NetPrices, PricePart, Quote, make_quote
 from apps.tariffs.domain.terms import (
     DayOfWeek,
     Dimension,
+    IdleRules,
     PriceComponent,
+    PriceLimit,
+    ReservationRestriction,
     Restrictions,
     TariffElement,
     TariffTerms,
@@ -29,8 +32,9 @@ def element(restrictions: Restrictions | None = None, **prices: str) -> TariffEl
 
 
 def quote(*elements: TariffElement, **given: Any) -> Quote:
+    rules = {name: given.pop(name) for name in ("idle", "min_price", "max_price") if name in given}
     terms = TariffTerms(
-        currency=given.pop("currency", "EUR"), tax_included=given.pop("tax_included", True), elements=elements
+        currency=given.pop("currency", "EUR"), tax_included=given.pop("tax_included", True), elements=elements, **rules
     )
     values = {
         "max_power_w": 22_000,
@@ -67,6 +71,13 @@ class TestThePrice:
     def test_before_vat_is_no_price_for_a_driver(self):
         with pytest.raises(NetPrices):
             quote(element(energy="0.49"), tax_included=False)
+
+
+class TestTheOrder:
+    def test_at_a_fast_charger_puts_the_occupancy_fee_behind_the_energy(self):
+        told = quote(element(flat="0.35", time="3.00", parking_time="6.00", energy="0.49"), max_power_w=50_000)
+
+        assert words(told.parts) == ["0.49 €/kWh", "0.10 €/min while idle", "0.05 €/min", "0.35 € per session"]
 
 
 class TestTheNextChange:
@@ -141,6 +152,44 @@ class TestTheHold:
     def test_counts_time(self):
         """8 h × 1.20 = 9.60."""
         assert quote(element(time="1.20")).hold_amount == Decimal(10)
+
+    def test_counts_idling_instead_of_charging_where_that_is_dearer_but_no_more_than_its_cap(self):
+        """8 h × 1.20 = 9.60 of charging, 8 h × 6 = 48 of idling, at most 12."""
+        idle = element(Restrictions(min_idle_time=1_800), parking_time="6")
+
+        uncapped = quote(idle, element(time="1.20"))
+        capped = quote(idle, element(time="1.20"), idle=IdleRules(max_amount=Decimal(12)))
+
+        assert uncapped.hold_amount == Decimal(48)
+        assert capped.hold_amount == Decimal(12)
+
+    def test_counts_the_dearest_price_that_the_charge_can_come_to(self):
+        """3.7 × 8 × 0.59 = 17.464; behind an element without amounts nothing prices."""
+        told = quote(
+            element(Restrictions(max_kwh=Decimal(10)), energy="0.39"),
+            element(energy="0.59"),
+            element(energy="0.99"),
+            max_power_w=3_700,
+        )
+
+        assert words(told.parts) == ["0.39 €/kWh"]
+        assert told.hold_amount == Decimal(18)
+
+    def test_keeps_within_what_the_tariff_asks_at_least_and_at_most(self):
+        """3.7 × 8 × 0.49 = 14.504."""
+        energy = element(energy="0.49")
+
+        capped = quote(energy, max_power_w=3_700, max_price=PriceLimit(incl_vat=Decimal("9.90")))
+        floored = quote(energy, max_power_w=3_700, min_price=PriceLimit(incl_vat=Decimal("20.00")))
+
+        assert capped.hold_amount == Decimal(10)
+        assert floored.hold_amount == Decimal(20)
+
+    def test_does_not_count_a_reservation_which_nobody_without_a_contract_can_have(self):
+        reserved = element(Restrictions(reservation=ReservationRestriction.RESERVATION), flat="25")
+
+        assert quote(element(time="1.20"), reserved).hold_amount == Decimal(10)
+        assert quote(element(energy="0"), reserved).can_only_be_zero
 
     def test_is_never_more_than_its_bound(self):
         assert quote(element(energy="0.59"), max_power_w=150_000).hold_amount == Decimal("60.00")
