@@ -29,12 +29,14 @@ from apps.tariffs.domain.terms import (
     ZeroEnergyPolicy,
 )
 
-__all__ = ["MOST_SECONDS", "THRESHOLDS", "Problem", "TariffError", "parse_tariff"]
+__all__ = ["MOST_ELEMENTS", "MOST_SECONDS", "THRESHOLDS", "Problem", "TariffError", "parse_tariff"]
 
 MOST_SECONDS: Final = 10**9
 """The longest threshold and the largest step we read: no session lasts 31 years, no battery takes a gigawatt-hour."""
 THRESHOLDS: Final = ("kwh", "current", "power", "duration", "charging_time", "idle_time")
 """What restrictions bound by ``min_`` and ``max_``."""
+MOST_ELEMENTS: Final = 500
+"""A week of hourly prices are 168 elements. Each costs every session a look, and the linter compares each with each."""
 _SETTLE_AFTER: Final = range(60, 86_400 + 1)
 
 _TARIFF_FIELDS: Final = frozenset(
@@ -89,12 +91,13 @@ class _TariffReader(Reader):
 
     def tariff(self, document: object) -> TariffTerms:
         fields = self.object_of(document, "", known=_TARIFF_FIELDS)
+        elements = self.items(fields, "elements", "")
+        if len(elements) > MOST_ELEMENTS:
+            self.note("elements", f"must be at most {MOST_ELEMENTS}")
         return TariffTerms(
             currency=self._currency(fields),
             tax_included=self.choice(fields, "tax_included", "", among=("YES", "NO")) == "YES",
-            elements=tuple(
-                self._element(item, f"elements[{at}]") for at, item in enumerate(self.items(fields, "elements", ""))
-            ),
+            elements=tuple(self._element(item, f"elements[{at}]") for at, item in enumerate(elements)),
             **self._limits(fields),
             idle=self._idle(fields.get("idle", {}), "idle"),
             holidays=self._holidays(fields),

@@ -301,6 +301,7 @@ class TestParseTariff:
             ({"tax_included": "N/A"}, "tax_included: 'N/A' is none of YES, NO"),
             ({"elements": []}, "elements: must not be empty"),
             ({"elements": {}}, "elements: must be a list"),
+            ({"elements": [TARIFF["elements"][1]] * 501}, "elements: must be at most 500"),
             ({"elements": ["x"]}, "elements[0]: must be an object"),
             ({"elements": [{"price_components": []}]}, "elements[0].price_components: must not be empty"),
             ({"elements": [{}]}, "elements[0].price_components: required"),
