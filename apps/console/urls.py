@@ -14,5 +14,6 @@ urlpatterns = [
     path("stations/<int:station_id>/stop/", admin.site.admin_view(views.stop), name="station-stop"),
     path("stations/<int:station_id>/unlock/", admin.site.admin_view(views.unlock), name="station-unlock"),
     path("locations/<int:location_id>/stickers/", admin.site.admin_view(views.stickers), name="stickers"),
+    path("which-tariff/", admin.site.admin_view(views.which_tariff), name="which-tariff"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

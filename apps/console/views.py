@@ -1,4 +1,4 @@
-"""The console's pages: the trace of a session and of an invoice, a station at work, its stickers, what is unpaid."""
+"""The console's pages: traces of sessions and invoices, a station at work, stickers, which tariff, what is unpaid."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,13 +12,16 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import HARDWARE_ROLES, OPERATOR_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import has_role, operated_rows
 from apps.accounts.tenant_admin import choice_field
 from apps.console.selectors import unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
+from apps.console.which_tariff import answer, find_card, find_connector
 from apps.contracts.models import IdToken
 from apps.core import clock
 from apps.documents import renderer
@@ -61,6 +64,49 @@ def unpaid(request: HttpRequest) -> HttpResponse:
         invoices = invoices.filter(due_date__lt=today)
     page = Paginator(invoices, 50).get_page(request.GET.get("page"))
     return _page(request, "console/unpaid.html", title="Unpaid invoices", page=page, is_overdue=is_overdue, today=today)
+
+
+class _WhichTariffForm(forms.Form):
+    """Who, where and when; times are on the organisation's own clock."""
+
+    card = forms.CharField(
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Last characters, contract, customer or plate. Empty: somebody without a contract.",
+    )
+    connector = forms.CharField(
+        max_length=200, required=False, widget=UnfoldAdminTextInputWidget, help_text="Station identity or location."
+    )
+    at = forms.DateTimeField(label="At", widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}))
+
+
+@require_GET
+def which_tariff(request: HttpRequest) -> HttpResponse:
+    """Say which tariff applies to a card at a connector at a moment, and why; ``?contract=`` takes one of its cards."""
+    if not has_role(request, OPERATOR_ROLES):
+        raise PermissionDenied
+    asked = request.GET
+    card = find_card(
+        request, pk=asked.get("token", ""), contract=asked.get("contract", ""), text=asked.get("card", "")[:200]
+    )
+    connector = find_connector(request, pk=asked.get("evse", ""), text=asked.get("connector", "")[:200])
+    at = asked.get("at") or f"{timezone.localtime(clock.now()):%Y-%m-%dT%H:%M}"
+    form = _WhichTariffForm({"card": card.text, "connector": connector.text, "at": at})
+    has_all = form.is_valid() and connector.row is not None and (card.row is not None or not card.text)
+    return _page(
+        request,
+        "console/which_tariff.html",
+        title="Which tariff applies?",
+        form=form,
+        card=card,
+        connector=connector,
+        at=form.cleaned_data.get("at"),
+        asked_at=at,
+        answer=answer(token=card.row, evse=connector.row, at=form.cleaned_data["at"]) if has_all else None,
+        has_connector=operated_rows(request, Evse.objects.all()).exists(),
+        zone=timezone.get_current_timezone_name(),
+    )
 
 
 @require_GET

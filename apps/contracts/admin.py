@@ -3,14 +3,26 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import is_platform_operator
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
-from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
+from apps.contracts.models import (
+    ASSIGNMENT_PLACES,
+    Contract,
+    Customer,
+    IdToken,
+    MembershipTier,
+    TariffAssignment,
+    Vehicle,
+)
+from apps.contracts.registrations import NotRegistered, check_registered
+from apps.core import clock
 
 STATUS_LABELS = {"Active": "success", "Suspended": "warning", "Blocked": "warning", "Ended": "info", "Retired": "info"}
 
@@ -68,13 +80,14 @@ class TokenInline(TenantTabular):
 
 
 class ContractForm(TenantForm):
-    """A contract's customer is one of its seller's; only the platform's operator could mix them up."""
+    """A contract's customer and tier are its seller's; only the platform's operator could mix them up."""
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        customer, seller_id = cleaned.get("customer"), _seller_id(self, cleaned)
-        if customer is not None and customer.seller_id != seller_id:
-            self.add_error("customer", "This belongs to another seller.")
+        seller_id = _seller_id(self, cleaned)
+        for field in ("customer", "tier"):
+            if cleaned.get(field) is not None and cleaned[field].seller_id != seller_id:
+                self.add_error(field, "This belongs to another seller.")
         return cleaned
 
 
@@ -95,14 +108,20 @@ class ContractAdmin(TenantAdmin):
         "contract_ends_after_start": "The contract must end after it starts.",
     }
     empty_hint = "A contract joins a customer, their cards and their prices. Its sessions are billed to it."
-    list_display = ("number", "customer", "state", "valid_from", "valid_to", "payment_days")
-    list_filter = ("status", ("customer", RelatedOnlyFieldListFilter))
-    list_select_related = ("customer",)
+    list_display = ("number", "customer", "tier", "state", "valid_from", "valid_to", "payment_days")
+    list_filter = ("status", ("tier", RelatedOnlyFieldListFilter), ("customer", RelatedOnlyFieldListFilter))
+    list_select_related = ("customer", "tier")
     search_fields = ("number", "customer__name", "customer__number")
     date_hierarchy = "valid_from"
-    autocomplete_fields = ("customer",)
-    fields = (("number", "customer"), "status", "valid_from", "valid_to", ("payment_days", "purchase_order"))
+    autocomplete_fields = ("customer", "tier")
+    fields = (("number", "customer"), "status", "tier", "valid_from", "valid_to", ("payment_days", "purchase_order"))
     inlines = (TokenInline,)
+    actions_detail = ("which_tariff",)
+
+    @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
+    def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:which-tariff", query={"contract": contract.pk}))
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, contract: Contract) -> str:
@@ -157,8 +176,81 @@ class IdTokenAdmin(TenantAdmin):
         return token.get_status_display()
 
 
+class TierContractInline(TenantTabular):
+    model = Contract
+    fields = ("number", "customer", "status", "valid_from", "valid_to")
+    readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = "contracts in this tier"
+
+
+class TierAssignmentInline(TenantTabular):
+    model = TariffAssignment
+    fields = ("tariff", "valid_from", "valid_to")
+    readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = "tariffs of this tier"
+
+
+@admin.register(MembershipTier)
+class MembershipTierAdmin(TenantAdmin):
+    change_roles = MASTER_DATA_ROLES
+    deletable = True
+    owner_field = "seller"
+    refusals = {
+        "tier_name_unique_per_seller": "You already have a tier of this name.",
+        "tier_discount_is_a_percentage": "A discount is more than 0 and at most 100 percent. Leave it empty for none.",
+        "tier_ends_after_start": "The tier must end after it starts.",
+    }
+    empty_hint = (
+        "A tier gives many contracts the same conditions: a discount on whatever tariff applies, a tariff of its own, "
+        "or both. Add one, then choose it in the contracts."
+    )
+    list_display = ("name", "discount", "contract_count", "valid_from", "valid_to")
+    search_fields = ("name",)
+    fields = ("name", "discount_percent", "valid_from", "valid_to")
+    inlines = (TierAssignmentInline, TierContractInline)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(contract_total=Count("contracts")).order_by("name")
+
+    @admin.display(description="discount", ordering="discount_percent")
+    def discount(self, tier: MembershipTier) -> str:
+        percent = tier.discount_percent
+        return "none" if percent is None else f"{percent.normalize():f} %"
+
+    @admin.display(description="contracts", ordering="contract_total")
+    def contract_count(self, tier: Any) -> int:
+        return tier.contract_total
+
+
+PLACE_NAMES = {
+    "contract": "contract",
+    "tier": "membership tier",
+    "evse": "EVSE",
+    "station": "station",
+    "location": "location",
+}
+
+PLACE_HELP = {
+    "contract": "One place or none, please. Contracts go before tiers, tiers before places, smaller places before "
+    "larger ones; the default comes last.",
+    "tier": "For every contract of this membership tier.",
+    "location": "For everybody at this location.",
+    "station": "For everybody at this station.",
+    "evse": "For everybody at this EVSE.",
+    "valid_to": "Empty: until further notice.",
+}
+
+
 class AssignmentForm(TenantForm):
-    """Everything an assignment names belongs to one seller."""
+    """Everything an assignment names belongs to one seller, who is registered for tax where it applies."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, text in PLACE_HELP.items():
+            if name in self.fields:
+                self.fields[name].help_text = text
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -167,6 +259,7 @@ class AssignmentForm(TenantForm):
         owners = {
             "tariff": getattr(cleaned.get("tariff"), "owner_id", seller_id),
             "contract": getattr(cleaned.get("contract"), "seller_id", seller_id),
+            "tier": getattr(cleaned.get("tier"), "seller_id", seller_id),
             "location": getattr(cleaned.get("location"), "owner_id", seller_id),
             "station": station.location.owner_id if station else seller_id,
             "evse": evse.station.location.owner_id if evse else seller_id,
@@ -174,7 +267,34 @@ class AssignmentForm(TenantForm):
         for field, owner_id in owners.items():
             if owner_id != seller_id and field in self.fields:
                 self.add_error(field, "This belongs to another seller.")
+        if not self.errors and "tariff" in cleaned:
+            self._check_registered(cleaned)
         return cleaned
+
+    def _check_registered(self, cleaned: dict[str, Any]) -> None:
+        station, evse = cleaned.get("station"), cleaned.get("evse")
+        place = "evse" if evse else "station" if station else "location" if cleaned.get("location") else None
+        location = evse.station.location if evse else station.location if station else cleaned.get("location")
+        since = max(cleaned["valid_from"], clock.now())
+        try:
+            check_registered(seller=cleaned["tariff"].owner, location=location, at=since)
+        except NotRegistered as refusal:
+            self.add_error(place, str(refusal))
+
+
+class PlaceKindFilter(admin.SimpleListFilter):
+    title = "applies to"
+    parameter_name = "place"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*((name, PLACE_NAMES[name]) for name in ASSIGNMENT_PLACES), ("everywhere", "everywhere")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() in ASSIGNMENT_PLACES:
+            return queryset.filter(**{f"{self.value()}__isnull": False})
+        if self.value() == "everywhere":
+            return queryset.filter(**{f"{name}__isnull": True for name in ASSIGNMENT_PLACES})
+        return queryset
 
 
 @admin.register(TariffAssignment)
@@ -185,22 +305,35 @@ class TariffAssignmentAdmin(TenantAdmin):
     form = AssignmentForm
     refusals = {
         "assignment_ends_after_start": "It must end after it starts.",
-        "assignment_names_at_most_one_place": "Name a contract, an EVSE, a station or a location, or none: not two.",
+        "assignment_names_at_most_one_place": (
+            "Name a contract, a tier, an EVSE, a station or a location, or none: not two."
+        ),
         "assignment_one_per_place_and_moment": "Another tariff applies here in that time: end that assignment first.",
     }
     empty_hint = "Until a tariff is assigned, sessions cost nothing. Leave every place empty to apply it everywhere."
-    list_display = ("tariff", "applies_to", "valid_from", "valid_to")
-    list_filter = (("tariff", RelatedOnlyFieldListFilter),)
-    list_select_related = ("tariff", "contract__customer", "evse__station", "station", "location")
-    search_fields = ("tariff__name", "contract__number", "station__identity", "location__name")
+    list_display = ("applies_to", "tariff", "state", "valid_from", "valid_to")
+    list_filter = (PlaceKindFilter, ("tariff", RelatedOnlyFieldListFilter))
+    list_select_related = ("tariff", "contract__customer", "tier", "evse__station", "station", "location")
+    search_fields = ("tariff__name", "contract__number", "tier__name", "station__identity", "location__name")
     date_hierarchy = "valid_from"
-    autocomplete_fields = ("tariff", "contract", "evse", "station", "location")
-    fields = ("tariff", "contract", "location", "station", "evse", "valid_from", "valid_to")
+    autocomplete_fields = ("tariff", *ASSIGNMENT_PLACES)
+    fields = ("tariff", "contract", "tier", "location", "station", "evse", "valid_from", "valid_to")
+    actions_list = ("which_tariff",)
+
+    @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
+    def which_tariff(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("console:which-tariff"))
 
     @admin.display(description="applies to")
     def applies_to(self, assignment: TariffAssignment) -> str:
-        for kind in ("contract", "evse", "station", "location"):
+        for kind in ASSIGNMENT_PLACES:
             if place := getattr(assignment, kind):
-                name = "EVSE" if kind == "evse" else kind
-                return format_html("{} <strong>{}</strong>", name, place)
-        return "everywhere"
+                return format_html("{} <strong>{}</strong>", PLACE_NAMES[kind], place)
+        return "everywhere, by default"
+
+    @display(description="state", label={"in force": "success", "scheduled": "info", "ended": "warning"})
+    def state(self, assignment: TariffAssignment) -> str:
+        at = clock.now()
+        if assignment.valid_from > at:
+            return "scheduled"
+        return "ended" if assignment.valid_to is not None and assignment.valid_to <= at else "in force"

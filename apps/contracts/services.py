@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -106,7 +106,7 @@ def _choice(
     decided = {Outcome.APPLIES, Outcome.NO_VERSION}
     position = next((index for index, step in enumerate(steps) if step.outcome in decided), None)
     if position is None:
-        moment = f"{query.at:%Y-%m-%d %H:%M} UTC"
+        moment = f"{query.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         return TariffChoice(version=None, reasons=(f"No tariff is assigned to {query.evse} at {moment}.",))
     reasons = [steps[position].sentence, *(step.sentence for step in steps[:position])]
     discount = tier.discount_percent if version is not None and tier is not None else None

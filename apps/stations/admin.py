@@ -203,6 +203,12 @@ class EvseAdmin(TenantAdmin):
     autocomplete_fields = ("station",)
     fields = ("station", "number")
     inlines = (ConnectorInline,)
+    actions_detail = ("which_tariff",)
+
+    @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
+    def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        evse = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:which-tariff", query={"evse": evse.pk}))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("connectors")

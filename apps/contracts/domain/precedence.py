@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import Final
 
 
 class Rank(IntEnum):
@@ -19,6 +20,21 @@ class Rank(IntEnum):
     STATION = 4
     LOCATION = 5
     DEFAULT = 6
+
+    @property
+    def label(self) -> str:
+        """Return how the rank is headed in a table."""
+        return _LABELS[self]
+
+
+_LABELS: Final = {
+    Rank.CONTRACT: "Contract",
+    Rank.TIER: "Membership tier",
+    Rank.EVSE: "EVSE",
+    Rank.STATION: "Station",
+    Rank.LOCATION: "Location",
+    Rank.DEFAULT: "Owner's default",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

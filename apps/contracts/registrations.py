@@ -1,0 +1,65 @@
+"""Where a seller may sell: a tariff applies only where its seller is registered for tax (TARIFFS.md "Which tax")."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from apps.accounts.models import Organisation
+from apps.contracts.models import TariffAssignment
+from apps.core.domain.tax import Registration
+from apps.core.domain.zones import zone
+from apps.stations.models import Location
+from apps.tariffs.models import Tariff
+
+
+class NotRegistered(Exception):
+    """The seller has no tax registration where a tariff is to apply; the message says where and what to do."""
+
+
+def registrations_of(seller: Organisation) -> tuple[Registration, ...]:
+    """Return the seller's VAT registrations as the rule book reads them."""
+    return tuple(
+        Registration(country=row.country.code, vat_id=row.vat_id, valid_from=row.valid_from, valid_to=row.valid_to)
+        for row in seller.tax_registrations.order_by("country", "valid_from")
+    )
+
+
+def check_registered(*, seller: Organisation, location: Location | None, at: datetime) -> None:
+    """Refuse to let a tariff apply from ``at`` on where the seller may not sell on that local day.
+
+    location  None: the tariff applies at every location of the seller
+
+    :raises NotRegistered: the message names each country and a location there
+    """
+    _refuse_unregistered(seller, [location] if location else Location.objects.filter(owner=seller), at=at)
+
+
+def check_tariff_registered(*, tariff: Tariff, at: datetime) -> None:
+    """Refuse to publish a tariff that is assigned, now or later, where its owner may not sell on that local day.
+
+    :raises NotRegistered: see ``check_registered``
+    """
+    rows = TariffAssignment.objects.filter(tariff=tariff).exclude(valid_to__lte=at)
+    for row in rows.select_related("location", "station__location", "evse__station__location"):
+        check_registered(seller=tariff.owner, location=location_of(row), at=max(at, row.valid_from))
+
+
+def location_of(assignment: TariffAssignment) -> Location | None:
+    """Return the one location at which an assignment counts; None: at all of the seller's."""
+    if assignment.evse is not None:
+        return assignment.evse.station.location
+    return assignment.station.location if assignment.station is not None else assignment.location
+
+
+def _refuse_unregistered(seller: Organisation, locations: Iterable[Location], *, at: datetime) -> None:
+    registrations = registrations_of(seller)
+    missing: dict[str, str] = {}
+    for location in locations:
+        day = at.astimezone(zone(location.time_zone)).date()
+        country = location.country.code
+        if country not in missing and not any(row.country == country and row.is_valid(day) for row in registrations):
+            missing[country] = (
+                f"{seller} has no tax registration in {location.country.name} ({country}) on {day.isoformat()}, where "
+                f"“{location}” stands. Add it to the company's tax registrations first"
+            )
+    if missing:
+        raise NotRegistered(". ".join(missing.values()) + ".")
