@@ -14,6 +14,7 @@ from django.test import Client
 
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, User
+from apps.analytics.services import price_page, start_trial
 from apps.documents.models import Document
 from apps.documents.services import store_document
 from apps.invoices.models import Invoice
@@ -41,6 +42,7 @@ from tests.factories import (
     make_station,
     make_tariff,
     make_tariff_version,
+    make_tier,
     make_token,
     make_user,
     make_vehicle,
@@ -83,7 +85,8 @@ def make_named_site(name: str) -> Site:
     customer = make_customer(
         seller=owner, organisation=make_organisation(name=f"{name} Fleet AG"), name=f"{name} Fleet AG", number=name
     )
-    contract = make_contract(customer=customer, number=f"{name}-V1")
+    tier = make_tier(seller=owner, name=f"{name} Tier")
+    contract = make_contract(customer=customer, number=f"{name}-V1", tier=tier)
     vehicle = make_vehicle(customer=customer, plate=f"{name} 1")
     return Site(
         owner=owner,
@@ -153,6 +156,7 @@ def make_tenant(name: str) -> Tenant:
         at=BILLED_AT,
     )
     _make_attempt(name, site)
+    _make_trial(site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
@@ -237,6 +241,15 @@ def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
         processed_at=BILLED_AT,
     )
     return payment
+
+
+def _make_trial(site: Site) -> None:
+    """Try the owner's version on the days of their sessions, to the end."""
+    trial = start_trial(
+        tariff_version_id=site.version.pk, first_date=date(2026, 6, 1), last_date=date(2026, 6, 30), at=BILLED_AT
+    )
+    while price_page(trial_id=trial.pk, at=BILLED_AT):
+        pass
 
 
 def _make_attempt(name: str, site: Site) -> None:

@@ -11,12 +11,15 @@ from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, row_of, signed_in
 
 ACTS = {
+    "contracts_contract": ("which_tariff",),
+    "stations_evse": ("which_tariff",),
     "stations_chargingstation": ("operate", "new_key"),
     "stations_location": ("stickers",),
     "stations_paycode": ("revoke",),
     "charging_sessions_chargingsession": ("explain", "accept", "forgive"),
     "invoices_invoice": ("explain", "pdf", "issue", "credit"),
     "documents_document": ("download",),
+    "analytics_tarifftrial": ("progress", "export"),
 }
 HAND_MADE = {
     "accounts_organisation",
@@ -28,9 +31,11 @@ HAND_MADE = {
     "tariffs_tariffversion",
     "contracts_customer",
     "contracts_contract",
+    "contracts_membershiptier",
     "contracts_vehicle",
     "contracts_idtoken",
     "contracts_tariffassignment",
+    "analytics_tarifftrial",
 }
 
 
@@ -104,6 +109,8 @@ class TestAnOwner:
         [
             ("stations", "chargingstation", "location"),
             ("contracts", "contract", "customer"),
+            ("contracts", "contract", "tier"),
+            ("contracts", "tariffassignment", "tier"),
             ("contracts", "tariffassignment", "tariff"),
             ("contracts", "idtoken", "contract"),
         ],
