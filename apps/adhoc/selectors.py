@@ -24,8 +24,10 @@ from apps.sessions.services.limits import STOP
 from apps.stations.domain.status import CommandStatus, ConnectorStatus
 from apps.stations.models import ChargingStation, Evse, PayCode, StationCommand
 from apps.stations.selectors import find_pay_code
+from apps.tariffs.domain.matching import reachable_at
 from apps.tariffs.domain.price_text import LineKind, PriceLine, price_text
 from apps.tariffs.domain.sentences import Language
+from apps.tariffs.domain.terms import Dimension
 from apps.tariffs.models import TariffVersion
 
 ONLINE_FOR: Final = timedelta(seconds=90)
@@ -149,31 +151,29 @@ def is_still_good(page_key: str, offer: Offer) -> bool:
 class PricesTold:
     """A tariff in words, beside the price that stands large on the page: the first of ``Quote.parts``.
 
-    others       everything else that a charge may cost, in AFIR's order
-    all_of_main  when which price of the large one's kind applies, where there are several
+    others        everything else that a charge may cost, in AFIR's order
+    all_of_main   when which price of the large one's kind applies, where there are several
+    is_by_amount  a charge that begins now may come to another of them by what it has used, not by the clock alone
     """
 
     others: tuple[PriceLine, ...]
     all_of_main: tuple[PriceLine, ...]
+    is_by_amount: bool
 
 
 def tell_prices(offer: Offer, *, language: Language, at: datetime) -> PricesTold | None:
     """Tell what an offer's charge may cost; None where nobody can be quoted a price. No reservation is sold here."""
     if offer.quote is None or offer.version is None:
         return None
-    connector = offer.pay_code.connector
-    here = zone(connector.evse.station.location.time_zone)
-    text = price_text(
-        offer.version.terms(),
-        language=language,
-        max_power_w=connector.max_power_w,
-        on=at.astimezone(here).date(),
-    )
-    main = LineKind(offer.quote.parts[0].dimension.value) if offer.quote.parts else LineKind.ENERGY
-    of_main = tuple(line for line in text.lines if line.kind is main)
+    terms, connector = offer.version.terms(), offer.pay_code.connector
+    wall = at.astimezone(zone(connector.evse.station.location.time_zone)).replace(tzinfo=None)
+    text = price_text(terms, language=language, max_power_w=connector.max_power_w, on=wall.date())
+    main = offer.quote.parts[0].dimension if offer.quote.parts else Dimension.ENERGY
+    of_main = tuple(line for line in text.lines if line.kind == main.value)
     return PricesTold(
-        others=tuple(line for line in text.lines if line.kind not in {main, *_NOT_TOLD}),
+        others=tuple(line for line in text.lines if line not in of_main and line.kind not in _NOT_TOLD),
         all_of_main=of_main if len(of_main) > 1 or not offer.quote.parts else (),
+        is_by_amount=len(reachable_at(terms, wall=wall).get(main, ())) > 1,
     )
 
 

@@ -134,8 +134,8 @@ _GERMAN: Final = Words(
     idle_quiet="Standzeit {} ohne Gebühr",
     nothing_if_no_energy="ohne geladene Energie nichts zu zahlen",
     session_fee_if_no_energy="ohne geladene Energie nur der Preis je Ladevorgang",
-    with_tax="inkl. MwSt.",
-    without_tax="zzgl. MwSt.",
+    with_tax="inkl. USt.",
+    without_tax="zzgl. USt.",
 )
 
 _FRENCH: Final = Words(

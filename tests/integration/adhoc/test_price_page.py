@@ -92,6 +92,11 @@ class TestTheWholePrice:
             "idle fee: at most 12 € per session",
         ]
 
+    def test_that_changes_with_what_was_used_stands_open(self, driver, site):
+        self.sell(site)
+
+        assert "<details open>" in driver.look()
+
     def test_is_told_in_german(self, driver, site):
         self.sell(site)
 
@@ -110,7 +115,10 @@ class TestTheWholePrice:
         always[0]["restrictions"] = {"start_date": "2020-01-01", "end_date": "2099-01-01"}
         sell_under(site, elements=always)
 
-        assert self.told(driver.look()) == [
+        page = driver.look()
+
+        assert "<details>" in page
+        assert self.told(page) == [
             "0.29 €/kWh",
             "now, including VAT",
             "2020-01-01–2098-12-31: 0.29 €/kWh",

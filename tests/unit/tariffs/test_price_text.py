@@ -88,7 +88,7 @@ class TestPriceText:
                     "höchstens 60 € je Ladevorgang",
                     "Reservierung: 2,00 € je Reservierung",
                     "ohne geladene Energie nichts zu zahlen",
-                    "inkl. MwSt.",
+                    "inkl. USt.",
                 ],
             ),
             (
