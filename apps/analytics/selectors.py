@@ -1,24 +1,26 @@
 """What a trial reads, a page at a time, and what its page shows."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from apps.accounts.models import TaxRegistration
 from apps.analytics.domain.rerating import RateOf, StoredRecord
-from apps.analytics.domain.tally import AD_HOC, Outcome, Sums, Tally
+from apps.analytics.domain.tally import AD_HOC, Gap, Outcome, Sums, Tally
 from apps.analytics.models import TariffTrial
 from apps.contracts.models import Customer
 from apps.core.domain.tax import PRIVATE, Registration, SupplyKind, TaxCategory, decide_tax
+from apps.sessions.domain.settling import prices_idle
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr
 from apps.stations.models import Location
+from apps.tariffs.models import TariffVersion
 
 _COLUMNS = (
     "session_id",
@@ -33,8 +35,17 @@ _COLUMNS = (
     "currency",
     "net",
     "gross",
+    "tariff_version_id",
     "inputs",
 )
+
+
+GAPS: Final[Mapping[Gap, str]] = {
+    Gap.IDLING: "do not tell how long the vehicle stood there after the stop: their tariff did not price idling. "
+    "Nothing is charged for it here, so the version would have earned more.",
+    Gap.POWER: "do not tell the power: the mean between two readings is taken.",
+    Gap.CURRENT: "do not tell the current: prices that depend on it do not apply.",
+}
 
 
 def records_of(trial: TariffTrial) -> QuerySet[Cdr]:
@@ -67,8 +78,19 @@ def next_records(trial: TariffTrial, *, limit: int) -> Iterator[StoredRecord]:
         .order_by("session__started_at", "session_id")
         .values_list(*_COLUMNS)[:limit]
     )
-    for session_id, uid, *row in rows.iterator(chunk_size=limit):
-        yield StoredRecord(session_id, str(uid), *row)
+    priced_idle = _idle_pricing()
+    for session_id, uid, *row, version_id, inputs in rows.iterator(chunk_size=limit):
+        yield StoredRecord._make((session_id, str(uid), *row, priced_idle(version_id), inputs))
+
+
+def _idle_pricing() -> Callable[[int], bool]:
+    """Return what tells of a version whether it prices idling, each looked at once."""
+
+    @cache
+    def priced_idle(version_id: int) -> bool:
+        return prices_idle(TariffVersion.objects.get(pk=version_id).terms())
+
+    return priced_idle
 
 
 def rates_of(owner_id: int) -> RateOf:
@@ -129,6 +151,7 @@ class Report:
 
     sites    the ones that change most first · hours  all 24 · groups  the largest first
     missing  what was not compared: how many sessions, and why
+    gaps     what was compared without something the terms ask for: how many sessions, and what
     """
 
     currency: str
@@ -139,6 +162,7 @@ class Report:
     dearest: tuple[Changed, ...]
     cheapest: tuple[Changed, ...]
     missing: tuple[tuple[int, str], ...]
+    gaps: tuple[tuple[int, str], ...]
 
     @property
     def unchanged(self) -> int:
@@ -166,6 +190,7 @@ def report_of(trial: TariffTrial) -> Report:
             *((count, f"charged in {currency}") for currency, count in tally.other_currencies.most_common()),
             *((count, reason) for reason, count in tally.left_out.most_common()),
         ),
+        gaps=tuple((tally.gaps[gap], sentence) for gap, sentence in GAPS.items() if tally.gaps[gap]),
     )
 
 

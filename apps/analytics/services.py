@@ -13,7 +13,7 @@ from typing import Any, Literal
 from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
-from apps.analytics.domain.rerating import add_to, categories_of
+from apps.analytics.domain.rerating import Tried, add_to
 from apps.analytics.domain.status import UNFINISHED, TrialStatus, advance
 from apps.analytics.models import TariffTrial
 from apps.analytics.selectors import next_records, rates_of, records_of, unfinished_since
@@ -98,13 +98,13 @@ def price_page(*, trial_id: int, at: datetime) -> bool:
     if trial.status == TrialStatus.QUEUED or trial.engine_version != ENGINE_VERSION:
         return _begin(trial, at=at)
     try:
-        terms = trial.tariff_terms()
+        tried = Tried.of(trial.tariff_terms())
     except TariffError as error:
         return _fail(trial, error=f"The terms can no longer be read: {error}.", at=at)
-    tally, categories, rate_of = trial.tally(), categories_of(terms), rates_of(trial.owner_id)
+    tally, rate_of = trial.tally(), rates_of(trial.owner_id)
     page = 0
     for record in next_records(trial, limit=PAGE):
-        add_to(tally, record, terms=terms, categories=categories, rate_of=rate_of)
+        add_to(tally, record, tried=tried, rate_of=rate_of)
         page += 1
     failpoints.hit("trial.page_priced")
     place = {"last_started_at": record.started_at, "last_session_id": record.session_id} if page else {}

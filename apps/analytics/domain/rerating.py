@@ -4,16 +4,20 @@ Pure: the record is handed in with what it stored, and rates of tax it did not n
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
-from apps.analytics.domain.tally import Outcome, Tally
+from apps.analytics.domain.tally import Gap, Outcome, Tally
 from apps.core.domain.money import round_half_up
 from apps.core.domain.tax import TaxNotSupported
 from apps.core.domain.zones import zone
+from apps.sessions.domain.settling import asks_for_current, asks_for_power, prices_idle
+from apps.tariffs.domain.facts import RatingInputs
 from apps.tariffs.domain.rating import RatedSession, inputs_from_document, rate_session
 from apps.tariffs.domain.terms import TariffTerms
+from apps.tariffs.domain.timeline import mean_powers
 
 
 class StoredRecord(NamedTuple):
@@ -23,6 +27,7 @@ class StoredRecord(NamedTuple):
     net, gross    as charged, rounded
     group         kind of the paying customer, or ``tally.AD_HOC``
     country       of the charger (ISO 3166-1 alpha-2) · tax_date  local day of the end of supply
+    tells_idling  its own tariff priced idling, so that the facts go on after the stop
     """
 
     session_id: int
@@ -37,6 +42,7 @@ class StoredRecord(NamedTuple):
     currency: str
     net: Decimal
     gross: Decimal
+    tells_idling: bool
     inputs: Mapping[str, Any]
 
 
@@ -44,36 +50,73 @@ RateOf: TypeAlias = Callable[[str, date, str], Decimal]
 """(country, day, tax category) → fraction of the net; raises what ``decide_tax`` raises."""
 
 
-def rerate(record: StoredRecord, *, terms: TariffTerms, categories: frozenset[str], rate_of: RateOf) -> RatedSession:
-    """Price a record's stored facts under ``terms``, whose tax categories are ``categories``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Terms to try, with what they ask of a session, worked out once.
 
-    The record's own tax rates hold; only those of categories that its own tariff did not have are asked for.
+    categories  the tax categories that they may price
+    """
+
+    terms: TariffTerms
+    categories: frozenset[str]
+    asks_for_idling: bool
+    asks_for_power: bool
+    asks_for_current: bool
+
+    @classmethod
+    def of(cls, terms: TariffTerms) -> Self:
+        components = (component for element in terms.elements for component in element.price_components)
+        return cls(
+            terms=terms,
+            categories=frozenset(str(component.tax_category) for component in components),
+            asks_for_idling=prices_idle(terms),
+            asks_for_power=asks_for_power(terms),
+            asks_for_current=asks_for_current(terms),
+        )
+
+    def gaps(self, record: StoredRecord, inputs: RatingInputs) -> tuple[Gap, ...]:
+        """Return what the terms ask for and the record does not tell, because its own tariff did not ask."""
+        found = []
+        if self.asks_for_idling and not record.tells_idling:
+            found.append(Gap.IDLING)
+        if self.asks_for_power and not inputs.facts.powers:
+            found.append(Gap.POWER)
+        if self.asks_for_current and not inputs.facts.currents:
+            found.append(Gap.CURRENT)
+        return tuple(found)
+
+
+def rerate(record: StoredRecord, inputs: RatingInputs, *, tried: Tried, rate_of: RateOf) -> RatedSession:
+    """Price a record's stored facts under the terms tried.
+
+    The record's own tax rates hold; only those of categories that its own tariff did not have are asked for. Power that
+    it did not need is the mean between its readings.
 
     :raises UnratableFacts, MissingTaxRate, NoTaxRate, SellerNotRegistered, TaxNotSupported: the terms cannot price it
-    :raises KeyError: the inputs were not written by ``inputs_as_document``
     """
-    inputs = inputs_from_document(record.inputs)
-    rates: Mapping[str, Decimal] = inputs.tax_rates
-    missing = categories - rates.keys()
+    facts, rates = inputs.facts, inputs.tax_rates
+    if tried.asks_for_power and not facts.powers:
+        facts = replace(facts, powers=mean_powers(facts.register))
+    missing = tried.categories - rates.keys()
     if missing:
         asked = {category: rate_of(record.country, record.tax_date, category) for category in sorted(missing)}
         rates = {**rates, **asked}
-    return rate_session(facts=inputs.facts, terms=terms, grant=inputs.grant, tax_rates=rates)
+    return rate_session(facts=facts, terms=tried.terms, grant=inputs.grant, tax_rates=rates)
 
 
-def add_to(
-    tally: Tally, record: StoredRecord, *, terms: TariffTerms, categories: frozenset[str], rate_of: RateOf
-) -> None:
+def add_to(tally: Tally, record: StoredRecord, *, tried: Tried, rate_of: RateOf) -> None:
     """Price a record anew and add what comes of it; one that cannot be compared is counted with its reason."""
-    if record.currency != terms.currency:
+    if record.currency != tried.terms.currency:
         tally.other_currencies[record.currency] += 1
         return
     try:
-        rated = rerate(record, terms=terms, categories=categories, rate_of=rate_of)
+        inputs = inputs_from_document(record.inputs)
+        rated = rerate(record, inputs, tried=tried, rate_of=rate_of)
     except (LookupError, ValueError, TaxNotSupported) as error:
         # One record that cannot be priced (no tax rate, damaged inputs) is named and stops no other.
         tally.leave_out(f"its stored inputs lack {error}" if type(error) is KeyError else str(error))
         return
+    tally.gaps.update(tried.gaps(record, inputs))
     tally.add(
         Outcome(
             session_id=record.session_id,
@@ -90,8 +133,3 @@ def add_to(
             gross_after=rated.gross,
         )
     )
-
-
-def categories_of(terms: TariffTerms) -> frozenset[str]:
-    """Return the tax categories that the terms may price."""
-    return frozenset(str(part.tax_category) for element in terms.elements for part in element.price_components)

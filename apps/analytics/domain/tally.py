@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from heapq import heappush, heapreplace
 from typing import Any, Final, NamedTuple, Self
 
@@ -20,6 +21,14 @@ MOST_CHANGED: Final = 50
 
 _MOST_REASONS: Final = 20
 _OTHER_REASONS: Final = "other reasons"
+
+
+class Gap(StrEnum):
+    """What terms may ask for and a record need not tell; it was compared nevertheless."""
+
+    IDLING = "idling"  # how long the vehicle stood there after the stop: none is priced
+    POWER = "power"  # the mean between two readings is taken
+    CURRENT = "current"  # what depends on it does not match
 
 
 class Outcome(NamedTuple):
@@ -97,6 +106,7 @@ class Tally:
     sites             by location id · hours  by local hour of the start · groups  by customer group
     other_currencies  how many sessions were charged in a currency that cannot be compared
     left_out          how many sessions the terms could not price, by the reason in words
+    gaps              how many sessions were priced without something the terms ask for
     """
 
     total: Sums = field(default_factory=Sums)
@@ -105,6 +115,7 @@ class Tally:
     groups: dict[str, Sums] = field(default_factory=dict)
     other_currencies: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    gaps: Counter[str] = field(default_factory=Counter)
     _dearest: list[tuple[Decimal, int, Outcome]] = field(default_factory=list)
     _cheapest: list[tuple[Decimal, int, Outcome]] = field(default_factory=list)
 
@@ -144,6 +155,7 @@ class Tally:
             "groups": {key: sums.as_document() for key, sums in self.groups.items()},
             "other_currencies": dict(self.other_currencies),
             "left_out": dict(self.left_out),
+            "gaps": {str(gap): count for gap, count in self.gaps.items()},
             "dearest": [_outcome_document(outcome) for outcome in self.dearest],
             "cheapest": [_outcome_document(outcome) for outcome in self.cheapest],
         }
@@ -160,6 +172,7 @@ class Tally:
             groups={key: Sums.from_document(sums) for key, sums in document["groups"].items()},
             other_currencies=Counter(document["other_currencies"]),
             left_out=Counter(document["left_out"]),
+            gaps=Counter(document["gaps"]),
         )
         for written in (*document["dearest"], *document["cheapest"]):
             outcome = _outcome_from(written)

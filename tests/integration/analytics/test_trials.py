@@ -9,7 +9,7 @@ from django.db import connection
 from apps.analytics import services
 from apps.analytics.domain.tally import AD_HOC
 from apps.analytics.models import TariffTrial
-from apps.sessions.services.rating import write_cdr
+from apps.sessions.services.rating import price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms
 from tests.factories import make_contract, make_customer, make_site, make_user
 from tests.integration.analytics.world import (
@@ -90,14 +90,8 @@ class TestATrial:
     def test_counts_a_corrected_session_once_as_it_was_corrected(self, site):
         cdr = make_record(site, kwh=10)
         session = cdr.session
-        write_cdr(
-            session,
-            facts=facts_of(session, kwh=1),
-            grant=GrantTerms(),
-            at=ASKED_AT,
-            reason="Meter was read again",
-            by=make_user(),
-        )
+        again = price(session, facts=facts_of(session, kwh=1), grant=GrantTerms())
+        write_cdr(session, again, at=ASKED_AT, reason="Meter was read again", by=make_user())
 
         tally = finish(ask(make_draft(site)))
 

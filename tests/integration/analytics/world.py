@@ -14,7 +14,7 @@ from apps.analytics.domain.tally import Tally
 from apps.analytics.models import TariffTrial
 from apps.core.clock import to_epoch_ms
 from apps.sessions.models import Cdr
-from apps.sessions.services.rating import write_cdr
+from apps.sessions.services.rating import price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from apps.tariffs.models import TariffVersion
 from tests.factories import Site, make_evse, make_location, make_session, make_station, make_tariff, make_tariff_version
@@ -47,7 +47,9 @@ def make_record(
     times = {"started_at": started_at, "start_received_at": started_at, "ended_at": ended_at}
     ends = {"end_received_at": ended_at, "settled_at": ended_at, "status": "settled"}
     session = make_session(site=site, **{**times, **ends, **fields})
-    return write_cdr(session, facts=facts_of(session, kwh=kwh), grant=grant or GrantTerms(), at=ended_at)
+    return write_cdr(
+        session, price(session, facts=facts_of(session, kwh=kwh), grant=grant or GrantTerms()), at=ended_at
+    )
 
 
 def facts_of(session: Any, *, kwh: int) -> SessionFacts:

@@ -4,13 +4,13 @@ from uuid import UUID
 
 import pytest
 
-from apps.analytics.domain.rerating import StoredRecord, add_to, categories_of, rerate
-from apps.analytics.domain.tally import AD_HOC, Tally
+from apps.analytics.domain.rerating import StoredRecord, Tried, add_to, rerate
+from apps.analytics.domain.tally import AD_HOC, Gap, Tally
 from apps.core.clock import to_epoch_ms
 from apps.core.domain.tax import NoTaxRate, TaxCategory
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from apps.tariffs.domain.parse import parse_tariff
-from apps.tariffs.domain.rating import inputs_as_document
+from apps.tariffs.domain.rating import inputs_as_document, inputs_from_document
 
 BEGAN_AT = datetime(2026, 10, 5, 21, 30, tzinfo=UTC)  # 23:30 in Berlin
 ENDED_AT = datetime(2026, 10, 5, 22, 30, tzinfo=UTC)
@@ -57,6 +57,7 @@ def record(*, grant: GrantTerms | None = None, currency: str = "EUR") -> StoredR
         currency=currency,
         net=Decimal("5.00"),
         gross=Decimal("5.95"),
+        tells_idling=False,
         inputs=inputs_as_document(**inputs),
     )
 
@@ -66,7 +67,7 @@ def never(country: str, on: date, category: str) -> Decimal:
 
 
 def rated(one: StoredRecord, terms, rate_of=never):
-    return rerate(one, terms=terms, categories=categories_of(terms), rate_of=rate_of)
+    return rerate(one, inputs_from_document(one.inputs), tried=Tried.of(terms), rate_of=rate_of)
 
 
 class TestRerate:
@@ -98,7 +99,7 @@ class TestRerate:
 class TestAddTo:
     def add(self, one: StoredRecord, terms=PER_KWH, rate_of=never) -> Tally:
         tally = Tally()
-        add_to(tally, one, terms=terms, categories=categories_of(terms), rate_of=rate_of)
+        add_to(tally, one, tried=Tried.of(terms), rate_of=rate_of)
         return tally
 
     def test_counts_a_session_at_its_site_and_local_hour(self):
@@ -130,3 +131,39 @@ class TestAddTo:
         tally = self.add(one._replace(inputs={key: value for key, value in one.inputs.items() if key != missing}))
 
         assert tally.left_out == {f"its stored inputs lack '{missing}'": 1}
+
+
+def restricted(price: str, **restrictions):
+    """Return terms of 0.10 per kWh, and more where the restrictions hold."""
+    dear = {"price_components": [{"type": "ENERGY", "price": price}], "restrictions": restrictions}
+    cheap = {"price_components": [{"type": "ENERGY", "price": "0.10"}]}
+    return parse_tariff({"currency": "EUR", "tax_included": "NO", "elements": [dear, cheap]})
+
+
+class TestGaps:
+    IDLE_FEE = terms_of({"type": "ENERGY", "price": "0.60"}, {"type": "PARKING_TIME", "price": "6.00"})
+
+    def gaps(self, terms, **fields) -> dict[str, int]:
+        tally = Tally()
+        add_to(tally, record()._replace(**fields), tried=Tried.of(terms), rate_of=never)
+        return dict(tally.gaps)
+
+    def test_are_none_where_the_terms_ask_for_nothing_more(self):
+        assert self.gaps(PER_KWH) == {}
+
+    def test_name_idling_that_nobody_asked_about(self):
+        assert self.gaps(self.IDLE_FEE) == {Gap.IDLING: 1}
+        assert self.gaps(self.IDLE_FEE, tells_idling=True) == {}
+
+    def test_name_power_that_is_worked_out_from_the_register(self):
+        # 10 kWh in an hour: 10 kW, so that the first element holds
+        terms = restricted("0.80", min_power="9")
+
+        assert self.gaps(terms) == {Gap.POWER: 1}
+        assert rated(record(), terms).net == Decimal("8.00")
+
+    def test_name_current_that_nobody_measured(self):
+        terms = restricted("0.80", min_current="9")
+
+        assert self.gaps(terms) == {Gap.CURRENT: 1}
+        assert rated(record(), terms).net == Decimal("1.00")
