@@ -33,6 +33,8 @@ _NOT_HERE: Final = frozenset({"zero_energy", "settle_after"})
 _LIMIT_NAMES: Final[Mapping[str, str]] = {"before_taxes": "excl_vat", "after_taxes": "incl_vat"}
 _TAX_INCLUDED: Final = ("YES", "NO", "N/A")
 _NO_VAT: Final = "no vat"
+_NOTHING: Final = {"elements": ({"price_components": [{"type": "FLAT", "price": "0"}]},)}
+"""Stands in for what was noted as missing, so that the gate does not say it again."""
 
 
 class CaseError(ValueError):
@@ -143,7 +145,7 @@ class _Translation(Reader):
         tariff = case.get("tariff")
         if not isinstance(tariff, Mapping):
             self.note("tariff", "required" if tariff is None else "must be an object")
-            tariff = {}
+            tariff = _NOTHING
         self._tax_included = self._side(tariff)
         self.document = self._tariff(tariff, case.get("currency"))
         names_rate = any(name != _NO_VAT for name in self.rates)
@@ -167,12 +169,8 @@ class _Translation(Reader):
         for name in ("min_price", "max_price"):
             if name in document:
                 document[name] = self._limit(document[name])
-        document["elements"] = [
-            self._element(item, f"elements[{at}]") for at, item in enumerate(self.items(document, "elements", ""))
-        ] or None
-        if document["elements"] is None:
-            # Already noted; the gate need not say it again.
-            document["elements"] = [{"price_components": [{"type": "FLAT", "price": "0"}]}]
+        elements = self.items(document, "elements", "") or _NOTHING["elements"]
+        document["elements"] = [self._element(item, f"elements[{at}]") for at, item in enumerate(elements)]
         return {**document, "zero_energy": ZeroEnergyPolicy.FULL.value}
 
     def _limit(self, value: object) -> object:
