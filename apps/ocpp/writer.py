@@ -9,6 +9,7 @@ answered: the stations repeat.
 import asyncio
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from apps.ocpp.services import Arrival
 log = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 500
+TRUSTED_FOR_S: Final = 5.0
+"""How long after a flush the connection is taken to be alive."""
 
 
 class NotWrittenError(Exception):
@@ -45,6 +48,7 @@ class Writer:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._flushed_s = 0.0
 
     async def write(self, arrival: Arrival) -> str | None:
         """Keep the frame, carry out its request, and return the answering frame once it is committed; None: be silent.
@@ -83,12 +87,19 @@ class Writer:
         try:
             while (job := self._queue.get()) is not None:
                 batch, goes_on = self._gather(job)
-                close_old_connections()
+                self._look_after_connection()
                 _report(batch, _flush(batch))
                 if not goes_on:
                     return
         finally:
             connections.close_all()
+
+    def _look_after_connection(self) -> None:
+        """Give back a connection that idled, in case it broke; a busy one is kept, for asking costs a trip."""
+        now_s = time.monotonic()
+        if now_s - self._flushed_s > TRUSTED_FOR_S:
+            close_old_connections()
+        self._flushed_s = now_s
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
         batch = [first]
@@ -118,6 +129,7 @@ def _write(arrivals: Sequence[Arrival]) -> Sequence[str | NotWrittenError | None
         answers = _act(arrivals)
     except Exception as error:
         log.exception("a flush of %s frames was not written", len(arrivals))
+        close_old_connections()
         return [NotWrittenError(type(error).__name__)] * len(arrivals)
     services.hit_committed(arrivals)
     return answers
@@ -140,6 +152,7 @@ def _run(work: Callable[[], Any]) -> Any:
         return work()
     except Exception as error:
         log.exception("work of the writer failed")
+        close_old_connections()
         return NotWrittenError(type(error).__name__)
 
 
