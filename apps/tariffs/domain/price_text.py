@@ -16,7 +16,7 @@ from typing import Final
 from apps.tariffs.domain.sentences import (
     describe_amount,
     describe_component,
-    describe_reason,
+    describe_when,
     is_unrestricted,
 )
 from apps.tariffs.domain.terms import (
@@ -186,7 +186,7 @@ def _reachable(
 def _component_line(terms: TariffTerms, index: int, component: PriceComponent, language: Language) -> PriceLine:
     words, restrictions = WORDS[language], terms.elements[index].restrictions
     price = describe_component(component, restrictions, currency=terms.currency, language=language, names_charging=True)
-    when = describe_reason(terms, element_index=index, dimension=component.dimension, language=language)
+    when = describe_when(terms, element_index=index, dimension=component.dimension, language=language)
     when = "" if when == words.always else when
     is_reservation = _is_of_reservation(restrictions)
     return PriceLine(

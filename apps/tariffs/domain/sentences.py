@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from apps.core.domain.money import EXACT, minor_unit
+from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.terms import (
     WEEK,
     DayOfWeek,
@@ -24,6 +25,7 @@ from apps.tariffs.domain.wording import SYMBOLS, WORDS, Language, Spans, Words
 
 __all__ = [
     "Language",
+    "describe_adjustment",
     "describe_amount",
     "describe_component",
     "describe_element",
@@ -31,6 +33,7 @@ __all__ = [
     "describe_reason",
     "describe_restrictions",
     "describe_step",
+    "describe_when",
     "is_unrestricted",
 ]
 
@@ -157,6 +160,18 @@ def describe_restrictions(restrictions: Restrictions, *, language: Language = "e
 def describe_reason(terms: TariffTerms, *, element_index: int, dimension: Dimension, language: Language) -> str:
     """Say when the element that priced a part holds: ``22:00–06:00``, ``at all times``, or ``at other times``.
 
+    Of idling it says that it is that, for a bill prices it by the minute as it does charging.
+    """
+    words, restrictions = WORDS[language], terms.elements[element_index].restrictions
+    when = describe_when(terms, element_index=element_index, dimension=dimension, language=language)
+    if dimension is not Dimension.PARKING_TIME or _speaks_of_idling(restrictions):
+        return when
+    return words.idling if when == words.always else f"{when}, {words.idling}"
+
+
+def describe_when(terms: TariffTerms, *, element_index: int, dimension: Dimension, language: Language) -> str:
+    """Say when an element prices a dimension.
+
     The first element that matches wins, so one without restrictions holds only where none before it priced the same:
     ``at other times`` where only times part them, ``otherwise`` where amounts do.
     """
@@ -172,6 +187,11 @@ def describe_reason(terms: TariffTerms, *, element_index: int, dimension: Dimens
     only_times = not any(any(_describe_measures(other, words=words)) for other in before)
     rest = words.other_times if only_times else words.otherwise
     return ", ".join(filter(None, (_describe_reservation(restrictions.reservation, words=words), rest)))
+
+
+def describe_adjustment(kind: AdjustmentKind, *, language: Language = "en") -> str:
+    """Say what a line beside the prices is: "limited to the maximum price"."""
+    return WORDS[language].adjustments[kind]
 
 
 def is_unrestricted(restrictions: Restrictions) -> bool:

@@ -7,6 +7,8 @@ with its unit.
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from apps.tariffs.domain.rated import AdjustmentKind
+
 Language = Literal["en", "de", "fr", "nl"]
 
 
@@ -39,6 +41,7 @@ class Words(NamedTuple):
     duration: Spans
     charging: Spans
     idle: Spans
+    idling: str
     reservation: str
     reservation_not_used: str
     # What it costs
@@ -60,6 +63,8 @@ class Words(NamedTuple):
     session_fee_if_no_energy: str
     with_tax: str
     without_tax: str
+    # What changes a sum
+    adjustments: Mapping[AdjustmentKind, str]
 
 
 _ENGLISH: Final = Words(
@@ -79,6 +84,7 @@ _ENGLISH: Final = Words(
     duration=Spans("from {}", "first {}"),
     charging=Spans("after {} charging", "first {} charging", "{} charging"),
     idle=Spans("after {} idle", "first {} idle", "{} idle"),
+    idling="while idle",
     reservation="reservation",
     reservation_not_used="reservation not used",
     per_session="per session",
@@ -98,6 +104,14 @@ _ENGLISH: Final = Words(
     session_fee_if_no_energy="if no energy was delivered, only the price per session",
     with_tax="including VAT",
     without_tax="plus VAT",
+    adjustments={
+        AdjustmentKind.IDLE_CAP: "idle time limited to its maximum",
+        AdjustmentKind.DISCOUNT: "membership discount",
+        AdjustmentKind.MIN_PRICE: "raised to the minimum price",
+        AdjustmentKind.MAX_PRICE: "limited to the maximum price",
+        AdjustmentKind.CEILING: "limited to the amount reserved",
+        AdjustmentKind.FLOOR: "small amount waived",
+    },
 )
 
 _GERMAN: Final = Words(
@@ -117,6 +131,7 @@ _GERMAN: Final = Words(
     duration=Spans("ab {}", "erste {}"),
     charging=Spans("nach {} Ladezeit", "erste {} Ladezeit", "{} Ladezeit"),
     idle=Spans("nach {} Standzeit", "erste {} Standzeit", "{} Standzeit"),
+    idling="Standzeit",
     reservation="Reservierung",
     reservation_not_used="nicht genutzte Reservierung",
     per_session="je Ladevorgang",
@@ -136,6 +151,14 @@ _GERMAN: Final = Words(
     session_fee_if_no_energy="ohne geladene Energie nur der Preis je Ladevorgang",
     with_tax="inkl. USt.",
     without_tax="zzgl. USt.",
+    adjustments={
+        AdjustmentKind.IDLE_CAP: "Standzeit auf ihren Höchstbetrag begrenzt",
+        AdjustmentKind.DISCOUNT: "Mitgliedsrabatt",
+        AdjustmentKind.MIN_PRICE: "auf den Mindestpreis angehoben",
+        AdjustmentKind.MAX_PRICE: "auf den Höchstpreis begrenzt",
+        AdjustmentKind.CEILING: "auf den reservierten Betrag begrenzt",
+        AdjustmentKind.FLOOR: "Kleinbetrag erlassen",
+    },
 )
 
 _FRENCH: Final = Words(
@@ -155,6 +178,7 @@ _FRENCH: Final = Words(
     duration=Spans("à partir de {}", "jusqu'à {}"),
     charging=Spans("après {} de charge", "jusqu'à {} de charge", "{} de charge"),
     idle=Spans("après {} d'inactivité", "jusqu'à {} d'inactivité", "{} d'inactivité"),
+    idling="inactivité",
     reservation="réservation",
     reservation_not_used="réservation non utilisée",
     per_session="par session",
@@ -174,6 +198,14 @@ _FRENCH: Final = Words(
     session_fee_if_no_energy="sans énergie fournie, seul le prix par session",
     with_tax="TVA comprise",
     without_tax="hors TVA",
+    adjustments={
+        AdjustmentKind.IDLE_CAP: "inactivité limitée à son maximum",
+        AdjustmentKind.DISCOUNT: "remise d'abonné",
+        AdjustmentKind.MIN_PRICE: "porté au prix minimal",
+        AdjustmentKind.MAX_PRICE: "limité au prix maximal",
+        AdjustmentKind.CEILING: "limité au montant réservé",
+        AdjustmentKind.FLOOR: "petit montant abandonné",
+    },
 )
 
 _DUTCH: Final = Words(
@@ -193,6 +225,7 @@ _DUTCH: Final = Words(
     duration=Spans("vanaf {}", "eerste {}"),
     charging=Spans("na {} laden", "eerste {} laden", "{} laden"),
     idle=Spans("na {} stilstand", "eerste {} stilstand", "{} stilstand"),
+    idling="stilstand",
     reservation="reservering",
     reservation_not_used="niet gebruikte reservering",
     per_session="per laadsessie",
@@ -212,6 +245,14 @@ _DUTCH: Final = Words(
     session_fee_if_no_energy="zonder geleverde energie alleen de prijs per laadsessie",
     with_tax="incl. btw",
     without_tax="excl. btw",
+    adjustments={
+        AdjustmentKind.IDLE_CAP: "stilstand begrensd tot het maximum",
+        AdjustmentKind.DISCOUNT: "ledenkorting",
+        AdjustmentKind.MIN_PRICE: "verhoogd tot de minimumprijs",
+        AdjustmentKind.MAX_PRICE: "begrensd tot de maximumprijs",
+        AdjustmentKind.CEILING: "begrensd tot het gereserveerde bedrag",
+        AdjustmentKind.FLOOR: "klein bedrag kwijtgescholden",
+    },
 )
 
 WORDS: Final[Mapping[Language, Words]] = {"en": _ENGLISH, "de": _GERMAN, "fr": _FRENCH, "nl": _DUTCH}

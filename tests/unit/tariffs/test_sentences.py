@@ -2,10 +2,13 @@
 
 from datetime import date, time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.sentences import (
+    describe_adjustment,
     describe_amount,
     describe_element,
     describe_price,
@@ -273,14 +276,15 @@ class TestDescribeRestrictions:
 
 
 class TestDescribeReason:
-    def reasons(self, *restrictions: Restrictions, dimension: Dimension = Dimension.ENERGY) -> list[str]:
+    def reasons(
+        self, *restrictions: Restrictions, dimension: Dimension = Dimension.ENERGY, language: Any = "en"
+    ) -> list[str]:
         elements = tuple(
-            TariffElement(price_components=(component(Dimension.ENERGY, "0.49"),), restrictions=each)
-            for each in restrictions
+            TariffElement(price_components=(component(dimension, "0.49"),), restrictions=each) for each in restrictions
         )
         terms = TariffTerms(currency="EUR", tax_included=True, elements=elements)
         return [
-            describe_reason(terms, element_index=index, dimension=dimension, language="en")
+            describe_reason(terms, element_index=index, dimension=dimension, language=language)
             for index in range(len(elements))
         ]
 
@@ -294,3 +298,28 @@ class TestDescribeReason:
         reserved = Restrictions(reservation=ReservationRestriction.RESERVATION)
 
         assert self.reasons(reserved, Restrictions()) == ["reservation", "at all times"]
+
+    @pytest.mark.parametrize(
+        ("language", "told"),
+        [
+            ("en", ["after 30 min idle", "Mo–Fr 06:00–22:00, while idle", "otherwise, while idle"]),
+            ("de", ["nach 30 min Standzeit", "Mo–Fr 06:00–22:00, Standzeit", "sonst, Standzeit"]),
+        ],
+    )
+    def test_of_idling_says_that_it_is_that(self, language, told):
+        late = Restrictions(min_idle_time=1_800)
+
+        reasons = self.reasons(late, WORKDAYS, Restrictions(), dimension=Dimension.PARKING_TIME, language=language)
+
+        assert reasons == told
+        assert self.reasons(Restrictions(), dimension=Dimension.PARKING_TIME) == ["while idle"]
+
+
+class TestDescribeAdjustment:
+    @pytest.mark.parametrize("language", ["en", "de", "fr", "nl"])
+    def test_knows_every_kind_in_every_language(self, language):
+        assert len({describe_adjustment(kind, language=language) for kind in AdjustmentKind}) == len(AdjustmentKind)
+
+    def test_is_in_english_what_the_charge_record_says(self):
+        assert describe_adjustment(AdjustmentKind.MAX_PRICE) == "limited to the maximum price"
+        assert describe_adjustment(AdjustmentKind.CEILING, language="de") == "auf den reservierten Betrag begrenzt"
