@@ -1,4 +1,4 @@
-"""What a charger delivered to whom: grants, charging sessions, their readings, and the charge records made of them.
+"""What a charger delivered to whom: grants, charging sessions, what was metered, and the charge records made of it.
 
 A session never knows who bills it. A ``Cdr`` is rated once the session is settled, frozen, and carries its own
 inputs; a correction is the next revision, the highest is current.
@@ -15,23 +15,32 @@ from djmoney.models.fields import MoneyField
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import append_only, frozen
-from apps.sessions.domain.commands import AuthorisationStatus, EndCommand
+from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, Measurand
+from apps.sessions.domain.states import ReportedState
 from apps.sessions.domain.status import SessionStatus, advance
-from apps.tariffs.domain.rating import VehicleState
 
 
 class ChargingSession(TenantModel):
-    """One OCPP transaction, whatever the protocol.
+    """One OCPP transaction, whatever the protocol; or a reservation nobody came for, which has an end and no energy.
 
     transaction_id  what the station calls it: random positive 31-bit in OCPP 1.6, unique per station
     contract        who pays; null = nobody by itself (unknown card), or an anonymous driver's grant
     tariff_version, time_zone  stored at the start; a change never reprices a running session
     review_reasons  sentences for an operator, collected from the start on; any leads to review when the session is
                     over, and a person's decision is added as the last
+    reserved_from   since when the connector was kept for the driver: a charge's reservation ends where the charge
+                    begins, an expired one is the whole session
+    occupied_until  until when the vehicle is known to have stood there after the stop; said when it is settled
+    late_evidence_at  when something arrived that its charge record does not know yet; null = nothing did
     """
 
     TENANT = ("seller", "contract__customer__organisation")
 
+    class Kind(models.TextChoices):
+        CHARGE = "charge", "Charge"
+        RESERVATION = "reservation", "Expired reservation"
+
+    kind = models.CharField(max_length=11, choices=Kind.choices, default=Kind.CHARGE)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     station = models.ForeignKey("stations.ChargingStation", on_delete=models.PROTECT, related_name="+")
@@ -59,6 +68,9 @@ class ChargingSession(TenantModel):
     meter_stop_milliwh = models.BigIntegerField(null=True, blank=True)
     stop_reason = models.CharField(max_length=20, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    reserved_from = models.DateTimeField(null=True, blank=True)
+    occupied_until = models.DateTimeField(null=True, blank=True)
+    late_evidence_at = models.DateTimeField(null=True, blank=True, editable=False)
     review_reasons = models.JSONField(default=list, blank=True)
 
     class Meta:
@@ -68,6 +80,11 @@ class ChargingSession(TenantModel):
             models.Index(fields=["seller", "-started_at"], name="session_by_seller"),
             models.Index(fields=["contract", "-started_at"], name="session_by_contract"),
             models.Index(fields=["evse", "started_at"], name="session_by_evse_and_start"),
+            models.Index(
+                fields=["late_evidence_at"],
+                condition=Q(late_evidence_at__isnull=False),
+                name="session_with_late_evidence",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -87,6 +104,24 @@ class ChargingSession(TenantModel):
             models.CheckConstraint(
                 condition=~Q(status="review") | ~Q(review_reasons=[]), name="session_in_review_says_why"
             ),
+            models.CheckConstraint(
+                condition=Q(occupied_until__isnull=True) | Q(ended_at__isnull=False, occupied_until__gte=F("ended_at")),
+                name="session_is_not_left_before_it_ends",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="charge", reserved_from__isnull=True)
+                | Q(kind="charge", reserved_from__isnull=False, reserved_from__lte=F("started_at"))
+                | Q(
+                    kind="reservation",
+                    reserved_from__isnull=False,
+                    reserved_from__lte=F("started_at"),
+                    ended_at__isnull=False,
+                    ended_at=F("started_at"),
+                    meter_start_milliwh__isnull=True,
+                    meter_stop_milliwh__isnull=True,
+                ),
+                name="session_reserved_before_it_starts",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -104,6 +139,10 @@ class ChargingSession(TenantModel):
         self.end_frame_id, self.stop_reason = command.frame_id, command.reason[:20]
         self.meter_stop_milliwh = command.meter_stop_milliwh
         self.review_reasons = [*self.review_reasons, *reasons]
+
+    def set_late_evidence(self, at: datetime | None) -> None:
+        self.late_evidence_at = at
+        self.save(update_fields=["late_evidence_at"])
 
     def set_settled(self, *, at: datetime, decision: str = "") -> None:
         """Settle the session; a person's decision is kept beside what led to the review."""
@@ -127,6 +166,7 @@ class StartGrant(TenantModel):
 
     token_hash    SHA-256 of the normalised id token, hexadecimal
     limit_amount  gross ceiling; null = none · waive_below  gross amount below which nothing is charged
+    discount_percent  of a membership tier, off every component; null = none
     contract      the payer; null = anonymous · language  in which an anonymous payer is written to
     closed_at     when its money was given back unused: no start takes it any more, whatever the station's clock says
     """
@@ -145,6 +185,7 @@ class StartGrant(TenantModel):
     currency = models.CharField(max_length=3)
     limit_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     waive_below = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -159,6 +200,10 @@ class StartGrant(TenantModel):
             models.CheckConstraint(condition=Q(expires_at__gt=F("granted_at")), name="grant_expires_after_it_is_given"),
             models.CheckConstraint(
                 condition=Q(closed_at__isnull=True) | Q(used_by_session__isnull=True), name="grant_closed_is_never_used"
+            ),
+            models.CheckConstraint(
+                condition=Q(discount_percent__isnull=True) | Q(discount_percent__gt=0, discount_percent__lte=100),
+                name="grant_discount_is_a_percentage",
             ),
         ]
 
@@ -190,14 +235,46 @@ class MeterReading(TenantModel):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.energy_milliwh} mWh"
 
 
+class Measurement(TenantModel):
+    """Power in milliwatts or current in milliamperes, over all phases, as the station measured it at ``at``.
+
+    Kept only where the session's tariff asks for it: nothing else reads it, and most stations send two with each
+    register value.
+    """
+
+    TENANT = ("session__seller", "session__contract__customer__organisation")
+
+    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="measurements")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=7, choices=[(m.value, m.value) for m in Measurand])
+    value_milli = models.BigIntegerField()
+    frame_id = models.BigIntegerField(help_text="The raw frame that said so.")
+
+    class Meta:
+        ordering = ["session", "at", "kind", "value_milli"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "at", "kind", "value_milli"], name="measurement_once_per_session_and_instant"
+            ),
+            models.CheckConstraint(condition=Q(value_milli__gte=0), name="measurement_is_not_negative"),
+        ]
+        triggers = append_only("measurement_append_only", what="measurements")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind} {self.value_milli}"
+
+
 class StateChange(TenantModel):
-    """What the vehicle did from ``at`` on, as a message said; between messages nothing is assumed."""
+    """What the vehicle did from ``at`` on, as a message said; between messages nothing is assumed.
+
+    A session's states go on after its stop, until its vehicle is gone.
+    """
 
     TENANT = ("session__seller", "session__contract__customer__organisation")
 
     session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="states")
     at = models.DateTimeField()
-    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in VehicleState])
+    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in ReportedState])
     frame_id = models.BigIntegerField()
 
     class Meta:
@@ -218,6 +295,7 @@ class Cdr(TenantModel):
                   the same engine version gives the same ``document``
     document      the rated session: periods with quantity, price, amount and reason (``as_document``)
     content_hash  SHA-256 of the canonical bytes of ``document``
+    is_automatic  the revision was made because evidence came late, by no person
     tax_date      local day of the end of supply
     """
 
@@ -245,6 +323,7 @@ class Cdr(TenantModel):
     rated_at = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True, help_text="Why this revision; empty for the first.")
     revised_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    is_automatic = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = "charge record"
@@ -255,8 +334,12 @@ class Cdr(TenantModel):
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="cdr_net_and_tax_make_gross"),
             models.CheckConstraint(condition=Q(energy_milliwh__gte=0), name="cdr_energy_is_not_negative"),
             models.CheckConstraint(
-                condition=Q(revision=1) | (~Q(reason="") & Q(revised_by__isnull=False)),
-                name="cdr_correction_has_reason_and_person",
+                condition=Q(revision=1) | (~Q(reason="") & (Q(revised_by__isnull=False) | Q(is_automatic=True))),
+                name="cdr_correction_has_reason_and_author",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_automatic=False) | Q(revision__gt=1, revised_by__isnull=True),
+                name="cdr_automatic_has_no_person",
             ),
             is_rounded_money("net", "tax", "gross", name="cdr_amounts_are_rounded"),
         ]

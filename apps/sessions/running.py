@@ -1,5 +1,6 @@
 """What a session has cost so far, and what it may cost before a stop is obeyed: priced by the engine that bills it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -7,9 +8,10 @@ from apps.core.clock import from_epoch_ms
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
 from apps.sessions.domain.limits import at_full_power
 from apps.sessions.evidence import Evidence, begin_of, end_of, local_date, tax_rates
-from apps.tariffs.domain.facts import GrantTerms, Reading
-from apps.tariffs.domain.rating import UnratableFacts
+from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
+from apps.tariffs.domain.rating import UnratableFacts, rate_session
 from apps.tariffs.domain.running import running_cost
+from apps.tariffs.domain.terms import TariffTerms
 
 
 class CannotBePriced(Exception):
@@ -36,34 +38,55 @@ def register_so_far(evidence: Evidence) -> tuple[Reading, ...]:
 def gross_so_far(evidence: Evidence, *, grant: GrantTerms) -> Decimal:
     """Return the gross amount as of the session's end or last reading; nothing is extrapolated.
 
+    Idling after the stop counts as far as it is known.
+
     :raises CannotBePriced: see ``register_so_far``; or there is no tariff or no tax rate
     """
     register = register_so_far(evidence)
-    ended_at = evidence.session.ended_at or from_epoch_ms(register[-1].at_ms)
-    return _gross(evidence, register, ended_at=ended_at, grant=grant)
+    if evidence.session.ended_at is not None:
+        return _gross(evidence, evidence.facts(register), grant=grant)
+    facts = evidence.facts_so_far(register, ended_at=from_epoch_ms(register[-1].at_ms))
+    return _gross(evidence, facts, grant=grant)
 
 
-def gross_before_a_stop(evidence: Evidence) -> Decimal:
-    """Return the gross amount that a live session may reach before a stop requested now is obeyed; no ceiling.
+def gross_before_a_stop(evidence: Evidence, *, grant: GrantTerms) -> Decimal:
+    """Return the gross amount that a live session may reach before a stop requested now is obeyed.
 
     :raises CannotBePriced: as ``gross_so_far``
     """
     register = register_so_far(evidence)
     ahead = at_full_power(register, max_power_w=evidence.max_power_w)
-    return _gross(evidence, (*register, ahead), ended_at=from_epoch_ms(ahead.at_ms), grant=GrantTerms())
+    facts = evidence.facts_so_far((*register, ahead), ended_at=from_epoch_ms(ahead.at_ms))
+    return _gross(evidence, facts, grant=grant)
 
 
-def _gross(evidence: Evidence, register: tuple[Reading, ...], *, ended_at: datetime, grant: GrantTerms) -> Decimal:
-    session = evidence.session
-    if session.tariff_version is None:
-        raise CannotBePriced("No tariff applies to the session.")
-    terms = session.tariff_version.terms()
+def idle_amount_until(evidence: Evidence, *, until: datetime) -> Decimal:
+    """Return what idling has cost of an ended session whose vehicle stands there until ``until``, its cap applied.
+
+    :raises CannotBePriced: as ``gross_so_far``
+    """
+    facts = evidence.facts(register_so_far(evidence), until=until)
+    terms, rates = _terms_and_rates(evidence, facts)
     try:
-        return running_cost(
-            facts_so_far=evidence.facts(register, ended_at=ended_at),
-            terms=terms,
-            grant=grant,
-            tax_rates=tax_rates(session, terms=terms, on=local_date(ended_at, session)),
-        )
-    except (NoTaxRate, SellerNotRegistered, TaxNotSupported, UnratableFacts) as error:
+        return rate_session(facts=facts, terms=terms, grant=GrantTerms(), tax_rates=rates).idle_amount
+    except UnratableFacts as error:
+        raise CannotBePriced(f"It cannot be priced: {error}.") from error
+
+
+def _gross(evidence: Evidence, facts: SessionFacts, *, grant: GrantTerms) -> Decimal:
+    terms, rates = _terms_and_rates(evidence, facts)
+    try:
+        return running_cost(facts_so_far=facts, terms=terms, grant=grant, tax_rates=rates)
+    except UnratableFacts as error:
+        raise CannotBePriced(f"It cannot be priced: {error}.") from error
+
+
+def _terms_and_rates(evidence: Evidence, facts: SessionFacts) -> tuple[TariffTerms, Mapping[str, Decimal]]:
+    session, terms = evidence.session, evidence.terms
+    if terms is None:
+        raise CannotBePriced("No tariff applies to the session.")
+    on = local_date(from_epoch_ms(facts.ended_at_ms), session)
+    try:
+        return terms, tax_rates(session, terms=terms, on=on)
+    except (NoTaxRate, SellerNotRegistered, TaxNotSupported) as error:
         raise CannotBePriced(f"It cannot be priced: {error}.") from error

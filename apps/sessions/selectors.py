@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from apps.core.clock import from_epoch_ms
+from apps.sessions.domain.states import VEHICLE_STATE
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.evidence import Evidence, gather
+from apps.sessions.granted import running_terms
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
-from apps.tariffs.domain.facts import GrantTerms, VehicleState
+from apps.tariffs.domain.facts import VehicleState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ def live_session(grant_id: int, at: datetime) -> LiveSession | None:
     return LiveSession(
         session_id=session.pk,
         status=SessionStatus(session.status),
-        state=evidence.states[-1].state if evidence.states else None,
+        state=_state(evidence),
         energy_milliwh=cdr.energy_milliwh if cdr else _energy(evidence),
         duration_ms=max((session.ended_at or at) - session.started_at, timedelta()) // timedelta(milliseconds=1),
         running_gross=cdr.gross.amount if cdr else _gross(evidence),
@@ -66,6 +68,10 @@ def live_session(grant_id: int, at: datetime) -> LiveSession | None:
     )
 
 
+def _state(evidence: Evidence) -> VehicleState | None:
+    return VEHICLE_STATE.get(evidence.said[-1][1], VehicleState.IDLE) if evidence.said else None
+
+
 def _energy(evidence: Evidence) -> int:
     try:
         register = register_so_far(evidence)
@@ -75,8 +81,7 @@ def _energy(evidence: Evidence) -> int:
 
 
 def _gross(evidence: Evidence) -> Decimal | None:
-    # Small amounts are waived at the end; until then the driver sees what runs up.
     try:
-        return gross_so_far(evidence, grant=GrantTerms(limit_amount=evidence.session.grant.limit_amount))
+        return gross_so_far(evidence, grant=running_terms(evidence.session))
     except CannotBePriced:
         return None

@@ -23,3 +23,15 @@ def sweep_unrated(**_: object) -> None:
 def sweep_unsettled(**_: object) -> None:
     """Settle what is over, and give up what its station has forgotten."""
     services.sweep_unsettled(at=now())
+
+
+@shared_task(name="sessions.rate_again", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def rate_again(*, id: int, **_: object) -> None:  # noqa: A002 - the bell's word
+    """Look at what arrived after a session was rated."""
+    services.rate_again(session_id=id, at=now())
+
+
+@shared_task(name="sessions.sweep_late_evidence", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_late_evidence(**_: object) -> None:
+    """Look at the late evidence whose bell was not heard."""
+    services.sweep_late_evidence(at=now())

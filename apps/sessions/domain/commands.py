@@ -4,7 +4,7 @@ Every command carries ``frame_id``, the raw frame it came from, and ``note``: wh
 verdict, clock without zone, …), which goes to review and never suppresses an answer.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,6 +29,22 @@ class MeterSample:
     at: datetime
     energy_milliwh: int
     context: str = "Sample.Periodic"
+
+
+class Measurand(StrEnum):
+    """What a station measures besides energy, as far as a tariff may ask for it."""
+
+    POWER = "power"
+    CURRENT = "current"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredSample:
+    """Power in milliwatts or current in milliamperes, the sum of all phases, at ``at``; never negative."""
+
+    at: datetime
+    kind: Measurand
+    value_milli: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +85,7 @@ class ReadingsCommand:
     received_at: datetime
     frame_id: int
     notes: tuple[str, ...] = ()
+    measured: tuple[MeasuredSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +108,8 @@ class EndCommand:
     samples: tuple[MeterSample, ...]
     received_at: datetime
     frame_id: int
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    measured: tuple[MeasuredSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

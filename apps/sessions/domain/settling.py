@@ -1,4 +1,4 @@
-"""When a session is over for good, and what a person makes of a register that contradicts itself.
+"""When a session is over for good, what its tariff still asks for, and what is made of a contradictory register.
 
 Owns the rule of TARIFFS.md "When a session is over". Instants are UTC; energy is integer milliwatt-hours.
 """
@@ -15,18 +15,28 @@ QUIET: Final = timedelta(seconds=60)
 """How long after a stop late messages are waited for when nothing can be priced any more."""
 TOLD_LATE: Final = timedelta(minutes=10)
 """A stop received so long after it happened comes out of the queue of a station that was offline."""
-SETTLE_AFTER: Final = timedelta(minutes=15)
-"""A station silent for so long will say no more; only what is evidenced is priced."""
-PRICED_WHILE_CHARGING: Final = frozenset({Dimension.ENERGY, Dimension.TIME, Dimension.FLAT})
 
 
 def prices_idle(terms: TariffTerms) -> bool:
-    """Tell whether the tariff prices anything after the stop, while the vehicle still stands there."""
+    """Tell whether the tariff asks anything for a vehicle that charges no more; a reservation's prices do not count."""
     return any(
-        component.dimension not in PRICED_WHILE_CHARGING
+        component.dimension is Dimension.PARKING_TIME and component.price > 0
         for element in terms.elements
+        if element.restrictions.reservation is None
         for component in element.price_components
     )
+
+
+def asks_for_power(terms: TariffTerms) -> bool:
+    """Tell whether a price depends on the power, so that it must be measured or inferred."""
+    rules = (element.restrictions for element in terms.elements)
+    return any(rule.min_power is not None or rule.max_power is not None for rule in rules)
+
+
+def asks_for_current(terms: TariffTerms) -> bool:
+    """Tell whether a price depends on the current, so that it must be measured; it is never inferred."""
+    rules = (element.restrictions for element in terms.elements)
+    return any(rule.min_current is not None or rule.max_current is not None for rule in rules)
 
 
 def is_late(*, told_of: datetime, received_at: datetime) -> bool:
@@ -40,14 +50,18 @@ def is_over(
     ended_at: datetime,
     end_received_at: datetime,
     is_available: bool,
-    is_idle_priced: bool,
+    is_idle_open: bool,
+    is_said_to_stand: bool,
+    settle_after: timedelta,
     last_seen_at: datetime | None,
     is_queue_told: bool = False,
 ) -> bool:
     """Tell whether nothing of an ended session can still be priced at ``at``.
 
     is_available    the connector was reported Available after the end
-    is_idle_priced  see ``prices_idle``
+    is_idle_open    idling is priced, its cap is not reached, and the vehicle may still stand there
+    is_said_to_stand  a message says that it does, so that another will say when it leaves
+    settle_after    how long nothing may be heard before no more is expected
     last_seen_at    when the station was last heard of; None: never
     is_queue_told   the station spoke of the present after the stop, so that nothing it had to tell is outstanding
     """
@@ -55,11 +69,11 @@ def is_over(
     is_told_late = is_late(told_of=ended_at, received_at=end_received_at) and not is_queue_told
     if is_available and not is_told_late:
         return True
-    if not is_idle_priced:
+    if is_available or not is_idle_open:
         return at - end_received_at >= QUIET
-    if is_available:
-        return at - end_received_at >= QUIET
-    return at - max(last_seen_at or end_received_at, end_received_at) >= SETTLE_AFTER
+    # A station that says nothing of the connector, however well it is, will not say either when it becomes free.
+    heard_at = max(last_seen_at or end_received_at, end_received_at) if is_said_to_stand else end_received_at
+    return at - heard_at >= settle_after
 
 
 def consistent_readings(readings: Sequence[Reading]) -> tuple[Reading, ...]:

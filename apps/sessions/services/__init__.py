@@ -7,6 +7,7 @@ from apps.sessions.services.permission import authorise
 from apps.sessions.services.rating import rate_or_review, rate_settled, sweep_unrated
 from apps.sessions.services.readings import record_connector_states, record_readings
 from apps.sessions.services.review import accept_session, bill_nothing
+from apps.sessions.services.revising import rate_again, sweep_late_evidence
 from apps.sessions.services.settling import settle_sessions, sweep_unsettled
 from apps.sessions.services.starting import start_sessions
 
@@ -16,6 +17,7 @@ __all__ = [
     "bill_nothing",
     "close_grant",
     "end_sessions",
+    "rate_again",
     "rate_or_review",
     "rate_settled",
     "record_connector_states",
@@ -23,6 +25,7 @@ __all__ = [
     "request_stop",
     "settle_sessions",
     "start_sessions",
+    "sweep_late_evidence",
     "sweep_unrated",
     "sweep_unsettled",
     "write_grant",

@@ -10,7 +10,7 @@ from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, EndOu
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.models import ChargingSession
 from apps.sessions.services.lookup import by_transaction, locked_sessions
-from apps.sessions.services.readings import store_samples
+from apps.sessions.services.readings import store_measurements, store_samples
 from apps.sessions.services.saving import save_together
 from apps.sessions.services.settling import settle_sessions
 from apps.stations.domain.status import ConnectorStatus
@@ -48,6 +48,7 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
         outcomes.append(_outcome(session))
     save_together([session for session, _ in ended.values()], fields=_END_FIELDS)
     store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
+    store_measurements((session, command.measured, command.frame_id) for session, command in ended.values())
     _settle_where_available([session for session, _ in ended.values()])
     return tuple(outcomes)
 

@@ -14,6 +14,7 @@ from apps.tariffs.models import TariffVersion
 
 MOST_TOKEN_CHARS = 20
 """OCPP 1.6 §7.15, IdToken."""
+MOST_PERCENT = 100
 
 
 @transaction.atomic
@@ -31,12 +32,14 @@ def write_grant(
     expires_at: datetime,
     contract_id: int | None = None,
     language: str = "",
+    discount_percent: Decimal | None = None,
 ) -> StartGrant:
     """Allow one start with ``token`` on an EVSE until ``expires_at``; the caller decides that nobody else has it.
 
     token         1–20 characters, as the station will send it; only its hash is kept
     limit_amount  gross ceiling; None: none · waive_below: gross amount below which nothing is charged
     contract_id   the payer; None: anonymous, written to in ``language``
+    discount_percent  0 < percent ≤ 100, at most 4 decimals, off every component; None: none
 
     :raises GrantRefused: what it names is not the seller's, or belongs not together
     """
@@ -50,6 +53,8 @@ def write_grant(
         raise GrantRefused(f"Tariff version {version} is not that seller's, or not in {currency}.")
     if contract_id is not None and not Contract.objects.filter(pk=contract_id, seller_id=seller_id).exists():
         raise GrantRefused("The contract is not that seller's.")
+    if discount_percent is not None and not 0 < discount_percent <= MOST_PERCENT:
+        raise GrantRefused("A discount is above 0 and at most 100 percent.")
     if expires_at <= granted_at:
         raise GrantRefused("A grant expires after it is given.")
     return StartGrant.objects.create(
@@ -63,6 +68,7 @@ def write_grant(
         currency=currency,
         limit_amount=limit_amount,
         waive_below=waive_below,
+        discount_percent=discount_percent,
         granted_at=granted_at,
         expires_at=expires_at,
     )

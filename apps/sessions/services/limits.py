@@ -11,6 +11,7 @@ from apps.accounts.models import User
 from apps.core.domain.money import minor_unit
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.evidence import Evidence, gather
+from apps.sessions.granted import unlimited_terms
 from apps.sessions.models import ChargingSession, StartGrant
 from apps.sessions.running import CannotBePriced, gross_before_a_stop
 from apps.sessions.services.lookup import locked_sessions
@@ -71,7 +72,7 @@ def stop_at_limits(received: Mapping[int, datetime]) -> None:
 def _may_pass_limit(evidence: Evidence) -> bool:
     limit = evidence.session.grant.limit_amount
     try:
-        return limit is not None and gross_before_a_stop(evidence) >= limit
+        return limit is not None and gross_before_a_stop(evidence, grant=unlimited_terms(evidence.session)) >= limit
     except CannotBePriced as error:
         # The end sends such a session to review, and it will not cost more than its limit.
         log.warning("session %s: the limit cannot be watched: %s", evidence.session.pk, error)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from django.db.models import Q
@@ -42,6 +43,7 @@ class Permission:
 
     grant      the open grant it uses up; None: none was written before
     token      the card, also a blocked one · version  None: nothing prices the session
+    discount_percent  of the contract's membership tier; a grant written before carries its own
     sentences  why a person must look at the session · stop: why the station must stop it, "" where it need not
     """
 
@@ -49,6 +51,7 @@ class Permission:
     grant: StartGrant | None = None
     token: IdToken | None = None
     version: TariffVersion | None = None
+    discount_percent: Decimal | None = None
     sentences: tuple[str, ...] = ()
     stop: str = ""
 
@@ -136,9 +139,15 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
         status = STATUS_OF[finding.verdict]
         if status is AuthorisationStatus.ACCEPTED:
             choice = next(choices)
-            sentences = () if choice.version else choice.reasons
+            sentences = () if choice.version else choice.reasons[:1]
             permissions.append(
-                Permission(status=status, token=finding.token, version=choice.version, sentences=sentences)
+                Permission(
+                    status=status,
+                    token=finding.token,
+                    version=choice.version,
+                    discount_percent=choice.discount_percent,
+                    sentences=sentences,
+                )
             )
         elif grant := misused.get(_grant_key(request)):
             permissions.append(_refuse_misuse(grant, request))

@@ -1,7 +1,8 @@
 """How a settled session becomes a charge record: rated once, frozen, with all that was told to compute it."""
 
 import logging
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from hashlib import sha256
 
 from django.db import transaction
@@ -14,10 +15,12 @@ from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.errors import RatingRefused
 from apps.sessions.evidence import begin_of, end_of, gather, local_date, tax_rates
+from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services.lookup import locked_sessions
 from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts
 from apps.tariffs.domain.rating import (
+    RatedSession,
     UnratableFacts,
     as_document,
     canonical_bytes,
@@ -26,6 +29,15 @@ from apps.tariffs.domain.rating import (
 )
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """A rating that is not stored yet. tax_date: local day of the end of supply."""
+
+    inputs: RatingInputs
+    rated: RatedSession
+    tax_date: date
 
 
 @transaction.atomic
@@ -38,17 +50,28 @@ def rate_settled(*, session_id: int, at: datetime) -> Cdr:
     current = current_cdr(session)
     if current is not None:
         return current
+    return write_cdr(session, price(session, facts=settled_facts(session), grant=grant_terms(session)), at=at)
+
+
+def settled_facts(session: ChargingSession) -> SessionFacts:
+    """Return what is evidenced of a settled session, between the readings given with its start and its stop.
+
+    :raises RatingRefused: not settled, nobody pays, or its readings contradict themselves
+    """
     if session.status != SessionStatus.SETTLED or session.ended_at is None:
         raise RatingRefused(f"The session is {session.status}, not settled.")
-    begin, end = begin_of(session), end_of(session)
-    if not session.is_billable or begin is None or end is None:
-        raise RatingRefused("Nobody pays for the session, or its register has no beginning or end.")
+    if not session.is_billable:
+        raise RatingRefused("Nobody pays for the session.")
     (evidence,) = gather([session])
+    if session.kind == ChargingSession.Kind.RESERVATION:
+        return evidence.facts(())
+    begin, end = begin_of(session), end_of(session)
+    if begin is None or end is None:
+        raise RatingRefused("The session's register has no beginning or no end.")
     clean = evidence.clean(begin=begin, end=end)
     if clean.problems:
         raise RatingRefused(clean.problems[0].message)
-    facts = evidence.facts(clean.readings, ended_at=session.ended_at)
-    return write_cdr(session, facts=facts, grant=grant_terms(session), at=at)
+    return evidence.facts(clean.readings)
 
 
 @transaction.atomic
@@ -92,24 +115,8 @@ def current_cdr(session: ChargingSession) -> Cdr | None:
     return session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).order_by("-revision").first()
 
 
-def grant_terms(session: ChargingSession) -> GrantTerms:
-    """Return the ceiling and floor the session was granted; none without a grant."""
-    grant = getattr(session, "grant", None)
-    if grant is None:
-        return GrantTerms()
-    return GrantTerms(limit_amount=grant.limit_amount, waive_below=grant.waive_below)
-
-
-def write_cdr(
-    session: ChargingSession,
-    *,
-    facts: SessionFacts,
-    grant: GrantTerms,
-    at: datetime,
-    reason: str = "",
-    by: User | None = None,
-) -> Cdr:
-    """Price the facts and freeze the result as the session's next revision; the caller holds the session's lock.
+def price(session: ChargingSession, *, facts: SessionFacts, grant: GrantTerms) -> Priced:
+    """Price the facts under the session's tariff, with the tax of the day the supply ended.
 
     :raises RatingRefused: no tax rate, or facts that contradict themselves
     """
@@ -118,46 +125,59 @@ def write_cdr(
     terms = version.terms()
     tax_date = local_date(from_epoch_ms(facts.ended_at_ms), session)
     try:
-        inputs = RatingInputs(
-            facts=facts,
-            grant=grant,
-            tax_rates=tax_rates(session, terms=terms, on=tax_date),
-        )
-        rated = rate_session(
-            facts=inputs.facts,
-            terms=terms,
-            grant=inputs.grant,
-            tax_rates=inputs.tax_rates,
-        )
+        inputs = RatingInputs(facts=facts, grant=grant, tax_rates=tax_rates(session, terms=terms, on=tax_date))
+        rated = rate_session(facts=inputs.facts, terms=terms, grant=inputs.grant, tax_rates=inputs.tax_rates)
     except (NoTaxRate, SellerNotRegistered, TaxNotSupported, UnratableFacts) as error:
         raise RatingRefused(f"It cannot be priced: {error}.") from error
+    return Priced(inputs=inputs, rated=rated, tax_date=tax_date)
+
+
+def write_cdr(
+    session: ChargingSession,
+    priced: Priced,
+    *,
+    at: datetime,
+    reason: str = "",
+    by: User | None = None,
+    is_automatic: bool = False,
+) -> Cdr:
+    """Freeze a rating as the session's next revision; the caller holds the session's lock."""
+    assert session.tariff_version is not None
+    inputs, rated = priced.inputs, priced.rated
     document = as_document(rated)
     last = session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).aggregate(last=Max("revision"))["last"] or 0
     cdr = Cdr.objects.create(
         session=session,
         purpose=Cdr.Purpose.RETAIL,
         revision=last + 1,
-        tariff_version=version,
+        tariff_version=session.tariff_version,
         started_at=session.started_at,
-        ended_at=from_epoch_ms(facts.ended_at_ms),
+        ended_at=from_epoch_ms(inputs.facts.ended_at_ms),
         energy_milliwh=rated.energy_milliwh,
         currency=rated.currency,
         net=rated.net,
         tax=rated.tax,
         gross=rated.gross,
-        tax_date=tax_date,
-        inputs=inputs_as_document(
-            facts=inputs.facts, grant=inputs.grant, tax_rates=inputs.tax_rates
-        ),
+        tax_date=priced.tax_date,
+        inputs=inputs_document(inputs),
         document=document,
         content_hash=content_hash(document),
         engine_version=rated.engine_version,
         rated_at=at,
         reason=reason,
         revised_by=by,
+        is_automatic=is_automatic,
     )
+    if session.late_evidence_at is not None:
+        # It was gathered under the lock: this revision knows it.
+        session.set_late_evidence(None)
     ring_on_commit("session.rated", id=cdr.pk)
     return cdr
+
+
+def inputs_document(inputs: RatingInputs) -> dict[str, object]:
+    """Return what a rating read besides its tariff, as it is stored."""
+    return inputs_as_document(facts=inputs.facts, grant=inputs.grant, tax_rates=inputs.tax_rates)
 
 
 def content_hash(document: dict[str, object]) -> str:

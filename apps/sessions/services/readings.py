@@ -1,35 +1,50 @@
-"""What arrives while a session runs: meter readings, vehicle states, and the stop when a grant's limit is reached."""
+"""What arrives while a session runs and after: readings, measurements, states; and the stop at a grant's limit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from apps.sessions.domain.clocks import believed_at
+from apps.sessions.domain.clocks import believed_at, is_plausible
 from apps.sessions.domain.commands import (
     ConnectorStateCommand,
     ConnectorStateOutcome,
+    Measurand,
+    MeasuredSample,
     MeterSample,
     ReadingsCommand,
     ReadingsOutcome,
 )
-from apps.sessions.domain.settling import is_late
+from apps.sessions.domain.settling import asks_for_current, asks_for_power, is_late
+from apps.sessions.domain.states import ReportedState
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import ChargingSession, MeterReading, StateChange
+from apps.sessions.models import ChargingSession, Measurement, MeterReading, StateChange
 from apps.sessions.services.limits import stop_at_limits
 from apps.sessions.services.lookup import EvseNumber, by_transaction, live_by_evse
+from apps.sessions.services.revising import note_late_evidence
 from apps.sessions.services.settling import settle_sessions
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.services import ConnectorStatusUpdate, record_connector_statuses
-from apps.tariffs.domain.facts import VehicleState
+from apps.tariffs.models import TariffVersion
 
-STATE_OF: Final[Mapping[ConnectorStatus, VehicleState]] = {
-    ConnectorStatus.CHARGING: VehicleState.CHARGING,
-    ConnectorStatus.SUSPENDED_EV: VehicleState.IDLE,
-    ConnectorStatus.SUSPENDED_EVSE: VehicleState.HELD_BACK,
+STATE_OF: Final[Mapping[ConnectorStatus, ReportedState]] = {
+    ConnectorStatus.CHARGING: ReportedState.CHARGING,
+    ConnectorStatus.SUSPENDED_EV: ReportedState.IDLE,
+    ConnectorStatus.SUSPENDED_EVSE: ReportedState.HELD_BACK,
+    ConnectorStatus.FINISHING: ReportedState.PARKED,
+    ConnectorStatus.AVAILABLE: ReportedState.GONE,
+    ConnectorStatus.RESERVED: ReportedState.UNKNOWN,
+    ConnectorStatus.UNAVAILABLE: ReportedState.UNKNOWN,
+    ConnectorStatus.FAULTED: ReportedState.UNKNOWN,
 }
+_NEXT: Final = frozenset({ConnectorStatus.PREPARING, ConnectorStatus.CHARGING})
+"""What speaks of another session after a stop: whether the first one's vehicle was there until then, nobody says."""
+LONGEST_SESSION: Final = timedelta(days=7)
+_PROMPT: Final = timedelta(seconds=30)
+"""What is told within this time speaks of the present; no session it can mean is settled yet."""
 _STATUS_OF: Final[Mapping[str, ConnectorStatus]] = {status.value: status for status in ConnectorStatus}
 
 
@@ -42,17 +57,15 @@ def record_readings(commands: tuple[ReadingsCommand, ...]) -> tuple[ReadingsOutc
     the raw frame: what a lost reading leaves open, the register check finds.
     """
     sessions = _sessions_of(commands)
-    store_samples(
-        (session, command.samples, command.frame_id)
-        for session, command in zip(sessions, commands, strict=True)
-        if session is not None
+    placed = [(s, command) for s, command in zip(sessions, commands, strict=True) if s is not None]
+    if placed:
+        received_at = max(command.received_at for _, command in placed)
+        note_late_evidence([session for session, _ in placed], received_at=received_at)
+    store_samples((session, command.samples, command.frame_id) for session, command in placed)
+    store_measurements((session, command.measured, command.frame_id) for session, command in placed)
+    stop_at_limits(
+        {session.pk: command.received_at for session, command in placed if session.status == SessionStatus.LIVE}
     )
-    received = {
-        session.pk: command.received_at
-        for session, command in zip(sessions, commands, strict=True)
-        if session is not None and session.status == SessionStatus.LIVE
-    }
-    stop_at_limits(received)
     return tuple(ReadingsOutcome(session_id=session.pk if session else None) for session in sessions)
 
 
@@ -93,6 +106,32 @@ def store_samples(samples: Iterable[tuple[ChargingSession, Iterable[MeterSample]
     MeterReading.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
 
 
+def store_measurements(measured: Iterable[tuple[ChargingSession, Iterable[MeasuredSample], int]]) -> None:
+    """Add what was measured and is not there yet, where the session's tariff asks for it, in one statement at most."""
+    rows = {
+        (session.pk, sample.at, sample.kind, sample.value_milli): Measurement(
+            session_id=session.pk,
+            at=sample.at,
+            kind=sample.kind,
+            value_milli=sample.value_milli,
+            frame_id=frame_id,
+        )
+        for session, samples, frame_id in measured
+        for sample in samples
+        if session.tariff_version_id is not None and sample.kind in _asked_of(session.tariff_version_id)
+    }
+    if rows:
+        Measurement.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
+
+
+@lru_cache(maxsize=10_000)
+def _asked_of(version_id: int) -> frozenset[Measurand]:
+    """Return what the prices of a tariff version depend on; one that a session uses never changes."""
+    terms = TariffVersion.objects.get(pk=version_id).terms()
+    asked = {Measurand.POWER: asks_for_power(terms), Measurand.CURRENT: asks_for_current(terms)}
+    return frozenset(kind for kind, is_asked in asked.items() if is_asked)
+
+
 @transaction.atomic
 def record_connector_states(commands: tuple[ConnectorStateCommand, ...]) -> tuple[ConnectorStateOutcome, ...]:
     """Store what connectors report, extend the timelines of sessions, settle ended ones once Available."""
@@ -110,49 +149,86 @@ def record_connector_states(commands: tuple[ConnectorStateCommand, ...]) -> tupl
             if command.status in _STATUS_OF
         )
     )
-    sessions = _sessions_on({(command.station_id, command.evse_number) for command in commands})
+    sessions = _sessions_on(commands)
     spoken_of = [_whose_state(command, sessions) for command in commands]
-    _store_states(zip(commands, spoken_of, strict=True))
+    _store_states(commands, spoken_of)
     _settle_where_available(commands, sessions)
     return tuple(ConnectorStateOutcome(session_id=session.pk if session else None) for session in spoken_of)
 
 
-def _sessions_on(evses: set[EvseNumber]) -> dict[EvseNumber, list[ChargingSession]]:
-    """Load the sessions of these EVSEs that are not settled, the latest begun first."""
+def _sessions_on(commands: Sequence[ConnectorStateCommand]) -> dict[EvseNumber, list[ChargingSession]]:
+    """Load the sessions that may be spoken of, by EVSE, the latest begun first: those that are not settled.
+
+    What comes late may speak of one that is: of those the sessions are loaded that began not long before it.
+    """
+    is_open = Q(status__in=[SessionStatus.LIVE, SessionStatus.UNRESOLVED, SessionStatus.ENDED])
+    rows = list(_of_evses(commands).filter(is_open))
+    late = [command for command in commands if command.received_at - command.at > _PROMPT]
+    if late:
+        since, until = min(command.at for command in late) - LONGEST_SESSION, max(command.at for command in late)
+        rows += _of_evses(late).filter(~is_open, started_at__gte=since, started_at__lte=until)
     on_evses: dict[EvseNumber, list[ChargingSession]] = {}
-    rows = ChargingSession.objects.filter(
-        Q(status__in=[SessionStatus.LIVE, SessionStatus.UNRESOLVED, SessionStatus.ENDED]),
-        station_id__in={station_id for station_id, _ in evses},
-        evse__number__in={number for _, number in evses},
-    )
-    for session in rows.select_related("evse").order_by("-started_at", "-pk"):
+    for session in sorted(rows, key=lambda session: (session.started_at, session.pk), reverse=True):
         on_evses.setdefault((session.station_id, session.evse.number), []).append(session)
     return on_evses
+
+
+def _of_evses(commands: Iterable[ConnectorStateCommand]) -> "QuerySet[ChargingSession]":
+    evses = {(command.station_id, command.evse_number) for command in commands}
+    return ChargingSession.objects.filter(
+        kind=ChargingSession.Kind.CHARGE,
+        station_id__in={station_id for station_id, _ in evses},
+        evse__number__in={number for _, number in evses},
+    ).select_related("evse")
 
 
 def _whose_state(
     command: ConnectorStateCommand, sessions: Mapping[EvseNumber, list[ChargingSession]]
 ) -> ChargingSession | None:
-    """Find the session that the connector's vehicle was in at that instant of the station's clock."""
-    if _STATUS_OF.get(command.status) not in STATE_OF:
-        return None
+    """Find the session whose vehicle was at the connector at that instant of the station's clock.
+
+    That of the latest session begun before, also after its stop: until it is gone nobody else can be there.
+    """
     for session in sessions.get((command.station_id, command.evse_number), []):
         if session.started_at <= command.at:
-            is_running = session.ended_at is None or command.at < session.ended_at
-            return session if is_running else None
+            is_told = _is_running(session, command) or _may_still_stand_there(session, command)
+            return session if is_told and _state_of(command, session) is not None else None
     return None
 
 
-def _store_states(pairs: Iterable[tuple[ConnectorStateCommand, ChargingSession | None]]) -> None:
+def _is_running(session: ChargingSession, command: ConnectorStateCommand) -> bool:
+    return session.ended_at is None or command.at < session.ended_at
+
+
+def _state_of(command: ConnectorStateCommand, session: ChargingSession) -> ReportedState | None:
+    """Return what the status says of the session's vehicle; None: nothing."""
+    status = _STATUS_OF.get(command.status)
+    if status is None:
+        return None
+    if status in _NEXT and not _is_running(session, command):
+        return ReportedState.UNKNOWN
+    return STATE_OF.get(status)
+
+
+def _may_still_stand_there(session: ChargingSession, command: ConnectorStateCommand) -> bool:
+    """Tell whether the time after the stop is still open, and the station's clock can be believed about it."""
+    is_open = session.status == SessionStatus.ENDED
+    is_of_before = session.settled_at is not None and command.at <= session.settled_at
+    return (is_open or is_of_before) and is_plausible(command.at, command.received_at)
+
+
+def _store_states(commands: Sequence[ConnectorStateCommand], spoken_of: Sequence[ChargingSession | None]) -> None:
+    placed = [(s, command) for s, command in zip(spoken_of, commands, strict=True) if s is not None]
+    if not placed:
+        return
+    received_at = max(command.received_at for _, command in placed)
+    note_late_evidence([session for session, _ in placed], received_at=received_at)
     rows = {
-        (session.pk, command.at, command.status): StateChange(
-            session_id=session.pk,
-            at=command.at,
-            state=STATE_OF[_STATUS_OF[command.status]],
-            frame_id=command.frame_id,
+        (session.pk, command.at, state): StateChange(
+            session_id=session.pk, at=command.at, state=state, frame_id=command.frame_id
         )
-        for command, session in pairs
-        if session is not None
+        for session, command in placed
+        if (state := _state_of(command, session)) is not None
     }
     StateChange.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
 

@@ -10,8 +10,9 @@ from apps.sessions.domain.settling import consistent_readings
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.errors import NothingToBill, ReasonMissing, RegisterUnusable
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
+from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services.rating import current_cdr, grant_terms, lock_for_rating, write_cdr
+from apps.sessions.services.rating import current_cdr, lock_for_rating, price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from apps.tariffs.domain.register import RegisterProblemCode
 
@@ -33,7 +34,8 @@ def accept_session(*, session_id: int, reason: str, by: User, at: datetime) -> C
     (evidence,) = gather([session])
     facts = _usable_facts(evidence)
     session.set_settled(at=at, decision=f"Accepted as it is by {by}: {reason}")
-    return write_cdr(session, facts=facts, grant=grant_terms(session), at=at, reason=reason[:200], by=by)
+    priced = price(session, facts=facts, grant=grant_terms(session))
+    return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
 
 
 @transaction.atomic
@@ -57,15 +59,9 @@ def bill_nothing(*, session_id: int, reason: str, by: User, at: datetime) -> Cdr
     if not session.is_billable:
         return None
     (evidence,) = gather([session])
-    return write_cdr(
-        session,
-        facts=_facts_at_best(evidence),
-        # A ceiling of zero keeps what was delivered on the record and makes it cost nothing.
-        grant=GrantTerms(limit_amount=Decimal(0)),
-        at=at,
-        reason=reason[:200],
-        by=by,
-    )
+    # A ceiling of zero keeps what was delivered on the record and makes it cost nothing.
+    priced = price(session, facts=_facts_at_best(evidence), grant=GrantTerms(limit_amount=Decimal(0)))
+    return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
 
 
 def _check_reason(reason: str) -> None:
@@ -88,6 +84,8 @@ def _usable_facts(evidence: Evidence) -> SessionFacts:
         raise RegisterUnusable("The station never said when this session ended; it can only be billed as nothing.")
     if session.ended_at < session.started_at:
         raise RegisterUnusable("The session ends before it starts; it can only be billed as nothing.")
+    if session.kind == ChargingSession.Kind.RESERVATION:
+        return evidence.facts(())
     begin = begin_of(session) or next(iter(evidence.readings), None)
     if begin is None:
         raise RegisterUnusable("The session has no reading; it can only be billed as nothing.")
@@ -96,7 +94,7 @@ def _usable_facts(evidence: Evidence) -> SessionFacts:
     if any(problem.code is RegisterProblemCode.BEGIN_NOT_REGISTER for problem in clean.problems):
         # A begin of 0 would bill the whole odometer.
         readings = readings[1:]
-    return evidence.facts(_consistent(readings), ended_at=session.ended_at)
+    return evidence.facts(_consistent(readings))
 
 
 def _consistent(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
@@ -110,9 +108,7 @@ def _consistent(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
 
 def _facts_at_best(evidence: Evidence) -> SessionFacts:
     """Return the usable facts, or none but the instants where nothing is usable."""
-    session = evidence.session
     try:
         return _usable_facts(evidence)
     except RegisterUnusable:
-        assert session.ended_at is not None
-        return evidence.facts((), ended_at=max(session.started_at, session.ended_at))
+        return evidence.facts(())

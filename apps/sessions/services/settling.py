@@ -1,21 +1,23 @@
 """When a session is over: its register is checked, and it is settled or goes to review with the reasons in words."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from apps.core.bells import ring_on_commit
-from apps.sessions.domain.settling import QUIET, is_over, prices_idle
+from apps.sessions.domain.settling import QUIET, is_late, is_over
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.models import ChargingSession, MeterReading
+from apps.sessions.running import CannotBePriced, idle_amount_until
 from apps.sessions.services.lookup import locked_sessions
 from apps.sessions.services.saving import save_together
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
+from apps.tariffs.domain.terms import SETTLE_AFTER_S
 
 UNRESOLVED_FOR: Final = timedelta(hours=72)
 """How long after its start a stop is waited for once the station has gone on to something else."""
@@ -37,34 +39,76 @@ def settle_sessions(*, session_ids: Collection[int], at: datetime, is_queue_told
         .filter(pk__in=session_ids, status=SessionStatus.ENDED)
         .select_related("tariff_version", "station", "evse")
     )
-    over = [evidence for evidence in gather(sessions) if _is_over(evidence, at, is_queue_told)] if sessions else []
-    for evidence in over:
-        session = evidence.session
-        session.review_reasons = [*session.review_reasons, *_problems(evidence)]
-        to = SessionStatus.REVIEW if session.review_reasons else SessionStatus.SETTLED
-        session.status = advance(SessionStatus(session.status), to)
-        session.settled_at = at if to is SessionStatus.SETTLED else None
-    save_together([evidence.session for evidence in over], fields=["status", "settled_at", "review_reasons"])
+    succeeded = _succeeded(sessions)
+    over = []
+    for evidence in gather(sessions) if sessions else []:
+        until = _left_at(evidence, at, is_queue_told=is_queue_told, is_succeeded=evidence.session.pk in succeeded)
+        if until is not None:
+            _close(evidence, until=until, at=at)
+            over.append(evidence)
+    save_together(
+        [evidence.session for evidence in over], fields=["status", "settled_at", "occupied_until", "review_reasons"]
+    )
     settled = tuple(e.session.pk for e in over if e.session.status == SessionStatus.SETTLED)
     for session_id in settled:
         ring_on_commit("session.settled", id=session_id)
     return settled
 
 
-def _is_over(evidence: Evidence, at: datetime, is_queue_told: bool) -> bool:
+def _succeeded(sessions: Sequence[ChargingSession]) -> set[int]:
+    """Find those at whose EVSE another session has begun since, so that their vehicle is gone."""
+    waiting = [session.pk for session in sessions]
+    later = ChargingSession.objects.filter(evse=OuterRef("evse"), started_at__gte=OuterRef("ended_at"))
+    return set(
+        ChargingSession.objects.filter(Exists(later.exclude(pk=OuterRef("pk"))), pk__in=waiting).values_list(
+            "pk", flat=True
+        )
+    )
+
+
+def _left_at(evidence: Evidence, at: datetime, *, is_queue_told: bool, is_succeeded: bool) -> datetime | None:
+    """Return until when the vehicle of an ended session stood there, if the session is over; else None."""
     session = evidence.session
     assert session.ended_at is not None
     assert session.end_received_at is not None
-    version = session.tariff_version
-    return is_over(
+    stood = evidence.occupancy()
+    is_told_late = is_late(told_of=session.ended_at, received_at=session.end_received_at)
+    may_idle = evidence.prices_idle and not (stood.is_gone or is_succeeded or is_told_late)
+    is_capped = may_idle and stood.is_said_to_stand and _is_capped(evidence, at)
+    if not is_over(
         at=at,
         ended_at=session.ended_at,
         end_received_at=session.end_received_at,
         is_available=evidence.available_at is not None and evidence.available_at >= session.ended_at,
-        is_idle_priced=version is not None and prices_idle(version.terms()),
+        is_idle_open=may_idle and not is_capped,
+        is_said_to_stand=stood.is_said_to_stand,
+        settle_after=timedelta(seconds=evidence.terms.settle_after_s if evidence.terms else SETTLE_AFTER_S),
         last_seen_at=session.station.last_seen_at,
         is_queue_told=is_queue_told,
-    )
+    ):
+        return None
+    # Capped, it costs the same until whenever: the vehicle stands there now, since its station would say if it left.
+    return max(stood.until, at) if is_capped else stood.until
+
+
+def _is_capped(evidence: Evidence, at: datetime) -> bool:
+    """Tell whether idling costs its most if the vehicle stands there until ``at``."""
+    cap = evidence.terms.idle.max_amount if evidence.terms else None
+    if cap is None:
+        return False
+    try:
+        return idle_amount_until(evidence, until=at) >= cap
+    except CannotBePriced:
+        return False
+
+
+def _close(evidence: Evidence, *, until: datetime, at: datetime) -> None:
+    session = evidence.session
+    session.review_reasons = [*session.review_reasons, *_problems(evidence)]
+    to = SessionStatus.REVIEW if session.review_reasons else SessionStatus.SETTLED
+    session.status = advance(SessionStatus(session.status), to)
+    session.settled_at = at if to is SessionStatus.SETTLED else None
+    session.occupied_until = until
 
 
 def _problems(evidence: Evidence) -> Iterable[str]:

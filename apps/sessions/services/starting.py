@@ -294,14 +294,16 @@ def _write_grants(
             permission.grant.used_by_session = session
             used.append(permission.grant)
         elif permission.version is not None:
-            made.append(_grant_from_contract(start, permission.version, session))
+            made.append(_grant_from_contract(start, permission, session))
     if used:
         StartGrant.objects.bulk_update(used, ["used_by_session"])
     if made:
         StartGrant.objects.bulk_create(made)
 
 
-def _grant_from_contract(start: _Start, version: TariffVersion, session: ChargingSession) -> StartGrant:
+def _grant_from_contract(start: _Start, permission: Permission, session: ChargingSession) -> StartGrant:
+    version = permission.version
+    assert version is not None
     return StartGrant(
         seller_id=session.seller_id,
         station_id=session.station_id,
@@ -310,6 +312,7 @@ def _grant_from_contract(start: _Start, version: TariffVersion, session: Chargin
         tariff_version=version,
         contract_id=session.contract_id,
         currency=version.currency,
+        discount_percent=permission.discount_percent,
         granted_at=start.command.received_at,
         expires_at=start.command.received_at + CONTRACT_GRANT_LASTS,
         used_by_session=session,

@@ -91,8 +91,8 @@ class TestAudit:
 
         assert found() == {("I6", f"charge record {cdr.pk}"), ("I8", f"charge record {cdr.pk}")}
 
-    def test_finds_a_tariff_that_was_emptied(self, cdr):
-        break_rows("UPDATE tariffs_tariffversion SET elements = '[]'")
+    def test_finds_a_tariff_that_was_damaged(self, cdr):
+        break_rows("UPDATE tariffs_tariffversion SET elements = '[{}]'")
 
         assert found() == {("I8", f"charge record {cdr.pk}")}
 

@@ -134,8 +134,8 @@ class TestRecordConnectorStates:
         outcomes = services.record_connector_states(commands)
         services.record_connector_states(commands)
 
-        assert [outcome.session_id for outcome in outcomes] == [begun.session_id] * 3 + [None]
-        assert list(StateChange.objects.values_list("state", flat=True)) == ["charging", "idle", "held_back"]
+        assert [outcome.session_id for outcome in outcomes] == [begun.session_id] * 4
+        assert list(StateChange.objects.values_list("state", flat=True)) == ["charging", "idle", "held_back", "parked"]
         assert Connector.objects.get().status == "Finishing"
 
     def test_gives_a_state_told_late_to_the_session_it_was_in(self, wire):
@@ -151,7 +151,9 @@ class TestRecordConnectorStates:
             )
         )
 
-        assert [outcome.session_id for outcome in outcomes] == [first.session_id, None, second.session_id]
+        assert [outcome.session_id for outcome in outcomes] == [first.session_id, first.session_id, second.session_id]
+        told = StateChange.objects.order_by("at").values_list("state", flat=True)
+        assert list(told) == ["idle", "unknown", "charging"]
 
     def test_ignores_older_reports_unknown_words_and_the_whole_station(self, wire):
         services.record_connector_states((wire.status("Available", LATER),))

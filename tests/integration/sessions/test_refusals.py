@@ -130,8 +130,8 @@ class TestCdr:
         [
             ({"revision": 1}, "cdr_revision_unique"),
             ({"revision": 0}, "cdr_revision_starts_at_one"),
-            ({"reason": ""}, "cdr_correction_has_reason_and_person"),
-            ({"revised_by": None}, "cdr_correction_has_reason_and_person"),
+            ({"reason": ""}, "cdr_correction_has_reason_and_author"),
+            ({"revised_by": None}, "cdr_correction_has_reason_and_author"),
             ({"tax": Decimal("0.96")}, "cdr_net_and_tax_make_gross"),
             ({"energy_milliwh": -1}, "cdr_energy_is_not_negative"),
             ({"net": Decimal("5.001"), "gross": Decimal("5.951")}, "cdr_amounts_are_rounded"),

@@ -97,5 +97,5 @@ class TestReplay:
         assert replayed.document == live.document
         assert replayed.content_hash == live.content_hash
         assert MeterReading.objects.filter(session=replayed.session).count() == 7
-        assert StateChange.objects.filter(session=replayed.session).count() == 3
+        assert StateChange.objects.filter(session=replayed.session).count() == 5
         assert violations() == []

@@ -10,6 +10,7 @@ from apps.sessions.domain.commands import AuthorisationStatus, StartOutcome
 from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services import starting
+from apps.tariffs.models import TariffVersion
 from tests.factories import NOON, make_evse, make_grant, make_site, make_station
 from tests.integration.sessions.conftest import BEGIN, Wire, session_of
 
@@ -193,7 +194,7 @@ class TestWhoPays:
         assert session_of(outcome).token is None
 
     def test_accepts_without_a_tariff_and_asks_for_a_person(self, wire, site):
-        site.version.delete()
+        TariffVersion.objects.filter(pk=site.version.pk).update(valid_to=NOON)
 
         outcome = wire.begin()
 
@@ -201,7 +202,8 @@ class TestWhoPays:
         assert outcome.status is AuthorisationStatus.ACCEPTED
         assert session.tariff_version is None
         assert session.review_reasons == [
-            "The tariff assigned to the owner's default has no version that is valid at 2026-06-01 12:00 UTC."
+            f"“{site.tariff.name}” is the owner's default, but has no published version in force at that time. "
+            "Nothing below it is asked."
         ]
 
     def test_uses_up_an_open_grant_once(self, wire, site):

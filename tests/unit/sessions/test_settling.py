@@ -1,15 +1,28 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.sessions.domain.settling import consistent_readings, is_late, is_over, prices_idle
+from apps.sessions.domain.settling import (
+    asks_for_current,
+    asks_for_power,
+    consistent_readings,
+    is_late,
+    is_over,
+    prices_idle,
+)
 from apps.tariffs.domain.facts import Reading
-from apps.tariffs.domain.terms import Dimension, PriceComponent, TariffElement, TariffTerms
+from apps.tariffs.domain.terms import (
+    Dimension,
+    PriceComponent,
+    ReservationRestriction,
+    Restrictions,
+    TariffElement,
+    TariffTerms,
+)
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -20,7 +33,9 @@ def over(after: timedelta, **fields: object) -> bool:
         "ended_at": NOON,
         "end_received_at": NOON,
         "is_available": False,
-        "is_idle_priced": False,
+        "is_idle_open": False,
+        "is_said_to_stand": True,
+        "settle_after": timedelta(minutes=15),
         "last_seen_at": None,
     }
     return is_over(**{**values, **fields})
@@ -29,25 +44,34 @@ def over(after: timedelta, **fields: object) -> bool:
 class TestIsOver:
     def test_is_when_the_connector_is_available(self):
         assert over(timedelta(0), is_available=True)
-        assert over(timedelta(0), is_available=True, is_idle_priced=True)
+        assert over(timedelta(0), is_available=True, is_idle_open=True)
 
-    def test_is_after_60_seconds_when_nothing_else_is_priced(self):
+    def test_is_after_60_seconds_when_nothing_else_can_be_priced(self):
         assert not over(timedelta(seconds=59.999))
         assert over(timedelta(seconds=60))
 
-    def test_waits_for_available_while_idle_is_priced_and_the_station_speaks(self):
+    def test_waits_for_available_while_idling_costs_and_the_station_speaks(self):
         later = timedelta(hours=5)
 
-        assert not over(later, is_idle_priced=True, last_seen_at=NOON + later)
+        assert not over(later, is_idle_open=True, last_seen_at=NOON + later)
 
-    @pytest.mark.parametrize(("minutes", "expected"), [(14, False), (15, True)])
-    def test_is_when_the_station_has_been_silent_for_15_minutes(self, minutes, expected):
-        assert over(timedelta(minutes=minutes), is_idle_priced=True) is expected
-        assert over(timedelta(minutes=minutes), is_idle_priced=True, last_seen_at=NOON) is expected
+    @pytest.mark.parametrize(("seconds", "expected"), [(299, False), (300, True)])
+    def test_is_when_the_station_has_been_silent_for_as_long_as_the_tariff_says(self, seconds, expected):
+        silent = {"is_idle_open": True, "settle_after": timedelta(minutes=5)}
 
-    @pytest.mark.parametrize("is_idle_priced", [False, True])
-    def test_waits_a_minute_for_the_queue_of_a_stop_told_late(self, is_idle_priced):
-        told_late = {"ended_at": NOON - timedelta(hours=3), "is_available": True, "is_idle_priced": is_idle_priced}
+        assert over(timedelta(seconds=seconds), **silent) is expected
+        assert over(timedelta(seconds=seconds), last_seen_at=NOON, **silent) is expected
+        assert over(timedelta(seconds=seconds + 60), last_seen_at=NOON + timedelta(seconds=60), **silent) is expected
+
+    def test_does_not_wait_for_a_station_that_never_speaks_of_the_connector(self):
+        silent = {"is_idle_open": True, "is_said_to_stand": False, "last_seen_at": NOON + timedelta(minutes=15)}
+
+        assert not over(timedelta(minutes=14), **silent)
+        assert over(timedelta(minutes=15), **silent)
+
+    @pytest.mark.parametrize("is_idle_open", [False, True])
+    def test_waits_a_minute_for_the_queue_of_a_stop_told_late(self, is_idle_open):
+        told_late = {"ended_at": NOON - timedelta(hours=3), "is_available": True, "is_idle_open": is_idle_open}
 
         assert not over(timedelta(seconds=59), **told_late)
         assert over(timedelta(seconds=60), **told_late)
@@ -62,21 +86,39 @@ class TestIsLate:
         assert is_late(told_of=NOON, received_at=NOON + timedelta(minutes=minutes)) is expected
 
 
+def tariff(dimension: Dimension, price: str = "1.00", **restrictions: object) -> TariffTerms:
+    component = PriceComponent(dimension=dimension, price=Decimal(price))
+    element = TariffElement(price_components=(component,), restrictions=Restrictions(**restrictions))
+    return TariffTerms(currency="EUR", tax_included=False, elements=(element,))
+
+
 class TestPricesIdle:
-    def test_does_not_for_energy_time_and_flat(self):
-        components = tuple(PriceComponent(dimension=d, price=Decimal(1)) for d in ("ENERGY", "TIME", "FLAT"))
-        components = tuple(
-            PriceComponent(dimension=Dimension(component.dimension), price=component.price) for component in components
-        )
-        terms = TariffTerms(currency="EUR", tax_included=False, elements=(TariffElement(price_components=components),))
+    @pytest.mark.parametrize("dimension", [Dimension.ENERGY, Dimension.TIME, Dimension.FLAT])
+    def test_does_not_for_what_a_vehicle_costs_that_charges(self, dimension):
+        assert prices_idle(tariff(dimension)) is False
 
-        assert prices_idle(terms) is False
+    def test_does_for_parking_that_costs_something(self):
+        assert prices_idle(tariff(Dimension.PARKING_TIME)) is True
+        assert prices_idle(tariff(Dimension.PARKING_TIME, "0")) is False
 
-    def test_does_for_any_other_dimension(self):
-        parking = SimpleNamespace(dimension="PARKING_TIME")
-        terms = SimpleNamespace(elements=(SimpleNamespace(price_components=(parking,)),))
+    def test_does_not_for_a_reservation(self):
+        kept = ReservationRestriction.RESERVATION
 
-        assert prices_idle(terms) is True
+        assert prices_idle(tariff(Dimension.PARKING_TIME, reservation=kept)) is False
+
+
+class TestAsksFor:
+    @pytest.mark.parametrize("bound", ["min_power", "max_power"])
+    def test_power_where_a_price_depends_on_it(self, bound):
+        terms = tariff(Dimension.ENERGY, **{bound: Decimal(11)})
+
+        assert (asks_for_power(terms), asks_for_current(terms)) == (True, False)
+
+    @pytest.mark.parametrize("bound", ["min_current", "max_current"])
+    def test_current_where_a_price_depends_on_it(self, bound):
+        terms = tariff(Dimension.ENERGY, **{bound: Decimal(16)})
+
+        assert (asks_for_power(terms), asks_for_current(terms)) == (False, True)
 
 
 def register(*energies: int) -> tuple[Reading, ...]:

@@ -1,0 +1,26 @@
+"""On what terms a session was granted, as the engine reads them."""
+
+from dataclasses import replace
+
+from apps.sessions.models import ChargingSession
+from apps.tariffs.domain.facts import GrantTerms
+
+
+def grant_terms(session: ChargingSession) -> GrantTerms:
+    """Return the session's discount, ceiling and floor; none without a grant."""
+    grant = getattr(session, "grant", None)
+    if grant is None:
+        return GrantTerms()
+    return GrantTerms(
+        discount_percent=grant.discount_percent, limit_amount=grant.limit_amount, waive_below=grant.waive_below
+    )
+
+
+def running_terms(session: ChargingSession) -> GrantTerms:
+    """Return the terms of what runs up: small amounts are waived at the end, until then the driver sees them."""
+    return replace(grant_terms(session), waive_below=None)
+
+
+def unlimited_terms(session: ChargingSession) -> GrantTerms:
+    """Return the terms of what it would cost without a ceiling."""
+    return replace(running_terms(session), limit_amount=None)
