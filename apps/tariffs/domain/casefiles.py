@@ -2,11 +2,10 @@
 
 Owns the shape ``{id, kind, semantics, status, source, timezone, currency, tariff, session, expected, notes}`` that
 ``manage.py rate`` reads. The tariff is translated into our document and goes through ``parse_tariff``, the one gate.
-A case is priced by OCPI's letter, so its zero-energy policy is ``full``. Numbers are exact: JSON's are read as
-``Decimal``, never as binary fractions.
+A case is priced by OCPI's letter, so its zero-energy policy is ``full``. Numbers are exact: ``load_json`` reads
+fractions as ``Decimal``.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -65,24 +64,6 @@ class PriceCase:
     has_gross: bool
     review: tuple[str, ...]
     warnings: tuple[str, ...]
-
-
-def parse_json(text: str | bytes) -> object:
-    """Return a JSON text as values in which every number is an ``int`` or a ``Decimal``.
-
-    :raises CaseError: no JSON, a field that stands twice in one object, NaN or infinity
-    """
-    try:
-        parsed: object = json.loads(
-            text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique_fields
-        )
-    except CaseError:
-        raise
-    except RecursionError:
-        raise CaseError((Problem(path="", message="nested too deeply"),)) from None
-    except (ValueError, ArithmeticError) as error:
-        raise CaseError((Problem(path="", message=f"no JSON: {error}"),)) from error
-    return parsed
 
 
 def id_of(document: object) -> str | None:
@@ -240,16 +221,3 @@ def _wholes(fields: dict[str, object], *names: str) -> dict[str, object]:
 def _present(fields: Mapping[str, object]) -> dict[str, object]:
     """Leave out the nulls: many OCPI systems write one where they mean that the field is absent."""
     return {str(name): value for name, value in fields.items() if value is not None}
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no number")
-
-
-def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise CaseError((Problem(path=twice, message="stands twice in one object"),))
-    return fields

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.tariffs.domain.casefile_lines import price_line
-from apps.tariffs.domain.casefiles import CaseError, id_of, parse_json, read_case
+from apps.tariffs.domain.casefiles import CaseError, id_of, read_case
 from apps.tariffs.domain.facts import Measured, Reading, StateChange, VehicleState
 from apps.tariffs.domain.terms import PriceLimit, ZeroEnergyPolicy
 
@@ -461,28 +461,6 @@ class TestCase:
             read_case(document)
 
 
-class TestJson:
-    def test_has_exact_numbers(self):
-        assert parse_json('{"a": 0.10, "b": 3}') == {"a": Decimal("0.10"), "b": 3}
-
-    @pytest.mark.parametrize(
-        ("text", "problem"),
-        [
-            ("", "no JSON: Expecting value"),
-            ("{", "no JSON: Expecting property name"),
-            ('{"a": NaN}', "no JSON: NaN is no number"),
-            ('{"a": -Infinity}', "no JSON: -Infinity is no number"),
-            ('{"a": 1, "b": {"c": 1, "c": 2}}', "c: stands twice in one object"),
-            (b"\xff\xfe\xfd", "no JSON: "),
-            ("1" * 5000, "no JSON: "),
-            ("[" * 100_000, "nested too deeply"),
-        ],
-    )
-    def test_that_is_none_is_refused(self, text, problem):
-        with pytest.raises(CaseError) as caught:
-            parse_json(text)
-
-        assert str(caught.value).startswith(problem)
-
-    def test_tells_an_id_where_there_is_one(self):
+class TestId:
+    def test_is_told_where_there_is_one(self):
         assert [id_of(document) for document in ({"id": "a"}, {"id": 3}, [], None)] == ["a", None, None, None]

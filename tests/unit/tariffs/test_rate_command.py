@@ -90,7 +90,7 @@ class TestRate:
                 "currency: 'gbp' is no ISO 4217 currency code; elements[0].restrictions.dayOfWeek: unknown field; "
                 "elements[1].restrictions.dayOfWeek: unknown field; session: required",
             ),
-            (None, "no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+            (None, "no JSON: Expecting property name enclosed in double quotes in line 1, column 2"),
             (None, "Is a directory"),
             (None, "No such file or directory"),
             ("bill_lago_graduated", "model: a billing case has no session to price"),

@@ -15,15 +15,16 @@ import pytest
 
 from apps.core.domain.money import round_half_up
 from apps.tariffs.domain.casefile_lines import price_line
-from apps.tariffs.domain.casefiles import CaseError, PriceCase, parse_json, read_case
+from apps.tariffs.domain.casefiles import CaseError, PriceCase, read_case
 from apps.tariffs.domain.facts import GrantTerms
+from apps.tariffs.domain.json_text import load_json
 from apps.tariffs.domain.ladders import Tier, graduated_lines, percentage_lines, volume_lines
 from apps.tariffs.domain.period import delta_lines, local_month, prorate, round_once
 from apps.tariffs.domain.rated import RatedSession
 from apps.tariffs.domain.rating import rate_session
 
 VECTORS = Path(__file__).parents[2] / "golden" / "vectors"
-DOCUMENTS = {path.stem: parse_json(path.read_bytes()) for path in sorted(VECTORS.glob("*.json"))}
+DOCUMENTS = {path.stem: load_json(path.read_bytes()) for path in sorted(VECTORS.glob("*.json"))}
 
 AS_THE_SOURCE_SAYS = {"agreed", "clarified", "derived"}
 CHOICES = {

@@ -7,7 +7,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.tariffs.domain.casefile_lines import Line, price_line
-from apps.tariffs.domain.casefiles import CaseError, id_of, parse_json, read_case
+from apps.tariffs.domain.casefiles import id_of, read_case
+from apps.tariffs.domain.json_text import JsonError, load_json
 
 
 class Command(BaseCommand):
@@ -35,10 +36,10 @@ class Command(BaseCommand):
 def _lines_of(file: str) -> Iterator[Line]:
     """Return a line for each case of a file, one at a time, so that many files need no more memory than one."""
     try:
-        document = parse_json(Path(file).read_bytes())
+        document = load_json(Path(file).read_bytes())
     except OSError as error:
         yield _error(None, file, error.strerror or str(error))
-    except CaseError as error:
+    except JsonError as error:
         yield _error(None, file, str(error))
     else:
         if not isinstance(document, list):
