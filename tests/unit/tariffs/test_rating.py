@@ -1,5 +1,6 @@
 """Edges of the engine that no bill shows: refusals, running cost, documents, breakpoints."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -8,22 +9,29 @@ import pytest
 
 from apps.core.domain.money import NotRounded
 from apps.core.domain.tax import TaxCategory
-from apps.tariffs.domain.parse import parse_tariff
-from apps.tariffs.domain.rating import (
-    ENGINE_VERSION,
+from apps.tariffs.domain.facts import (
     GrantTerms,
-    MissingTaxRate,
+    Measured,
     Reading,
+    Reservation,
     SessionFacts,
     StateChange,
-    UnratableFacts,
     VehicleState,
-    ZeroEnergyPolicy,
+)
+from apps.tariffs.domain.parse import parse_tariff
+from apps.tariffs.domain.rated import AdjustmentKind
+from apps.tariffs.domain.rating import (
+    ENGINE_VERSION,
+    MissingTaxRate,
+    UnratableFacts,
     as_document,
     canonical_bytes,
+    inputs_as_document,
+    inputs_from_document,
     rate_session,
 )
 from apps.tariffs.domain.running import running_cost
+from apps.tariffs.domain.terms import IdleRules, PriceLimit, ZeroEnergyPolicy
 from apps.tariffs.domain.windows import offset_stretches
 
 NOON = 1_772_366_400_000  # 2026-03-01 12:00:00 UTC, a Sunday
@@ -47,9 +55,16 @@ FACTS = SessionFacts(
     ),
 )
 
+ENERGY = {"type": "ENERGY", "price": "0.40"}
+DEAR = {"type": "ENERGY", "price": "0.80"}
 
-def rate(facts=FACTS, terms=TERMS, grant=None, rates=RATES, **options):
-    return rate_session(facts=facts, terms=terms, grant=grant or GrantTerms(), tax_rates=rates, **options)
+
+def tariff(*elements, **options):
+    return parse_tariff({"currency": "EUR", "tax_included": "YES", "elements": list(elements), **options})
+
+
+def rate(facts=FACTS, terms=TERMS, grant=None, rates=RATES):
+    return rate_session(facts=facts, terms=terms, grant=grant or GrantTerms(), tax_rates=rates)
 
 
 class TestRateSession:
@@ -61,8 +76,8 @@ class TestRateSession:
         ("register", "message"),
         [
             (FACTS.register[::-1], "instants do not ascend"),
-            ((FACTS.register[0], replace(FACTS.register[1], at_ms=NOON)), "instants do not ascend"),
-            ((FACTS.register[0], replace(FACTS.register[1], energy_milliwh=1)), "the register falls"),
+            ((FACTS.register[0], FACTS.register[1]._replace(at_ms=NOON)), "instants do not ascend"),
+            ((FACTS.register[0], FACTS.register[1]._replace(energy_milliwh=1)), "the register falls"),
         ],
     )
     def test_refuses_a_register_that_was_not_cleaned(self, register, message):
@@ -86,7 +101,7 @@ class TestRateSession:
     def test_charges_the_flat_of_a_session_without_length(self):
         facts = replace(FACTS, ended_at_ms=NOON, register=())
 
-        rated = rate(facts, zero_energy=ZeroEnergyPolicy.FULL)
+        rated = rate(facts, replace(TERMS, zero_energy=ZeroEnergyPolicy.FULL))
 
         (period,) = rated.periods
         assert (period.start_ms, period.end_ms, period.start_register_milliwh) == (NOON, NOON, None)
@@ -134,6 +149,119 @@ class TestRateSession:
         assert rated.energy_milliwh == 10_000_000
         assert rated.charging_ms == HOUR
 
+    @pytest.mark.parametrize("percent", ["0", "-1", "100.0001", "12.34567"])
+    def test_refuses_a_discount_that_is_no_percentage(self, percent):
+        with pytest.raises(ValueError, match="is no percentage up to 100 with at most 4 decimals"):
+            rate(grant=GrantTerms(discount_percent=Decimal(percent)))
+
+    def test_refuses_a_reservation_that_ends_before_it_starts(self):
+        with pytest.raises(UnratableFacts, match="the reservation ends before it starts"):
+            rate(replace(FACTS, reservation=Reservation(start_ms=NOON, end_ms=NOON - 1)))
+
+    def test_says_that_a_power_was_inferred(self):
+        terms = tariff({"price_components": [ENERGY], "restrictions": {"min_power": "11"}})
+        powers = (
+            Measured(at_ms=NOON, value=22_000_000, inferred=True),
+            Measured(at_ms=NOON + 60_000, value=22_000_000),
+        )
+
+        rated = rate(replace(FACTS, powers=powers), terms)
+
+        assert [part.reason for period in rated.periods for part in period.parts] == [
+            "from 11 kW, power inferred from the meter",
+            "from 11 kW",
+        ]
+
+    def test_matches_no_power_that_is_unknown(self):
+        terms = tariff(
+            {"price_components": [ENERGY], "restrictions": {"min_power": "0"}},
+            {"price_components": [ENERGY], "restrictions": {"max_power": "1000"}},
+        )
+
+        rated = rate(replace(FACTS, powers=(Measured(at_ms=NOON, value=None),)), terms)
+
+        assert [period.parts for period in rated.periods] == [()]
+
+    def test_prices_a_reservation_as_a_period_of_its_own(self):
+        terms = tariff(
+            {"price_components": [ENERGY]},
+            {"price_components": [{"type": "TIME", "price": "2"}], "restrictions": {"reservation": "RESERVATION"}},
+        )
+        facts = replace(FACTS, reservation=Reservation(start_ms=NOON - HOUR, end_ms=NOON))
+
+        rated = rate(facts, terms)
+
+        before, session = rated.periods
+        assert (before.start_ms, before.end_ms, before.state) == (NOON - HOUR, NOON, VehicleState.RESERVED)
+        assert (before.charging_ms, before.start_register_milliwh) == (0, None)
+        assert (session.start_ms, session.end_ms) == (NOON, NOON + HOUR)
+        assert rated.charging_ms == HOUR
+        assert rated.gross == Decimal("6.00")
+
+    def test_cuts_the_register_from_before_the_session_at_a_threshold(self):
+        terms = tariff({"price_components": [ENERGY], "restrictions": {"max_kwh": "2"}}, {"price_components": [DEAR]})
+        facts = replace(FACTS, started_at_ms=NOON + HOUR // 2)
+
+        rated = rate(facts, terms)
+
+        assert [(period.start_ms, period.end_ms, period.energy_milliwh) for period in rated.periods] == [
+            (NOON + HOUR // 2, NOON + HOUR // 2, 2_000_000),
+            (NOON + HOUR // 2, NOON + HOUR, 8_000_000),
+        ]
+
+
+class TestMinPrice:
+    def test_goes_to_the_first_tax_category_where_nothing_was_priced(self):
+        terms = tariff(
+            {"price_components": [{**ENERGY, "tax_category": "reduced"}]},
+            {"price_components": [{"type": "PARKING_TIME", "price": "1"}]},
+            min_price={"incl_vat": "1.07"},
+            zero_energy="full",
+        )
+
+        rated = rate(replace(FACTS, register=()), terms, rates={**RATES, TaxCategory.REDUCED: Decimal("0.07")})
+
+        (total,) = rated.totals
+        assert (total.tax_category, total.net, total.tax) == ("reduced", Decimal("1.00"), Decimal("0.07"))
+        (line,) = rated.adjustments
+        assert (line.kind, line.gross, line.split) == (AdjustmentKind.MIN_PRICE, Decimal("1.07"), rated.totals)
+        assert (rated.exact.net, rated.exact.gross) == (Decimal(1), Decimal("1.07"))
+
+    def test_is_not_asked_where_nobody_came(self):
+        terms = tariff(
+            {"price_components": [ENERGY]},
+            {"price_components": [{"type": "FLAT", "price": "2"}], "restrictions": {"reservation": "RESERVATION"}},
+            min_price={"incl_vat": "5.00"},
+            zero_energy="full",
+        )
+        reservation = Reservation(start_ms=NOON - HOUR, end_ms=NOON, expired=True)
+
+        rated = rate(replace(FACTS, ended_at_ms=NOON, register=(), reservation=reservation), terms)
+
+        assert rated.gross == Decimal("2.00")
+        assert rated.zero_energy is None
+
+    def test_is_paid_by_who_has_everything_discounted(self):
+        terms = replace(TERMS, min_price=PriceLimit(incl_vat=Decimal("1.00")))
+
+        rated = rate(terms=terms, grant=GrantTerms(discount_percent=Decimal(100)))
+
+        assert [(line.kind, line.gross) for line in rated.adjustments] == [
+            (AdjustmentKind.DISCOUNT, Decimal("-5.00")),
+            (AdjustmentKind.MIN_PRICE, Decimal("1.00")),
+        ]
+        assert rated.gross == Decimal("1.00")
+
+
+class TestAdjustments:
+    def test_leave_no_line_where_they_move_nothing(self):
+        terms = replace(TERMS, idle=IdleRules(max_amount=Decimal(0)), max_price=PriceLimit(incl_vat=Decimal("5.00")))
+
+        rated = rate(replace(FACTS, register=()), terms, GrantTerms(discount_percent=Decimal(10)))
+
+        assert rated.gross == 0
+        assert rated.adjustments == ()
+
 
 class TestRunningCost:
     def test_is_what_the_session_would_cost_if_it_ended_now(self):
@@ -166,6 +294,8 @@ class TestDocuments:
             "currency": "EUR",
             "energy_milliwh": 10_000_000,
             "charging_ms": HOUR,
+            "idle_ms": 0,
+            "idle_amount": "0",
             "periods": [
                 {
                     "start_ms": NOON,
@@ -173,6 +303,7 @@ class TestDocuments:
                     "state": "unknown",
                     "energy_milliwh": 10_000_000,
                     "charging_ms": HOUR,
+                    "idle_ms": 0,
                     "start_register_milliwh": 5_000_000,
                     "end_register_milliwh": 15_000_000,
                     "parts": [
@@ -206,6 +337,22 @@ class TestDocuments:
             "zero_energy": None,
             "engine_version": ENGINE_VERSION,
         }
+
+    def test_keep_measurements_reservation_and_discount_to_rate_again(self):
+        facts = replace(
+            FACTS,
+            states=(StateChange(at_ms=NOON, state=VehicleState.CHARGING),),
+            powers=(Measured(at_ms=NOON, value=22_000_000, inferred=True), Measured(at_ms=NOON + 1, value=None)),
+            currents=(Measured(at_ms=NOON, value=32_000),),
+            reservation=Reservation(start_ms=NOON - HOUR, end_ms=NOON),
+        )
+        grant = GrantTerms(discount_percent=Decimal("12.5"), limit_amount=Decimal("5.00"), waive_below=Decimal("0.10"))
+
+        inputs = inputs_from_document(
+            json.loads(canonical_bytes(inputs_as_document(facts=facts, grant=grant, tax_rates=RATES)))
+        )
+
+        assert (inputs.facts, inputs.grant, inputs.tax_rates) == (facts, grant, RATES)
 
     def test_are_the_same_bytes_in_whatever_order_they_were_made(self):
         assert canonical_bytes({"b": 1, "a": ["ü", None]}) == '{"a":["ü",null],"b":1}'.encode()
