@@ -32,7 +32,7 @@ class Arrival:
     frame   unsaved
     call    None: only keep the frame
     notes   what was odd about the call
-    values  the energy readings in it
+    values  the readings in it
     """
 
     frame: Frame

@@ -44,7 +44,7 @@ class Request:
     """A call of a station whose raw frame is committed.
 
     notes   what was odd about the frame: decoder's problems, schema verdict, samples that could not be read
-    values  the energy readings in it
+    values  the readings in it
     """
 
     station_id: int
@@ -147,6 +147,7 @@ def _readings_command(request: Request) -> ReadingsCommand:
         evse_number=_read_whole(payload.get("connectorId"), 0, "connectorId", notes),
         transaction_id=None if transaction_id is None else _read_transaction_id(transaction_id, notes),
         samples=request.values.readings,
+        measured=request.values.measured,
         received_at=request.received_at,
         frame_id=request.frame_id,
         notes=tuple(notes),
@@ -178,6 +179,7 @@ def _end_command(request: Request) -> EndCommand:
         ended_at=_read_at(payload, request.received_at, notes),
         reason=reason[:20] if isinstance(reason, str) else "Other",
         samples=request.values.readings,
+        measured=request.values.measured,
         received_at=request.received_at,
         frame_id=request.frame_id,
         notes=tuple(notes),

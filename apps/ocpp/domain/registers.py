@@ -1,20 +1,25 @@
 """Turn OCPP meter values into energy readings: integer milliwatt-hours of one register, or a note why not.
 
-Only ``Energy.Active.Import.Register`` counts (the default measurand, OCPP 1.6 §7.31), in Wh or kWh, at the
+For energy only ``Energy.Active.Import.Register`` counts (the default measurand, OCPP 1.6 §7.31), in Wh or kWh, at the
 outlet. Of one instant and context the total is taken; values per phase are added up only where no total was
 sent. A number is money, so only ``^-?\\d{1,12}(\\.\\d{1,6})?$`` in ASCII is one; what is finer than a
 milliwatt-hour is rounded half up; the text itself stays in the raw frame. Nothing here raises: what cannot be
 read becomes a problem, which the caller brings to a person.
+
+Beside it ``Power.Active.Import`` (W, kW) and ``Current.Import`` (A) are read by the same rule, as the sum of phases:
+that is what OCPI's tariffs ask for ("sum of the … current over all phases", 2.2.1 mod_tariffs). One that cannot be read
+is none, without a note: it says how strong the current was, not how much was delivered.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from apps.ocpp.domain.instants import read_instant
-from apps.sessions.domain.commands import MeterSample
+from apps.sessions.domain.commands import Measurand, MeasuredSample, MeterSample
 
 ENERGY_REGISTER: Final = "Energy.Active.Import.Register"
 DEFAULT_CONTEXT: Final = "Sample.Periodic"
@@ -23,26 +28,41 @@ _MAX_CONTEXT_CHARS: Final = 24
 
 _NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 _MILLIWH_PER_UNIT: Final = {"Wh": 1_000, "kWh": 1_000_000}
+_MEASURED: Final = {
+    "Power.Active.Import": (Measurand.POWER, {"W": 1_000, "kW": 1_000_000}),
+    "Current.Import": (Measurand.CURRENT, {"A": 1_000}),
+}
+"""Measurand → what it is, and thousandths of a watt or ampere per unit; the first unit is the usual one."""
+_PHASE: Final = {f"L{n}{to}": n for n in (1, 2, 3) for to in ("", "-N")}
+"""OCPP 1.6 §7.33; what flows from phase to phase or through N is in none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """The readings of one message, ``at`` ascending, and what was odd or could not be read."""
+    """The readings of one message, ``at`` ascending, and what was odd or could not be read.
+
+    measured  power and current, ``at`` ascending
+    """
 
     readings: tuple[MeterSample, ...] = ()
+    measured: tuple[MeasuredSample, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 NO_READINGS: Final = Readings()
 
 
-def read_energy(value: Any, unit: str = "Wh") -> int | None:
+def read_energy(value: Any, unit: Any = "Wh") -> int | None:
     """Read a register in mWh, or None for what is no number, or in no unit of energy, by our strict rule.
 
     ``value`` is a text in a sampled value, a JSON number (or, against the schema, a text) in meterStart and
     meterStop.
     """
-    factor = _MILLIWH_PER_UNIT.get(unit) if isinstance(unit, str) else None
+    return _read_number(value, _MILLIWH_PER_UNIT.get(unit) if isinstance(unit, str) else None)
+
+
+def _read_number(value: Any, factor: int | None) -> int | None:
+    """Read ``value`` × ``factor``, rounded half up; None for what is no number or has no factor."""
     text = value if isinstance(value, str) else str(value) if type(value) in (int, Decimal) else ""
     if factor is None or not _NUMBER.fullmatch(text):
         return None
@@ -54,28 +74,27 @@ def read_meter_values(meter_values: Any) -> Readings:
     if not isinstance(meter_values, list):
         return Readings(problems=("the meter values are not a list",))
     readings: list[MeterSample] = []
+    measured: list[MeasuredSample] = []
     problems: list[str] = []
     for meter_value in meter_values:
-        found, odd = _read_meter_value(meter_value)
-        readings += found
-        problems += odd
+        if not isinstance(meter_value, dict) or not isinstance(meter_value.get("sampledValue"), list):
+            problems.append("a meter value is not an object with a list of samples")
+            continue
+        at, notes = read_instant(meter_value.get("timestamp"))
+        problems += notes
+        if at is not None:
+            readings += _read_register(meter_value["sampledValue"], at, problems)
+            measured += _read_measured(meter_value["sampledValue"], at)
     readings.sort(key=lambda reading: reading.at)
-    return Readings(readings=tuple(readings), problems=tuple(dict.fromkeys(problems)))
+    measured.sort(key=lambda sample: sample.at)
+    return Readings(readings=tuple(readings), measured=tuple(measured), problems=tuple(dict.fromkeys(problems)))
 
 
-def _read_meter_value(meter_value: Any) -> tuple[list[MeterSample], list[str]]:
-    if not isinstance(meter_value, dict) or not isinstance(meter_value.get("sampledValue"), list):
-        return [], ["a meter value is not an object with a list of samples"]
-    at, notes = read_instant(meter_value.get("timestamp"))
-    problems = list(notes)
-    if at is None:
-        return [], problems
-    readings = []
-    for context, samples in _by_context(meter_value["sampledValue"], problems).items():
+def _read_register(sampled: Iterable[Any], at: datetime, problems: list[str]) -> Iterator[MeterSample]:
+    for context, samples in _by_context(sampled, problems).items():
         energy_milliwh = _energy_of(samples, problems)
         if energy_milliwh is not None:
-            readings.append(MeterSample(at=at, energy_milliwh=energy_milliwh, context=context))
-    return readings, problems
+            yield MeterSample(at=at, energy_milliwh=energy_milliwh, context=context)
 
 
 def _by_context(sampled: Iterable[Any], problems: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -120,3 +139,39 @@ def _read_sample(sample: dict[str, Any], problems: list[str]) -> int | None:
     if energy_milliwh is None:
         problems.append(f"no energy: {str(sample.get('value'))[:40]!r} {str(sample.get('unit', 'Wh'))[:20]!r}")
     return energy_milliwh
+
+
+def _read_measured(sampled: Iterable[Any], at: datetime) -> Iterator[MeasuredSample]:
+    """Read power and current of one instant: the total where one was sent, else the sum of the phases."""
+    for name, (kind, factors) in _MEASURED.items():
+        samples = [sample for sample in sampled if isinstance(sample, dict) and _is_at_outlet(sample, measurand=name)]
+        value_milli = _strength_of(samples, factors) if samples else None
+        if value_milli is not None and value_milli >= 0:
+            yield MeasuredSample(at=at, kind=kind, value_milli=value_milli)
+
+
+def _is_at_outlet(sample: dict[str, Any], *, measurand: str) -> bool:
+    return bool(
+        sample.get("measurand") == measurand
+        and sample.get("location", "Outlet") == "Outlet"
+        and sample.get("format", "Raw") == "Raw"
+    )
+
+
+def _strength_of(samples: Iterable[dict[str, Any]], factors: Mapping[str, int]) -> int | None:
+    """Return thousandths of a watt or ampere; None if a phase cannot be read, or what was sent contradicts itself."""
+    usual = next(iter(factors))
+    totals: set[int | None] = set()
+    phases: dict[int, set[int | None]] = {}
+    for sample in samples:
+        unit = sample.get("unit", usual)
+        value = _read_number(sample.get("value"), factors.get(unit) if isinstance(unit, str) else None)
+        phase = sample.get("phase")
+        if phase is None:
+            totals.add(value)
+        elif isinstance(phase, str) and phase in _PHASE:
+            phases.setdefault(_PHASE[phase], set()).add(value)
+    told = [totals] if totals else list(phases.values())
+    values = [value for one in told for value in one if value is not None]
+    # Each told once and readable: half of a sum is worse than none.
+    return sum(values) if values and len(values) == sum(map(len, told)) == len(told) else None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.ocpp.domain.registers import Readings, read_energy, read_meter_values
-from apps.sessions.domain.commands import MeterSample
+from apps.sessions.domain.commands import Measurand, MeasuredSample, MeterSample
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -172,3 +172,69 @@ class TestReadMeterValues:
     )
     def test_never_raises(self, values):
         assert isinstance(read_meter_values(values), Readings)
+
+
+def power(value: str, **fields: str) -> dict[str, str]:
+    return {"measurand": "Power.Active.Import", "value": value, **fields}
+
+
+def current(value: str, **fields: str) -> dict[str, str]:
+    return {"measurand": "Current.Import", "value": value, **fields}
+
+
+def measured(*samples: object) -> list[tuple[str, int]]:
+    return [(sample.kind, sample.value_milli) for sample in read_meter_values([meter_value(*samples)]).measured]
+
+
+class TestPowerAndCurrent:
+    def test_are_read_beside_the_register_each_at_its_instant(self):
+        later = meter_value(current("16"), timestamp="2026-03-01T12:01:00Z")
+
+        assert read_meter_values([later, meter_value(power("11.04", unit="kW"), {"value": "5"})]) == Readings(
+            readings=(reading(5_000),),
+            measured=(
+                MeasuredSample(at=NOON, kind=Measurand.POWER, value_milli=11_040_000),
+                MeasuredSample(at=datetime(2026, 3, 1, 12, 1, tzinfo=UTC), kind=Measurand.CURRENT, value_milli=16_000),
+            ),
+        )
+
+    @pytest.mark.parametrize(
+        ("samples", "expected"),
+        [
+            ([power("3680")], 3_680_000),
+            ([power("0.0005")], 1),
+            ([power("3680", phase="L1"), power("3.68", phase="L2-N", unit="kW"), power("0", phase="L3")], 7_360_000),
+            ([power("7400"), power("3680", phase="L1")], 7_400_000),
+            ([power("3680", phase="L1"), power("9", phase="N"), power("9", phase="L1-L2")], 3_680_000),
+        ],
+    )
+    def test_are_the_total_or_the_sum_of_the_phases(self, samples, expected):
+        assert measured(*samples) == [("power", expected)]
+
+    def test_of_a_current_are_summed_as_ocpi_asks(self):
+        assert measured(*[current("16", phase=phase, unit="A") for phase in ("L1", "L2", "L3", "N")]) == [
+            ("current", 48_000)
+        ]
+
+    @pytest.mark.parametrize(
+        "samples",
+        [
+            [power("NaN")],
+            [power("-5")],
+            [power("5", unit="A")],
+            [power("5", unit=5)],
+            [power("5", location="Inlet")],
+            [power("5", format="SignedData")],
+            [power("5"), power("6")],
+            [power("5", phase="L1"), power("?", phase="L2")],
+            [power("5", phase="L1"), power("6", phase="L1-N")],
+            [power("5", phase="N")],
+            [power("5", phase=7)],
+            [{"measurand": "Current.Export", "value": "5"}, {"measurand": ["Current.Import"], "value": "5"}, 5],
+        ],
+    )
+    def test_are_none_where_they_cannot_be_read(self, samples):
+        assert measured(*samples) == []
+
+    def test_never_bring_a_session_to_a_person(self):
+        assert read_meter_values([meter_value(power("NaN"), current("5", unit="V"))]) == Readings()
