@@ -13,7 +13,7 @@ import django
 
 from bench.measure import say
 
-PARTS = ("rating", "ocpp", "billing")
+PARTS = ("rating", "rerating", "ocpp", "billing")
 
 
 def main() -> int:
