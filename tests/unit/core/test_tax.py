@@ -20,16 +20,29 @@ from apps.core.domain.tax import (
     Treatment,
     decide_tax,
     find_rate,
+    is_in_union,
 )
 
 DAY = date(2026, 3, 1)
 GERMAN = Registration(country="DE", vat_id="DE123456789", valid_from=date(2020, 1, 1))
+ELECTRICITY, SERVICE = SupplyKind.GOODS_ELECTRICITY, SupplyKind.SERVICE
 EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()  # noqa: SIM905
 FRENCH_BUSINESS = BuyerStatus(kind=BuyerKind.BUSINESS, country="FR", vat_id="FR12345678901")
 
 
-def decide(supply=SupplyKind.GOODS_ELECTRICITY, country="DE", registrations=(GERMAN,), buyer=PRIVATE, on=DAY):
-    return decide_tax(supply=supply, country=country, seller_registrations=registrations, buyer=buyer, on=on)
+DUTCH = Registration(country="NL", vat_id="NL123456789B01", valid_from=date(2020, 1, 1))
+
+
+def decide(supply=ELECTRICITY, country="DE", registrations=(GERMAN,), buyer=PRIVATE, on=DAY, **more):
+    return decide_tax(supply=supply, country=country, seller_registrations=registrations, buyer=buyer, on=on, **more)
+
+
+def business(country: str) -> BuyerStatus:
+    return BuyerStatus(kind=BuyerKind.BUSINESS, country=country, vat_id=f"{country}123456789")
+
+
+def reseller(country: str) -> BuyerStatus:
+    return BuyerStatus(kind=BuyerKind.RESELLER, country=country, vat_id=f"{country}123456789")
 
 
 class TestFindRate:
@@ -55,6 +68,9 @@ class TestFindRate:
             ("CH", date(2024, 1, 1), "0.081"),
             ("GB", DAY, "0.20"),
             ("NO", DAY, "0.25"),
+            ("IS", DAY, "0.24"),
+            ("LI", DAY, "0.081"),
+            ("MC", DAY, "0.20"),
         ],
     )
     def test_returns_the_standard_rate_of_the_day(self, country, on, rate):
@@ -121,22 +137,93 @@ class TestDecideTax:
 
         assert decide(registrations=(until_tomorrow,)).seller_vat_id == "DE1"
 
-    @pytest.mark.parametrize(
-        ("supply", "buyer", "row"),
-        [
-            (
-                SupplyKind.GOODS_ELECTRICITY,
-                BuyerStatus(kind=BuyerKind.RESELLER, country="FR", vat_id="FR12345678901"),
-                "goods_electricity sold to a reseller buyer",
-            ),
-            (SupplyKind.SERVICE, PRIVATE, "service sold to a private buyer"),
-            (SupplyKind.SERVICE, FRENCH_BUSINESS, "service sold to a business buyer"),
-        ],
-    )
-    def test_names_the_row_it_does_not_have_yet(self, supply, buyer, row):
-        with pytest.raises(TaxNotSupported, match=row):
-            decide(supply=supply, buyer=buyer)
-
     def test_asks_a_business_for_country_and_vat_id(self):
         with pytest.raises(ValueError, match="a business buyer needs a country and a VAT id"):
             BuyerStatus(kind=BuyerKind.BUSINESS, country="FR")
+
+
+CASES = [
+    # what is sold, charger's or seller's country, buyer → treatment, country, EN 16931 category, rate; and the source
+    (ELECTRICITY, "DE", PRIVATE, ("standard", "DE", "S", "0.19")),  # 2006/112/EC art. 39
+    (ELECTRICITY, "DE", business("DE"), ("standard", "DE", "S", "0.19")),  # art. 39
+    (ELECTRICITY, "DE", business("FR"), ("standard", "DE", "S", "0.19")),  # art. 39, CJEU C-282/22, C-60/23
+    (ELECTRICITY, "DE", business("CH"), ("standard", "DE", "S", "0.19")),  # art. 39
+    (ELECTRICITY, "NL", business("DE"), ("standard", "NL", "S", "0.21")),  # art. 39: not the buyer's country
+    (ELECTRICITY, "NL", reseller("NL"), ("standard", "NL", "S", "0.21")),  # art. 38; no domestic reverse charge
+    (ELECTRICITY, "DE", reseller("DE"), ("reverse_charge", "DE", "AE", "0")),  # art. 38, UStG § 13b Abs. 2 Nr. 5 b
+    (ELECTRICITY, "DE", reseller("NL"), ("reverse_charge", "NL", "AE", "0")),  # art. 38, 195
+    (ELECTRICITY, "NL", reseller("DE"), ("reverse_charge", "DE", "AE", "0")),  # art. 38, 195
+    (ELECTRICITY, "DE", reseller("CH"), ("outside_scope", "CH", "O", "0")),  # art. 38: supplied outside the Union
+    (SERVICE, "DE", PRIVATE, ("standard", "DE", "S", "0.19")),  # art. 45
+    (SERVICE, "DE", business("DE"), ("standard", "DE", "S", "0.19")),  # art. 44
+    (SERVICE, "DE", business("FR"), ("reverse_charge", "FR", "AE", "0")),  # art. 44, 196
+    (SERVICE, "DE", business("CH"), ("outside_scope", "CH", "O", "0")),  # art. 44; not G: nothing is exported
+    (SERVICE, "DE", business("GB"), ("outside_scope", "GB", "O", "0")),  # art. 44, since 2021
+    (SERVICE, "DE", reseller("DE"), ("standard", "DE", "S", "0.19")),  # art. 44: a fee is no electricity
+    (SERVICE, "DE", reseller("FR"), ("reverse_charge", "FR", "AE", "0")),  # art. 44, 196
+    (SERVICE, "DE", reseller("NO"), ("outside_scope", "NO", "O", "0")),  # art. 44
+]
+
+
+class TestWhichTax:
+    @pytest.mark.parametrize(("supply", "country", "buyer", "expected"), CASES)
+    def test_follows_the_table(self, supply, country, buyer, expected):
+        treatment, place, code, rate = expected
+
+        decision = decide(supply, country, (GERMAN, DUTCH), buyer)
+
+        assert (decision.treatment, decision.country) == (treatment, place)
+        assert (decision.en16931_category, decision.rate) == (code, Decimal(rate))
+        assert decision.legal_text == ("" if treatment == "standard" else treatment)
+        assert decision.seller_vat_id == {"DE": GERMAN, "NL": DUTCH}[country].vat_id
+        assert place in decision.reason
+
+    def test_has_a_case_for_every_kind_of_supply_and_buyer(self):
+        asked = {(supply, buyer.kind) for supply, _, buyer, _ in CASES}
+
+        assert asked == {(supply, kind) for supply in SupplyKind for kind in BuyerKind}
+
+    @pytest.mark.parametrize("buyer", [PRIVATE, business("FR"), reseller("NL"), reseller("CH")])
+    @pytest.mark.parametrize("supply", list(SupplyKind))
+    def test_refuses_a_seller_not_registered_whoever_buys_what(self, supply, buyer):
+        with pytest.raises(SellerNotRegistered, match="no tax registration in AT on 2026-03-01"):
+            decide(supply, "AT", (GERMAN,), buyer)
+
+    def test_charges_the_sellers_country_to_a_reseller_at_home_even_for_a_charger_abroad(self):
+        abroad = decide(country="DE", registrations=(GERMAN, DUTCH), buyer=reseller("NL"), seller_country="NL")
+
+        assert (abroad.treatment, abroad.country, abroad.rate) == (Treatment.STANDARD, "NL", Decimal("0.21"))
+        assert abroad.seller_vat_id == DUTCH.vat_id
+
+    @pytest.mark.parametrize(
+        ("country", "on", "treatment"),
+        [
+            ("IT", date(2026, 12, 31), Treatment.REVERSE_CHARGE),
+            ("IT", date(2027, 1, 1), Treatment.STANDARD),
+            ("DE", date(2013, 8, 31), Treatment.STANDARD),
+            ("DE", date(2013, 9, 1), Treatment.REVERSE_CHARGE),
+        ],
+    )
+    def test_knows_domestic_reverse_charge_by_day(self, country, on, treatment):
+        registration = Registration(country=country, vat_id=f"{country}1", valid_from=date(2010, 1, 1))
+
+        assert decide(country=country, registrations=(registration,), buyer=reseller(country), on=on).treatment is (
+            treatment
+        )
+
+    @pytest.mark.parametrize("supply", list(SupplyKind))
+    def test_refuses_what_is_sold_across_a_border_from_outside_the_union(self, supply):
+        swiss = Registration(country="CH", vat_id="CHE-123.456.789 MWST", valid_from=date(2020, 1, 1))
+
+        with pytest.raises(TaxNotSupported, match=f"no tax rule for {supply} from outside the Union to a reseller"):
+            decide(supply, "CH", (swiss,), reseller("DE"))
+
+    def test_charges_the_rate_of_the_category_at_home(self):
+        decision = decide(SERVICE, buyer=PRIVATE, category=TaxCategory.REDUCED)
+
+        assert (decision.en16931_category, decision.rate) == ("S", Decimal("0.07"))
+
+    def test_keeps_great_britain_in_the_union_until_the_end_of_2020(self):
+        assert is_in_union("GB", on=date(2020, 12, 31))
+        assert not is_in_union("GB", on=date(2021, 1, 1))
+        assert not is_in_union("CH", on=DAY)
