@@ -5,9 +5,10 @@ to change a published version, to delete one, and to publish two for one moment.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -94,7 +95,7 @@ class TariffVersion(TenantModel):
     )
     used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = TariffVersionQuerySet.as_manager()
+    objects: ClassVar[Any] = TariffVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["tariff", "-valid_from", "-pk"]
@@ -204,6 +205,15 @@ class TariffVersion(TenantModel):
     def is_in_force(self, at: datetime) -> bool:
         """Whether it prices a session that starts at ``at``, as ``TariffVersion.objects.in_force`` asks of rows."""
         return self.state_at(at) is VersionState.IN_FORCE
+
+    def set_content(self, *, document: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        """Take over a tariff document that ``parse_tariff`` accepts, and the owner's texts; does not save."""
+        rules = dict(document)
+        self.currency = rules.pop("currency")
+        self.tax_included = rules.pop("tax_included") == "YES"
+        self.elements = rules.pop("elements")
+        self.rules = rules
+        self.texts = dict(texts)
 
     def document(self) -> dict[str, object]:
         """Return the version as the tariff document that ``parse_tariff`` reads."""
