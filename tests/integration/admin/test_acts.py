@@ -1,7 +1,5 @@
 """What an operator does in the console: each act asks first, then makes one call into a service."""
 
-import json
-
 import pytest
 from django.urls import reverse
 
@@ -12,7 +10,6 @@ from apps.invoices.models import BillingRun, Invoice
 from apps.sessions.models import Cdr
 from apps.stations.models import ChargingStation, Location
 from apps.stations.services import hash_key
-from apps.tariffs.models import TariffVersion
 from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, signed_in
 
@@ -26,16 +23,6 @@ SITE = {
     "stations-TOTAL_FORMS": "0",
     "stations-INITIAL_FORMS": "0",
 }
-
-
-def version_form(tariff, elements) -> dict[str, str]:
-    return {
-        "version-tariff": str(tariff.pk),
-        "version-valid_from_0": "2031-01-01",
-        "version-valid_from_1": "00:00",
-        "version-currency": "EUR",
-        "version-elements": json.dumps(elements),
-    }
 
 
 class TestAddingALocation:
@@ -80,43 +67,6 @@ class TestAStationsKey:
 
         assert response.status_code == 403
         assert ChargingStation.objects.get(pk=ours.site.station.pk).key_hash == ours.site.station.key_hash
-
-
-class TestATariffVersion:
-    def test_is_saved_when_it_can_be_priced(self, ours, owner):
-        TariffVersion.objects.filter(pk=ours.site.version.pk).update(valid_to="2030-12-31T23:00:00Z")
-        elements = [{"price_components": [{"type": "ENERGY", "price": "0.39"}]}]
-
-        response = owner.post(reverse("admin:tariffs_tariffversion_add"), version_form(ours.site.tariff, elements))
-
-        assert response.status_code == 302
-        assert TariffVersion.objects.get(tariff=ours.site.tariff, valid_to=None).elements == elements
-
-    def test_is_refused_with_the_path_of_what_is_wrong(self, ours, owner):
-        elements = [{"price_components": [{"type": "ENERGY", "price": "0.39"}], "restrictions": {"min_kwh": "5"}}]
-
-        response = owner.post(reverse("admin:tariffs_tariffversion_add"), version_form(ours.site.tariff, elements))
-
-        assert "elements[0].restrictions.min_kwh" in response.content.decode()
-        assert TariffVersion.objects.filter(tariff=ours.site.tariff).count() == 1
-
-    def test_is_refused_in_words_while_another_is_in_force(self, ours, owner):
-        elements = [{"price_components": [{"type": "ENERGY", "price": "0.39"}]}]
-
-        response = owner.post(reverse("admin:tariffs_tariffversion_add"), version_form(ours.site.tariff, elements))
-
-        assert "end that one first" in response.content.decode()
-        assert TariffVersion.objects.filter(tariff=ours.site.tariff).count() == 1
-
-    def test_is_read_only_once_used_and_says_why(self, ours, owner):
-        page = reverse("admin:tariffs_tariffversion_change", args=[ours.site.version.pk])
-
-        owner.post(page, version_form(ours.site.tariff, []))
-        text = owner.get(page).content.decode()
-
-        assert TariffVersion.objects.get(pk=ours.site.version.pk).elements == ours.site.version.elements
-        assert "A session was priced with it on 2026-06-01" in text
-        assert "at all times: 0.50 €/kWh, net" in text
 
 
 class TestACard:

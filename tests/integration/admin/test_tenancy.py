@@ -16,6 +16,8 @@ ACTS = {
     "stations_chargingstation": ("operate", "new_key"),
     "stations_location": ("stickers",),
     "stations_paycode": ("revoke",),
+    "tariffs_tariff": ("new_draft", "import_ocpi"),
+    "tariffs_tariffversion": ("publish", "withdraw", "end", "copy", "export", "preview"),
     "charging_sessions_chargingsession": ("explain", "accept", "forgive"),
     "invoices_invoice": ("explain", "pdf", "issue", "credit"),
     "documents_document": ("download",),
@@ -137,13 +139,7 @@ class TestAnOwner:
     def test_cannot_give_another_tenants_tariff_a_version(self, theirs, owner):
         response = owner.post(
             reverse("admin:tariffs_tariffversion_add"),
-            {
-                "version-tariff": theirs.site.tariff.pk,
-                "version-valid_from_0": "2030-01-01",
-                "version-valid_from_1": "00:00",
-                "version-currency": "EUR",
-                "version-elements": "[]",
-            },
+            {"tariff": theirs.site.tariff.pk},
         )
 
         assert response.status_code == 200
