@@ -73,12 +73,14 @@ class _WhichTariffForm(forms.Form):
         max_length=200,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Last characters, contract, customer or plate. Empty: somebody without a contract.",
+        help_text="Card, contract, customer or plate. Empty: nobody.",
     )
     connector = forms.CharField(
         max_length=200, required=False, widget=UnfoldAdminTextInputWidget, help_text="Station identity or location."
     )
-    at = forms.DateTimeField(label="At", widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}))
+    at = forms.DateTimeField(
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}), help_text="On your clock."
+    )
 
 
 @require_GET

@@ -184,7 +184,7 @@ def _searched(rows: Any, text: str, *, label: Any, problem: str) -> Found:
     if not _words(text):
         return Found(row=None, text="")
     offers = [(row, label(row)) for row in rows[: SHOWN + 1]]
-    named = [offer for offer in offers if offer[1] == text]
+    named = [(row, name) for row, name in offers if text in (name, str(row))]
     if len(offers) == 1 or len(named) == 1:
         row, name = (named or offers)[0]
         return Found(row=row, text=name)

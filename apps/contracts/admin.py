@@ -251,6 +251,8 @@ class AssignmentForm(TenantForm):
         for name, text in PLACE_HELP.items():
             if name in self.fields:
                 self.fields[name].help_text = text
+        if "evse" in self.fields:
+            self.fields["evse"].label = "EVSE"
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -13,7 +13,7 @@ class Outcome(StrEnum):
     APPLIES = "applies"
     NO_VERSION = "no version"  # assigned, but nothing of the tariff is in force: nothing below is asked
     NONE = "none"  # it has no tariff of its own at that time
-    ABSENT = "nobody"  # there is no such contract or tier
+    ABSENT = "not asked"  # there is no such contract or tier
     PASSED_OVER = "passed over"  # it has a tariff, which a higher rank hides
 
 

@@ -117,10 +117,11 @@ class TestTheSearch:
         assert f"token={card.pk}" in text
         assert "The answer" not in text
 
-    def test_keeps_to_a_connectors_whole_name(self, ours, owner):
+    @pytest.mark.parametrize("name", ["OURS-CS-1 / 1", "OURS-CS-1 / 1 · OURS Depot"])
+    def test_keeps_to_a_connectors_whole_name(self, ours, owner, name):
         make_evse(station=ours.site.station, number=2)
 
-        text = text_of(owner.get(PAGE, {"connector": "OURS-CS-1 / 1 · OURS Depot", "at": AT}))
+        text = text_of(owner.get(PAGE, {"connector": name, "at": AT}))
 
         assert "The answer" in text
 
