@@ -39,6 +39,7 @@ from apps.tariffs.domain.taxing import (
     adjustment,
     bounded,
     bounded_exactly,
+    cut,
     grant_targets,
 )
 from apps.tariffs.domain.terms import PriceLimit, TariffTerms, ZeroEnergyPolicy
@@ -118,7 +119,7 @@ def rate_session(
         net=taxed.net,
         tax=taxed.tax,
         gross=taxed.gross,
-        exact=price.exact,
+        exact=cut(price.exact),
         zero_energy=None if swept.energy_milliwh or _is_expired(facts) else terms.zero_energy,
         engine_version=ENGINE_VERSION,
     )
@@ -185,7 +186,7 @@ class _Price:
         """Hold the rounded total, and each exact side, to a minimum or maximum price."""
         taxed = self.taxed if self.taxed.totals else self._taxes.zero(self._categories[0])
         after = bounded(taxed, limit, kind=kind, taxes=self._taxes)
-        self.exact = bounded_exactly(self.exact, limit, kind=kind)
+        self.exact = bounded_exactly(self.exact, limit, kind=kind, rate=taxed.totals[0].rate)
         if after is not taxed:
             self._append(kind, after)
 
@@ -197,7 +198,9 @@ class _Price:
     def _reprice(self, shares: dict[str, int], kind: AdjustmentKind, *, detail: str = "") -> None:
         self._shares = shares
         self.exact = self._taxes.exact(shares)
-        self._append(kind, self._taxes.round(shares), detail=detail)
+        after = self._taxes.round(shares)
+        if after.totals != self.taxed.totals:
+            self._append(kind, after, detail=detail)
 
     def _append(self, kind: AdjustmentKind, after: Taxed, *, detail: str = "") -> None:
         self.adjustments.append(adjustment(kind, self.taxed, after, detail=detail))

@@ -137,6 +137,8 @@ def _reserved(
     span = Span(reservation.start_ms, reservation.end_ms)
     if span.end_ms < span.start_ms:
         raise UnratableFacts("the reservation ends before it starts")
+    if span.end_ms > facts.started_at_ms:
+        raise UnratableFacts("the reservation goes on after the session started")
     bill.begin(prices_flat=True, prices_use=True)
     elements = tariff.reserved(expired=reservation.expired)
     kept = replace(facts, register=(), states=(), powers=(), currents=())

@@ -5,16 +5,19 @@ no bound ever makes a document whose tax is not rate × net.
 """
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Final, NamedTuple
 
 from apps.core.domain.money import EXACT, allot, from_minor, round_half_up, to_minor
 from apps.tariffs.domain.bill import exact_amount
+from apps.tariffs.domain.compiled import SHARES_PER_UNIT
 from apps.tariffs.domain.facts import GrantTerms
 from apps.tariffs.domain.rated import Adjustment, AdjustmentKind, CategoryTotal, ExactAmount
 from apps.tariffs.domain.terms import PriceLimit, TariffTerms
 
-_DERIVED: Final = Decimal("0.000000000001")
+_PICO: Final = Decimal("0.000000000001")
+_LAST_DIGIT: Final = Decimal("1e-30")
+_PER_UNIT: Final = Decimal(SHARES_PER_UNIT)
 
 _REASONS: Final[Mapping[AdjustmentKind, str]] = {
     AdjustmentKind.IDLE_CAP: "idle time limited to its maximum",
@@ -67,13 +70,14 @@ class Taxes:
         )
 
     def exact(self, shares: Mapping[str, int]) -> ExactAmount:
-        """Add the exact amounts and derive the side the tariff does not state."""
-        stated = derived = Decimal(0)
+        """Add the exact amounts and derive the side the tariff does not state, uncut (``cut``)."""
+        derived = Decimal(0)
         for category, amount in shares.items():
-            exact, factor = exact_amount(amount), 1 + self.rate_of(category)
-            other = EXACT.divide(exact, factor) if self.is_gross else EXACT.multiply(exact, factor)
-            stated += exact
-            derived += other.quantize(_DERIVED, context=EXACT)
+            factor = 1 + self.rate_of(category)
+            other = EXACT.divide(Decimal(amount), factor) if self.is_gross else EXACT.multiply(Decimal(amount), factor)
+            derived = EXACT.add(derived, other)
+        stated = EXACT.divide(Decimal(sum(shares.values())), _PER_UNIT)
+        derived = EXACT.divide(derived, _PER_UNIT)
         return ExactAmount(net=derived, gross=stated) if self.is_gross else ExactAmount(net=stated, gross=derived)
 
     def zero(self, category: str) -> Taxed:
@@ -142,16 +146,28 @@ def bounded(taxed: Taxed, limit: PriceLimit, *, kind: AdjustmentKind, taxes: Tax
     return taxed
 
 
-def bounded_exactly(exact: ExactAmount, limit: PriceLimit, *, kind: AdjustmentKind) -> ExactAmount:
-    """Bound each side of an exact amount by its own limit; a side without one follows the other pro rata."""
+def bounded_exactly(exact: ExactAmount, limit: PriceLimit, *, kind: AdjustmentKind, rate: Decimal) -> ExactAmount:
+    """Bound each side of an exact amount by its own limit; a side without one follows the other pro rata.
+
+    rate  of the category that takes a minimum where nothing was priced, which is no proportion to follow
+    """
     best = max if kind is AdjustmentKind.MIN_PRICE else min
     net = exact.net if limit.excl_vat is None else best(exact.net, limit.excl_vat)
     gross = exact.gross if limit.incl_vat is None else best(exact.gross, limit.incl_vat)
-    if limit.excl_vat is None and exact.gross:
-        net = EXACT.divide(exact.net * gross, exact.gross).quantize(_DERIVED, context=EXACT)
-    if limit.incl_vat is None and exact.net:
-        gross = EXACT.divide(exact.gross * net, exact.net).quantize(_DERIVED, context=EXACT)
+    was = exact if exact.net and exact.gross else ExactAmount(net=Decimal(1), gross=1 + rate)
+    if limit.excl_vat is None:
+        net = EXACT.divide(EXACT.multiply(was.net, gross), was.gross)
+    if limit.incl_vat is None:
+        gross = EXACT.divide(EXACT.multiply(was.gross, net), was.net)
     return ExactAmount(net=net, gross=gross)
+
+
+def cut(exact: ExactAmount) -> ExactAmount:
+    """Cut both sides at 12 decimals, so that a tie of any currency, which lies on one of them, still is one.
+
+    A quotient of 60 digits may be its last digit short of the tie it stands for.
+    """
+    return ExactAmount(*(EXACT.add(side, _LAST_DIGIT).quantize(_PICO, ROUND_DOWN, context=EXACT) for side in exact))
 
 
 def grant_targets(grant: GrantTerms, gross: Decimal, *, currency: str) -> Iterator[tuple[AdjustmentKind, Decimal]]:

@@ -333,7 +333,7 @@ class TestDocuments:
             "net": "4.20",
             "tax": "0.80",
             "gross": "5.00",
-            "exact": {"net": "4.201680672269", "gross": "5"},
+            "exact": {"net": "4.201680672268", "gross": "5"},
             "zero_energy": None,
             "engine_version": ENGINE_VERSION,
         }
