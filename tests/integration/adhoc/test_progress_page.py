@@ -13,13 +13,13 @@ from apps.payments.sandbox import CheckoutRefused, complete_checkout
 from apps.payments.services.attempts import create_attempt, sync_attempt
 from apps.payments.services.captures import capture_receipt
 from apps.payments.services.refunds import refund_receipt
-from apps.sessions.domain.commands import EndCommand, MeterSample, ReadingsCommand
+from apps.sessions.domain.commands import ConnectorStateCommand, EndCommand, MeterSample, ReadingsCommand
 from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services import end_sessions, rate_settled, record_readings, settle_sessions
+from apps.sessions.services import end_sessions, rate_settled, record_connector_states, record_readings, settle_sessions
 from apps.stations.models import StationCommand
 from tests.factories import Site, make_user
 
-from .conftest import DECLINED, GOOD, MINUTE, NOW, Driver, phone, set_station, settle, text_of
+from .conftest import DECLINED, GOOD, MINUTE, NOW, Driver, phone, sell_under, set_station, settle, text_of
 from .test_starting import answer_command, plug_in, stop_commands
 
 BEGIN = 1_000_000_000
@@ -63,6 +63,26 @@ class Charge:
         record_readings((command,))
         return self
 
+    def idle(self, *, at: datetime) -> "Charge":
+        """Let the station say that the car takes no more."""
+        return self._report("SuspendedEV", at=at)
+
+    def unplug(self, *, at: datetime) -> "Charge":
+        return self._report("Available", at=at)
+
+    def _report(self, status: str, *, at: datetime) -> "Charge":
+        command = ConnectorStateCommand(
+            station_id=self.site.station.pk,
+            evse_number=1,
+            status=status,
+            error_code="NoError",
+            at=at,
+            received_at=at,
+            frame_id=4,
+        )
+        record_connector_states((command,))
+        return self
+
     def end(self, energy_milliwh: int, *, at: datetime) -> "Charge":
         command = EndCommand(
             station_id=self.site.station.pk,
@@ -92,8 +112,8 @@ def charge(attempt, site) -> Charge:
     return Charge(attempt, site)
 
 
-def look(driver: Driver, attempt: PaymentAttempt, page: str = "") -> str:
-    response = driver.client.get(f"/s/{attempt.token}/{page}")
+def look(driver: Driver, attempt: PaymentAttempt, page: str = "", **headers: str) -> str:
+    response = driver.client.get(f"/s/{attempt.token}/{page}", headers=headers)
     assert response.status_code == 200
     return text_of(response)
 
@@ -220,6 +240,30 @@ class TestAfterCharging:
         ):
             assert said in page
         assert "VAT 19%" in page
+
+    def test_the_receipt_names_a_bound_in_the_driver_s_language(self, driver, site):
+        sell_under(site, rules={"max_price": {"incl_vat": "4.00"}})
+        charge = Charge(driver.pay(), site)
+        charge.begin().end(10 * KWH, at=NOW).price()
+
+        english = look(driver, charge.attempt, "receipt/")
+        german = look(driver, charge.attempt, "receipt/", **{"accept-language": "de"})
+
+        assert "limited to the maximum price" in english
+        assert "€4.00" in english
+        assert "auf den Höchstpreis begrenzt" in german
+
+    def test_the_receipt_tells_idling_from_charging(self, driver, site):
+        prices = [{"type": "ENERGY", "price": "0.50"}, {"type": "PARKING_TIME", "price": "6.00"}]
+        sell_under(site, elements=[{"price_components": prices}])
+        charge = Charge(driver.pay(), site)
+        charge.begin().deliver(2 * KWH, at=NOW - 15 * MINUTE).idle(at=NOW - 10 * MINUTE)
+        charge.end(2 * KWH, at=NOW).unplug(at=NOW).price()
+
+        page = look(driver, charge.attempt, "receipt/")
+
+        assert "€6.00 / h<small>while idle" in page
+        assert "€2.00" in page  # 2 kWh × 0.50 + 10 min × 0.10
 
     def test_its_document_can_be_saved(self, driver, attempt, charge):
         charge.begin().end(10 * KWH, at=NOW).price()
