@@ -35,6 +35,7 @@ from apps.portal import selectors
 from apps.portal.access import customer_page, memberships_of
 from apps.portal.forms import SignInForm
 from apps.sessions.explanation import explain_cdr
+from apps.tariffs.domain.price_text import price_text
 from apps.tariffs.domain.sentences import Language
 
 PAGE_SIZE = 25
@@ -85,14 +86,21 @@ def sessions(request: HttpRequest, *, membership: Membership) -> HttpResponse:
 @require_GET
 @customer_page
 def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
-    """Explain one session: each period, its price, the reason and the readings."""
+    """Explain one session: each period, its price, the reason and the readings; and the whole of its tariff."""
     found = selectors.sessions_of(membership).filter(uid=uid).first()
     if found is None:
         raise Http404("no such session")
     readings = list(found.readings.order_by("at", "energy_milliwh"))
     record = found.current_cdrs[0] if found.current_cdrs else None
     explained = explain_cdr(record, readings=readings, language=_language()) if record else None
-    return _page(request, "portal/session.html", membership, session=found, explained=explained, readings=readings)
+    version = record.tariff_version if record else found.tariff_version
+    context = {
+        "session": found,
+        "explained": explained,
+        "readings": readings,
+        "prices": price_text(version.terms(), language=_language()),
+    }
+    return _page(request, "portal/session.html", membership, **context)
 
 
 @require_GET

@@ -115,6 +115,15 @@ class TestTheExplanation:
         assert "So entsteht der Preis" in text
         assert re.search(r"5,95\s€", text)
 
+    def test_tells_the_whole_tariff_in_the_reader_s_language(self, ours, fleet):
+        page = reverse("portal:session", args=[ours.session.uid])
+
+        english = fleet.get(page).content.decode()
+        german = fleet.get(page, headers={"accept-language": "de"}).content.decode()
+
+        assert "<li>0.50 €/kWh</li><li>plus VAT</li>" in english
+        assert "<li>0,50 €/kWh</li><li>zzgl. USt.</li>" in german
+
     def test_says_that_a_session_in_review_is_looked_at(self, ours, fleet):
         text = fleet.get(reverse("portal:session", args=[ours.in_review.uid])).content.decode()
 
