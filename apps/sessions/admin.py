@@ -74,6 +74,7 @@ class ChargingSessionAdmin(TenantAdmin):
         ("station", "evse_number", "transaction_id"),
         ("contract", "vehicle", "id_token"),
         ("started_at", "ended_at"),
+        ("reserved_from", "occupied_until"),
         ("lasted", "settled_at"),
         ("meter_start", "meter_stop", "energy"),
         ("tariff_version", "time_zone"),
@@ -190,7 +191,7 @@ class CdrAdmin(TenantAdmin):
     date_hierarchy = "tax_date"
     fields = (
         ("session", "revision", "purpose"),
-        ("reason", "revised_by"),
+        ("reason", "revised_by", "is_automatic"),
         ("started_at", "ended_at"),
         "energy",
         ("net", "tax", "gross"),
@@ -224,7 +225,7 @@ class StartGrantAdmin(TenantAdmin):
         ("station", "evse"),
         "contract",
         "tariff_version",
-        ("currency", "limit_amount", "waive_below"),
+        ("currency", "limit_amount", "waive_below", "discount_percent"),
         ("granted_at", "expires_at"),
         "used_by_session",
     )

@@ -16,7 +16,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.money import EXACT
 from apps.sessions.models import Cdr, MeterReading
-from apps.tariffs.domain.sentences import Language, describe_reason, describe_restrictions
+from apps.tariffs.domain.rated import AdjustmentKind
+from apps.tariffs.domain.sentences import Language, describe_adjustment, describe_reason, describe_restrictions
 from apps.tariffs.domain.terms import Dimension, TariffTerms
 
 
@@ -24,7 +25,7 @@ from apps.tariffs.domain.terms import Dimension, TariffTerms
 class PartExplained:
     """One price of a period.
 
-    energy_milliwh, span  the quantity: of ENERGY, of TIME; both None for FLAT · price per ``unit`` · amount unrounded
+    energy_milliwh, span  the quantity: of ENERGY, of time; both None for FLAT · price per ``unit`` · amount unrounded
     rule                  when the tariff asks this price, in the reader's language
     reason, note          why it applied; the note is the reason where the rule does not say it already
     """
@@ -69,12 +70,23 @@ class PeriodExplained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustmentExplained:
+    """A line beside the prices; ``reason`` in the reader's language, amounts as the record's document has them."""
+
+    kind: AdjustmentKind
+    reason: str
+    net: str
+    tax: str
+    gross: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CdrExplained:
-    """adjustments, totals: as the record's document has them, amounts as strings."""
+    """totals: as the record's document has them, amounts as strings."""
 
     cdr: Cdr
     periods: tuple[PeriodExplained, ...]
-    adjustments: tuple[dict[str, Any], ...]
+    adjustments: tuple[AdjustmentExplained, ...]
     totals: tuple[dict[str, Any], ...]
     prices_include_tax: bool
 
@@ -87,7 +99,8 @@ def current_revisions(records: QuerySet[Cdr]) -> QuerySet[Cdr]:
     return records.filter(~Exists(later))
 
 
-_UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: ""}
+_UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.PARKING_TIME: "h", Dimension.FLAT: ""}
+_TIMED = (Dimension.TIME, Dimension.PARKING_TIME)
 
 
 def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading], language: Language = "en") -> CdrExplained:
@@ -98,7 +111,7 @@ def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading], language: Languag
     return CdrExplained(
         cdr=cdr,
         periods=tuple(_period(period, readings, told) for period in document["periods"]),
-        adjustments=tuple(document["adjustments"]),
+        adjustments=tuple(_adjustment(line, language=language) for line in document["adjustments"]),
         totals=tuple(document["totals"]),
         prices_include_tax=terms.tax_included,
     )
@@ -128,6 +141,18 @@ def _evidence(at_ms: int, register_milliwh: int | None, readings: Sequence[Meter
     return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=tuple(around))
 
 
+def _adjustment(line: dict[str, Any], *, language: Language) -> AdjustmentExplained:
+    """The engine's own words where the reader reads English: they say a discount's percentage too."""
+    kind = AdjustmentKind(line["kind"])
+    return AdjustmentExplained(
+        kind=kind,
+        reason=line["reason"] if language == "en" else describe_adjustment(kind, language=language),
+        net=line["net"],
+        tax=line["tax"],
+        gross=line["gross"],
+    )
+
+
 def _part(part: dict[str, Any], *, terms: TariffTerms, language: Language) -> PartExplained:
     dimension = Dimension(part["dimension"])
     element_index = part["element_index"]
@@ -135,7 +160,7 @@ def _part(part: dict[str, Any], *, terms: TariffTerms, language: Language) -> Pa
     return PartExplained(
         dimension=dimension,
         energy_milliwh=part["quantity"] if dimension is Dimension.ENERGY else None,
-        span=timedelta(milliseconds=part["quantity"]) if dimension is Dimension.TIME else None,
+        span=timedelta(milliseconds=part["quantity"]) if dimension in _TIMED else None,
         price=EXACT.create_decimal(part["price"]),
         unit=_UNITS[dimension],
         amount=EXACT.create_decimal(part["amount"]),

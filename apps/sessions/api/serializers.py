@@ -28,9 +28,20 @@ class PeriodSerializer(serializers.Serializer[Any]):
     state = serializers.CharField()
     energy_milliwh = serializers.IntegerField()
     charging_ms = serializers.IntegerField()
+    idle_ms = serializers.IntegerField()
     start_register_milliwh = serializers.IntegerField(allow_null=True)
     end_register_milliwh = serializers.IntegerField(allow_null=True)
     parts = PartSerializer(many=True)
+
+
+class AdjustmentSerializer(serializers.Serializer[Any]):
+    """A line beside the prices, rounded: idle_cap, discount, min_price, max_price, ceiling, floor."""
+
+    kind = serializers.CharField()
+    reason = serializers.CharField()
+    net = serializers.CharField()
+    tax = serializers.CharField()
+    gross = serializers.CharField()
 
 
 class TotalSerializer(serializers.Serializer[Any]):
@@ -52,6 +63,7 @@ class CdrSerializer(serializers.ModelSerializer[Cdr]):
     tax = serializers.DecimalField(source="tax.amount", max_digits=20, decimal_places=6, normalize_output=True)
     gross = serializers.DecimalField(source="gross.amount", max_digits=20, decimal_places=6, normalize_output=True)
     periods = serializers.SerializerMethodField()
+    adjustments = serializers.SerializerMethodField()
     totals = serializers.SerializerMethodField()
 
     class Meta:
@@ -74,6 +86,7 @@ class CdrSerializer(serializers.ModelSerializer[Cdr]):
             "engine_version",
             "content_hash",
             "periods",
+            "adjustments",
             "totals",
         )
 
@@ -83,6 +96,11 @@ class CdrSerializer(serializers.ModelSerializer[Cdr]):
     @extend_schema_field(PeriodSerializer(many=True))
     def get_periods(self, cdr: Cdr) -> Any:
         return cast("dict[str, Any]", cdr.document)["periods"]
+
+    @extend_schema_field(AdjustmentSerializer(many=True))
+    def get_adjustments(self, cdr: Cdr) -> Any:
+        lines = cast("dict[str, Any]", cdr.document)["adjustments"]
+        return [AdjustmentSerializer(line).data for line in lines]
 
     @extend_schema_field(TotalSerializer(many=True))
     def get_totals(self, cdr: Cdr) -> Any:
