@@ -21,7 +21,7 @@ from apps.invoices.models import Invoice, InvoiceLine
 from apps.invoices.services.billing import run_billing
 from apps.ledger.models import Journal, LedgerEntry
 from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services.rating import write_cdr
+from apps.sessions.services.rating import price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from bench.house import own_database
 from bench.measure import say
@@ -128,7 +128,7 @@ def _rate(site: Site, night: int) -> Cdr:
     facts = SessionFacts(
         started_at_ms=begin.at_ms, ended_at_ms=end.at_ms, time_zone=session.time_zone, register=(begin, end)
     )
-    return write_cdr(session, facts=facts, grant=GrantTerms(), at=end_at)
+    return write_cdr(session, price(session, facts=facts, grant=GrantTerms()), at=end_at)
 
 
 def _same_night(session: ChargingSession, contract: Contract) -> ChargingSession:

@@ -13,10 +13,6 @@ class TaxDisagrees(DocumentRefused):
     """A charge record was rated with another VAT rate than the rule book gives for its day and place."""
 
 
-class MixedTaxCategories(DocumentRefused):
-    """A charge record spans several VAT categories, which one line cannot state."""
-
-
 class NothingToIssue(DocumentRefused):
     """The document has no lines."""
 

@@ -7,6 +7,8 @@ simplified invoice of one anonymous session; a credit note names what it credits
 import uuid
 
 import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q
 from djmoney.models.fields import MoneyField
@@ -223,10 +225,12 @@ def _frozen_with_invoice(name: str) -> pgtrigger.Trigger:
 
 
 class InvoiceLine(TenantModel):
-    """One charge record on one document, or the line of a credit note that takes one back in full.
+    """What one charge record costs under one VAT category and rate, or the line of a credit note that takes it back.
 
-    A line bears a revision once, for ever: ``cdr`` is unique. On credit notes ``cdr`` is null and ``credits`` set.
+    A record is billed once, for ever: on one document, with one line a category. On credit notes ``cdr`` is null and
+    ``credits`` set.
     vehicle, place, zone…  copied as printed
+    energy_milliwh  metered; of a record's lines the first one under which energy is priced has it, the others none
     net, gross  signed: negative on credit notes; gross only on documents that state gross amounts, since on the others
                 VAT is computed on the category's sum (TARIFFS.md, Rounding and tax)
     """
@@ -235,9 +239,7 @@ class InvoiceLine(TenantModel):
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
     position = models.PositiveIntegerField()
-    cdr = models.OneToOneField(
-        "charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
+    cdr = models.ForeignKey("charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     credits = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by")
     vehicle = models.CharField(max_length=120, blank=True)
     token = models.CharField(max_length=40, blank=True, help_text="Last four characters of the card.")
@@ -257,6 +259,14 @@ class InvoiceLine(TenantModel):
         ordering = ["invoice", "position"]
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="line_position_once_per_invoice"),
+            models.UniqueConstraint(
+                fields=["cdr", "tax_category", "tax_rate"], name="line_record_once_per_vat_category"
+            ),
+            # Two who bill the same record at once meet here, also where they chose different categories.
+            ExclusionConstraint(
+                name="line_record_on_one_document",
+                expressions=[("cdr", RangeOperators.EQUAL), ("invoice", RangeOperators.NOT_EQUAL)],
+            ),
             models.CheckConstraint(
                 condition=Q(cdr__isnull=False, credits__isnull=True) | Q(cdr__isnull=True, credits__isnull=False),
                 name="line_bills_a_record_or_credits_a_line",

@@ -48,6 +48,16 @@ def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
     )
 
 
+def uncredited_lines() -> QuerySet[InvoiceLine]:
+    """Return the lines, for use in ``Exists``, that bill another revision of a charge record and are not taken back."""
+    return InvoiceLine.objects.filter(
+        cdr__session=OuterRef("session"),
+        cdr__purpose=OuterRef("purpose"),
+        invoice__status=InvoiceStatus.ISSUED,
+        credited_by__isnull=True,
+    ).order_by()
+
+
 def due_receipts() -> QuerySet[Cdr]:
     """Return the charge records to write receipts for: of anonymous grants, their session settled, oldest first.
 

@@ -4,7 +4,7 @@ A charge record's parts (one per period and dimension) are gathered per tariff e
 rounded amount is allotted to them by largest remainder: ``22:00–06:00: 12.500 kWh × 0.29 = 3.63``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -40,19 +40,22 @@ def price_bands(
     document: Mapping[str, Any],
     *,
     tax_included: bool,
+    categories: Collection[str],
     describe_element: Callable[[int, Dimension], str],
     describe_adjustment: Callable[[str], str],
 ) -> list[PriceBand]:
     """Return the bands of a rated session (``tariffs.domain.documents.as_document``), in order of first use.
 
+    categories           the tax categories that one line is about; what is priced under others stays out
     describe_element     says in words when the tariff's element of that index prices that dimension
     describe_adjustment  says in words what an adjustment of that kind is
     """
     basis = "gross" if tax_included else "net"
-    gathered = _gather(document)
-    adjusted = sum((Decimal(line[basis]) for line in document["adjustments"]), Decimal(0))
+    gathered = _gather(document, categories)
+    adjustments = [(line["kind"], _share(line["split"], categories, basis)) for line in document["adjustments"]]
+    adjustments = [(kind, amount) for kind, amount in adjustments if amount]
     amounts = allot(
-        Decimal(document[basis]) - adjusted,
+        _share(document["totals"], categories, basis) - sum((amount for _, amount in adjustments), Decimal(0)),
         [band.amount for band in gathered],
         currency=document["currency"],
     )
@@ -61,12 +64,24 @@ def price_bands(
         for band, amount in zip(gathered, amounts, strict=True)
     ]
     bands += [
-        PriceBand(
-            text=describe_adjustment(line["kind"]), quantity="", unit="", price="", amount=line[basis], basis=basis
-        )
-        for line in document["adjustments"]
+        PriceBand(text=describe_adjustment(kind), quantity="", unit="", price="", amount=str(amount), basis=basis)
+        for kind, amount in adjustments
     ]
     return bands
+
+
+def prices_energy(document: Mapping[str, Any], *, categories: Collection[str]) -> bool:
+    """Tell whether a rated session priced energy under one of the tax categories."""
+    return any(
+        part["dimension"] == Dimension.ENERGY and part["tax_category"] in categories
+        for period in document["periods"]
+        for part in period["parts"]
+    )
+
+
+def _share(totals: Iterable[Mapping[str, str]], categories: Collection[str], basis: str) -> Decimal:
+    """Return what the totals of these categories come to."""
+    return sum((Decimal(total[basis]) for total in totals if total["tax_category"] in categories), Decimal(0))
 
 
 def mirrored(bands: list[PriceBand]) -> list[PriceBand]:
@@ -112,10 +127,12 @@ class _Band:
         return _time(self.quantity, _HOUR_MS), "h", self.price
 
 
-def _gather(document: Mapping[str, Any]) -> list[_Band]:
+def _gather(document: Mapping[str, Any], categories: Collection[str]) -> list[_Band]:
     bands: dict[tuple[int, str], _Band] = {}
     for period in document["periods"]:
         for part in period["parts"]:
+            if part["tax_category"] not in categories:
+                continue
             key = (part["element_index"], part["dimension"])
             if key not in bands:
                 bands[key] = _Band(part["element_index"], Dimension(part["dimension"]), Decimal(part["price"]))

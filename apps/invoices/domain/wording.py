@@ -70,7 +70,6 @@ class Words:
     free_of_charge: str
     categories: Mapping[str, str]
     units: Mapping[str, str]
-    adjustments: Mapping[str, str]
 
 
 _ENGLISH: Final = Words(
@@ -140,9 +139,9 @@ _ENGLISH: Final = Words(
         "Z": "zero rated",
         "E": "exempt",
         "AE": "reverse charge",
+        "O": "not subject to VAT",
     },
     units={"kWh": "kWh", "min": "min", "h": "h", "session": "session"},
-    adjustments={"ceiling": "limited to the amount reserved", "floor": "small amount waived"},
 )
 
 _GERMAN: Final = Words(
@@ -213,9 +212,31 @@ _GERMAN: Final = Words(
         "Z": "Nullsatz",
         "E": "steuerfrei",
         "AE": "Steuerschuldnerschaft des Leistungsempfängers",
+        "O": "nicht steuerbar",
     },
     units={"kWh": "kWh", "min": "Min.", "h": "Std.", "session": "Ladevorgang"},
-    adjustments={"ceiling": "auf den reservierten Betrag begrenzt", "floor": "Kleinbetrag erlassen"},
 )
 
 WORDS: Final[Mapping[str, Words]] = {"en": _ENGLISH, "de": _GERMAN}
+
+# What a document must say where it charges no VAT, by ``core.domain.tax.TaxDecision.legal_text`` and language.
+LEGAL_TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
+    # Directive 2006/112/EC, art. 226 (11a) prescribes the words "Reverse charge" in each language.
+    "reverse_charge": {
+        "en": "Reverse charge: the recipient owes the VAT.",
+        "de": "Steuerschuldnerschaft des Leistungsempfängers.",
+        "fr": "Autoliquidation : la TVA est due par le preneur.",
+        "nl": "Btw verlegd: de btw is verschuldigd door de afnemer.",
+    },
+    "outside_scope": {
+        "en": "Not subject to VAT: supplied outside the European Union.",
+        "de": "Nicht steuerbar: Ort der Leistung außerhalb der Europäischen Union.",
+        "fr": "Opération non soumise à la TVA : lieu de prestation hors de l'Union européenne.",
+        "nl": "Niet aan btw onderworpen: plaats van levering buiten de Europese Unie.",
+    },
+}
+
+
+def legal_text(key: str, *, language: str) -> str:
+    """Return the sentence that a tax decision asks for, in the document's language; "" where it asks for none."""
+    return LEGAL_TEXTS[key][language] if key else ""

@@ -7,27 +7,29 @@ from decimal import Decimal
 from typing import cast
 
 from django.db import transaction
+from django.db.models import Exists
 
 from apps.contracts.models import Contract
-from apps.core.domain.tax import TaxDecision
+from apps.contracts.registrations import registrations_of
 from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import DocumentAmounts, LineAmounts, line_amounts, total_up
-from apps.invoices.domain.bands import PriceBand, price_bands
+from apps.invoices.domain.bands import PriceBand, price_bands, prices_energy
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.domain.wording import WORDS
+from apps.invoices.domain.wording import legal_text
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
-from apps.invoices.selectors import due_records
-from apps.invoices.services.taxes import buyer_status, decide_for, registrations_of
+from apps.invoices.selectors import due_records, uncredited_lines
+from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
 from apps.sessions.models import Cdr, ChargingSession
-from apps.tariffs.domain.sentences import Language, describe_reason
+from apps.tariffs.domain.rated import AdjustmentKind
+from apps.tariffs.domain.sentences import Language, describe_adjustment, describe_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedRecord:
-    """A due charge record and the decision which VAT it bears."""
+    """A due charge record and what it costs under each VAT category; at least one."""
 
     cdr: Cdr
-    decision: TaxDecision
+    parts: tuple[TaxedPart, ...]
 
 
 @transaction.atomic
@@ -43,7 +45,6 @@ def draft_next(*, contract_id: int, until_date: date, run: BillingRun | None = N
 
     :raises TaxRefused: the seller has no VAT registration where a charger stands
     :raises TaxDisagrees: a record was rated with another VAT rate than the rule book gives
-    :raises MixedTaxCategories: a record spans several VAT categories
     """
     contract = Contract.objects.select_for_update().get(pk=contract_id)
     draft = Invoice.objects.filter(contract=contract, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE).first()
@@ -59,15 +60,18 @@ def draft_next(*, contract_id: int, until_date: date, run: BillingRun | None = N
 
 
 def _next_group(contract: Contract, *, until_date: date) -> list[TaxedRecord]:
-    """Return what the next invoice lists: the due records of the first currency and country with something to bill."""
-    due = list(due_records(seller=contract.seller, until_date=until_date).filter(session__contract=contract))
+    """Return what the next invoice lists: the due records of the first currency and country with something to bill.
+
+    A revision that was made since the run credited what was revised waits for the next run, which credits first.
+    """
+    of_contract = due_records(seller=contract.seller, until_date=until_date).filter(session__contract=contract)
+    due = list(of_contract.filter(~Exists(uncredited_lines())))
     for key in sorted({_group_key(cdr) for cdr in due}):
         group = [cdr for cdr in due if _group_key(cdr) == key]
         if any(cdr.gross.amount or cdr.energy_milliwh for cdr in group):
             registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
             return [
-                TaxedRecord(cdr=cdr, decision=decide_for(cdr, registrations=registrations, buyer=buyer))
-                for cdr in group
+                TaxedRecord(cdr=cdr, parts=decide_for(cdr, registrations=registrations, buyer=buyer)) for cdr in group
             ]
     return []
 
@@ -77,28 +81,34 @@ def _group_key(cdr: Cdr) -> tuple[str, str]:
 
 
 def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, records: Sequence[TaxedRecord]) -> Invoice:
-    """Write the draft with one line a record; totals are those of the lines."""
+    """Write the draft; totals are those of the lines."""
     customer, currency = contract.customer, records[0].cdr.currency
-    amounts = [record_amounts(record, amounts_are_gross=customer.amounts_are_gross) for record in records]
     draft.seller, draft.customer, draft.contract, draft.run = contract.seller, customer, contract, run
     draft.currency, draft.language = currency, customer.language
     draft.amounts_are_gross = customer.amounts_are_gross
     draft.purchase_order = contract.purchase_order
     draft.period_from = min(local_start_date(record.cdr) for record in records)
     draft.period_to = draft.tax_date = max(record.cdr.tax_date for record in records)
-    write_document(
-        draft,
-        lines=[
-            record_line(record, line, position=position, language=draft.language)
-            for position, (record, line) in enumerate(zip(records, amounts, strict=True), start=1)
-        ],
-        totals=total_up(amounts, currency=currency),
-        sources={
-            (decision.en16931_category, decision.rate): (decision.country, decision.legal_text)
-            for decision in (record.decision for record in records)
-        },
-    )
+    write_records(draft, records)
     return draft
+
+
+def write_records(draft: Invoice, records: Sequence[TaxedRecord]) -> None:
+    """Save a draft with a line for each record and VAT category."""
+    parts = [(record, part) for record in records for part in record.parts]
+    amounts = [_amounts(part, draft) for _, part in parts]
+    lines = [
+        _line(record, part, line, position=position, language=draft.language)
+        for position, ((record, part), line) in enumerate(zip(parts, amounts, strict=True), start=1)
+    ]
+    sources = {
+        (decision.en16931_category, decision.rate): (
+            decision.country,
+            legal_text(decision.legal_text, language=draft.language),
+        )
+        for decision in (part.decision for _, part in parts)
+    }
+    write_document(draft, lines=lines, totals=total_up(amounts, currency=draft.currency), sources=sources)
 
 
 def write_document(
@@ -132,20 +142,18 @@ def write_document(
     )
 
 
-def record_amounts(record: TaxedRecord, *, amounts_are_gross: bool) -> LineAmounts:
-    """Return what a charge record adds to a document that states gross or net amounts."""
-    cdr = record.cdr
+def _amounts(part: TaxedPart, draft: Invoice) -> LineAmounts:
     return line_amounts(
-        category=record.decision.en16931_category,
-        rate=record.decision.rate,
-        net=cdr.net.amount,
-        gross=cdr.gross.amount,
-        amounts_are_gross=amounts_are_gross,
-        currency=cdr.currency,
+        category=part.decision.en16931_category,
+        rate=part.decision.rate,
+        net=part.net,
+        gross=part.gross,
+        amounts_are_gross=draft.amounts_are_gross,
+        currency=draft.currency,
     )
 
 
-def record_line(record: TaxedRecord, amounts: LineAmounts, *, position: int, language: str) -> InvoiceLine:
+def _line(record: TaxedRecord, part: TaxedPart, amounts: LineAmounts, *, position: int, language: str) -> InvoiceLine:
     """Copy what the line prints from the record and its session, so that later changes do not reach it."""
     cdr = record.cdr
     session: ChargingSession = cdr.session
@@ -159,8 +167,8 @@ def record_line(record: TaxedRecord, amounts: LineAmounts, *, position: int, lan
         time_zone=session.time_zone,
         started_at=cdr.started_at,
         ended_at=cdr.ended_at,
-        energy_milliwh=cdr.energy_milliwh,
-        prices=_prices(cdr, language=cast("Language", language)),
+        energy_milliwh=cdr.energy_milliwh if part is _energy_part(record) else 0,
+        prices=_prices(cdr, part, language=cast("Language", language)),
         tax_category=amounts.category,
         tax_rate=amounts.rate,
         currency=cdr.currency,
@@ -169,21 +177,28 @@ def record_line(record: TaxedRecord, amounts: LineAmounts, *, position: int, lan
     )
 
 
+def _energy_part(record: TaxedRecord) -> TaxedPart:
+    """Return the part whose line states the metered energy: the first that prices energy, else the first."""
+    pricing = (part for part in record.parts if prices_energy(record.cdr.document, categories=part.categories))
+    return next(pricing, record.parts[0])
+
+
 def _place(session: ChargingSession) -> str:
     location = session.station.location
     address = f"{location.street}, {location.postcode} {location.city}"
     return f"{location.name}, {address} · {session.station.identity} / {session.evse.number}"
 
 
-def _prices(cdr: Cdr, *, language: Language) -> list[PriceBand]:
+def _prices(cdr: Cdr, part: TaxedPart, *, language: Language) -> list[PriceBand]:
     terms = cdr.tariff_version.terms()
     return price_bands(
         cdr.document,
         tax_included=terms.tax_included,
+        categories=part.categories,
         describe_element=lambda index, dimension: describe_reason(
             terms, element_index=index, dimension=dimension, language=language
         ),
-        describe_adjustment=lambda kind: WORDS[language].adjustments[kind],
+        describe_adjustment=lambda kind: describe_adjustment(AdjustmentKind(kind), language=language),
     )
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from apps.accounts.models import Organisation, User
 from apps.contracts.models import Contract, Customer
+from apps.contracts.registrations import registrations_of
 from apps.core.bells import ring_on_commit
 from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import LineAmounts, total_up
@@ -15,7 +16,6 @@ from apps.invoices.domain.status import InvoiceStatus, advance
 from apps.invoices.errors import AmountsDisagree, NothingToIssue, PartyIncomplete, TaxRefused
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.services.content import content_hash
-from apps.invoices.services.taxes import registrations_of
 from apps.ledger import services as ledger
 from apps.ledger.services import PostingLine, Role
 

@@ -4,21 +4,15 @@ from datetime import datetime
 
 from django.db import transaction
 
+from apps.contracts.registrations import registrations_of
 from apps.core.domain.tax import PRIVATE
-from apps.invoices.domain.amounts import total_up
 from apps.invoices.domain.wording import WORDS
 from apps.invoices.errors import NotForReceipt
 from apps.invoices.models import Invoice
 from apps.invoices.selectors import due_receipts, get_receipt
-from apps.invoices.services.drafting import (
-    TaxedRecord,
-    local_start_date,
-    record_amounts,
-    record_line,
-    write_document,
-)
+from apps.invoices.services.drafting import TaxedRecord, local_start_date, write_records
 from apps.invoices.services.issuing import issue_invoice
-from apps.invoices.services.taxes import decide_for, registrations_of
+from apps.invoices.services.taxes import decide_for
 from apps.sessions.models import Cdr, ChargingSession
 
 
@@ -52,10 +46,6 @@ def issue_receipt(*, cdr_id: int, at: datetime) -> Invoice:
 
 def _draft(cdr: Cdr) -> Invoice:
     session: ChargingSession = cdr.session
-    record = TaxedRecord(
-        cdr=cdr, decision=decide_for(cdr, registrations=registrations_of(session.seller), buyer=PRIVATE)
-    )
-    amounts = record_amounts(record, amounts_are_gross=True)
     receipt = Invoice(
         kind=Invoice.Kind.RECEIPT,
         seller=session.seller,
@@ -66,13 +56,8 @@ def _draft(cdr: Cdr) -> Invoice:
         amounts_are_gross=True,
         language=_language(session),
     )
-    decision = record.decision
-    write_document(
-        receipt,
-        lines=[record_line(record, amounts, position=1, language=receipt.language)],
-        totals=total_up([amounts], currency=cdr.currency),
-        sources={(decision.en16931_category, decision.rate): (decision.country, decision.legal_text)},
-    )
+    parts = decide_for(cdr, registrations=registrations_of(session.seller), buyer=PRIVATE)
+    write_records(receipt, [TaxedRecord(cdr=cdr, parts=parts)])
     return receipt
 
 

@@ -1,6 +1,7 @@
 """Print an issued document: from what it copied at issue, explained by its frozen charge records."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -61,6 +62,7 @@ def print_html(invoice: Invoice) -> str:
 def _context(invoice: Invoice) -> dict[str, Any]:
     words, language = WORDS[invoice.language], cast("Language", invoice.language)
     lines = list(invoice.lines.select_related("cdr__tariff_version", "credits").order_by("position"))
+    lines_of = Counter(_record_id(line) for line in lines)
     return {
         "words": words,
         "invoice": invoice,
@@ -74,10 +76,10 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "credits_sentence": _credits_sentence(invoice, words),
         "pay_sentence": _pay_sentence(invoice, words),
         "iban": _in_groups(invoice.seller_party["iban"]),
-        "lines": [_line(line, invoice) for line in lines],
+        "lines": [_line(line, invoice, is_split=lines_of[_record_id(line)] > 1) for line in lines],
         "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
         "asks_for_money": invoice.kind == Invoice.Kind.INVOICE and invoice.gross.amount != 0,
-        "annex": [_annexed(line, language) for line in lines if line.cdr is not None],
+        "annex": [_annexed(line, language) for line in _first_of_each_record(lines)],
     }
 
 
@@ -126,12 +128,30 @@ def _pay_sentence(invoice: Invoice, words: Words) -> str:
     return words.pay_by.format(amount=quantities.money(invoice.gross), date=_day(invoice.due_date, words))
 
 
-def _line(line: InvoiceLine, invoice: Invoice) -> dict[str, Any]:
-    """Return a line with its times on the wall clock of the place, and its prices with the basis they state."""
+def _record_id(line: InvoiceLine) -> int | None:
+    """Return which charge record a line bills or takes back."""
+    return (line.credits or line).cdr_id
+
+
+def _first_of_each_record(lines: Iterable[InvoiceLine]) -> list[InvoiceLine]:
+    """Return the first line of each charge record that is billed here: the annex explains a record once."""
+    first: dict[int, InvoiceLine] = {}
+    for line in lines:
+        if line.cdr_id is not None:
+            first.setdefault(line.cdr_id, line)
+    return list(first.values())
+
+
+def _line(line: InvoiceLine, invoice: Invoice, *, is_split: bool) -> dict[str, Any]:
+    """Return a line with its times on the wall clock of the place, and its prices with the basis they state.
+
+    is_split  its record has a line for each of several VAT categories, and one of them states the energy
+    """
     words, stated = WORDS[invoice.language], "gross" if invoice.amounts_are_gross else "net"
     other_bases = {band["basis"] for band in line.prices} - {stated}
     return {
         "row": line,
+        "has_energy": bool(line.energy_milliwh) or not is_split,
         "local": _span(line.started_at, line.ended_at, line.time_zone, words),
         "amount": line.gross if invoice.amounts_are_gross else line.net,
         "bands": [_band(band, line.currency, words) for band in line.prices],

@@ -1,8 +1,8 @@
 """Which VAT a charge record bears on a document: the rule book's answer, compared with the record's own rate."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
-from apps.accounts.models import Organisation
 from apps.contracts.models import Customer
 from apps.core.domain.tax import (
     PRIVATE,
@@ -17,16 +17,21 @@ from apps.core.domain.tax import (
     TaxNotSupported,
     decide_tax,
 )
-from apps.invoices.errors import MixedTaxCategories, TaxDisagrees, TaxRefused
+from apps.invoices.errors import TaxDisagrees, TaxRefused
 from apps.sessions.models import Cdr
 
 
-def registrations_of(seller: Organisation) -> tuple[Registration, ...]:
-    """Return the seller's VAT registrations as the rule book reads them."""
-    return tuple(
-        Registration(country=row.country.code, vat_id=row.vat_id, valid_from=row.valid_from, valid_to=row.valid_to)
-        for row in seller.tax_registrations.order_by("country", "valid_from")
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxedPart:
+    """What a charge record costs under one VAT category and rate; amounts rounded, in the record's currency.
+
+    categories  the tariff's tax categories that come to it; empty: the record priced nothing
+    """
+
+    decision: TaxDecision
+    net: Decimal
+    gross: Decimal
+    categories: tuple[str, ...] = ()
 
 
 def buyer_status(customer: Customer) -> BuyerStatus:
@@ -36,30 +41,53 @@ def buyer_status(customer: Customer) -> BuyerStatus:
     return BuyerStatus(kind=BuyerKind.BUSINESS, country=customer.country.code, vat_id=customer.vat_id)
 
 
-def decide_for(cdr: Cdr, *, registrations: tuple[Registration, ...], buyer: BuyerStatus) -> TaxDecision:
+def decide_for(cdr: Cdr, *, registrations: tuple[Registration, ...], buyer: BuyerStatus) -> tuple[TaxedPart, ...]:
     """Decide the VAT of one charge record: electricity, taxed where the charger stands, as of the end of supply.
+
+    Returns a part for each VAT category and rate, in the order of the record's totals; a record without any costs
+    nothing under the standard rate.
 
     :raises TaxRefused: the seller may not sell there on that day, or the rule book has no row for the supply
     :raises TaxDisagrees: the record was rated with another rate
-    :raises MixedTaxCategories: the record spans several categories
     """
     totals = cdr.document["totals"]
-    if len(totals) > 1:
-        raise MixedTaxCategories(f"charge record {cdr} spans {len(totals)} VAT categories, which one line cannot state")
+    if not totals:
+        decision = _decide(cdr, TaxCategory.STANDARD, registrations=registrations, buyer=buyer)
+        return (TaxedPart(decision=decision, net=cdr.net.amount, gross=cdr.gross.amount),)
+    parts: dict[tuple[str, Decimal], TaxedPart] = {}
+    for total in totals:
+        decision = _decide(cdr, TaxCategory(total["tax_category"]), registrations=registrations, buyer=buyer)
+        _check_rate(cdr, total["rate"], decision)
+        key = decision.en16931_category, decision.rate
+        before = parts.get(key)
+        parts[key] = TaxedPart(
+            decision=decision,
+            net=Decimal(total["net"]) + (before.net if before else 0),
+            gross=Decimal(total["gross"]) + (before.gross if before else 0),
+            categories=(*(before.categories if before else ()), total["tax_category"]),
+        )
+    return tuple(parts.values())
+
+
+def _decide(
+    cdr: Cdr, category: TaxCategory, *, registrations: tuple[Registration, ...], buyer: BuyerStatus
+) -> TaxDecision:
     try:
-        decision = decide_tax(
+        return decide_tax(
             supply=SupplyKind.GOODS_ELECTRICITY,
             country=cdr.session.station.location.country.code,
             seller_registrations=registrations,
             buyer=buyer,
             on=cdr.tax_date,
-            category=TaxCategory(totals[0]["tax_category"]) if totals else TaxCategory.STANDARD,
+            category=category,
         )
     except (SellerNotRegistered, TaxNotSupported, NoTaxRate) as refusal:
         raise TaxRefused(f"charge record {cdr}: {refusal}") from refusal
-    if totals and Decimal(totals[0]["rate"]) != decision.rate:
+
+
+def _check_rate(cdr: Cdr, rated_with: str, decision: TaxDecision) -> None:
+    if Decimal(rated_with) != decision.rate:
         raise TaxDisagrees(
-            f"charge record {cdr} was rated with VAT {totals[0]['rate']}, "
+            f"charge record {cdr} was rated with VAT {rated_with}, "
             f"the rule book says {decision.rate} in {decision.country} on {cdr.tax_date}"
         )
-    return decision

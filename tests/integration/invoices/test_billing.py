@@ -211,6 +211,20 @@ class TestRevisedRecords:
         bill(site)
         assert not selectors.awaiting_correction(seller=site.owner).exists()
 
+    def test_made_while_the_run_is_at_work_wait_for_the_next_one(self, site, monkeypatch):
+        cdr = make_cdr(site=site, kwh="20")
+        (first,) = bill(site)
+        revised = revise(cdr, kwh="10")
+
+        with monkeypatch.context() as overtaken:
+            overtaken.setattr(billing, "_credit_revised", lambda *_args, **_kwargs: None)
+            nothing = bill(site)
+        note, second = bill(site)
+
+        assert (nothing, note.credits) == ([], first)
+        assert [line.cdr for line in second.lines.all()] == [revised]
+        assert violations() == []
+
     def test_never_billed_before_give_their_newest_revision_only(self, site):
         revised = revise(make_cdr(site=site, kwh="20"), kwh="10")
 

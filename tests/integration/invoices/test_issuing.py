@@ -122,24 +122,6 @@ class TestDraftingRefuses:
 
         assert not Invoice.objects.exists()
 
-    def test_a_record_of_two_vat_categories(self, db):
-        site = make_site(
-            elements=[
-                {
-                    "price_components": [
-                        {"type": "ENERGY", "price": "0.49", "step_size": 1},
-                        {"type": "FLAT", "price": "1", "step_size": 1, "tax_category": "reduced"},
-                    ]
-                }
-            ]
-        )
-        make_cdr(site=site)
-
-        with pytest.raises(errors.MixedTaxCategories):
-            draft_next(contract_id=site.contract.pk, until_date=END_OF_MARCH)
-
-        assert not Invoice.objects.exists()
-
 
 class TestReducedVat:
     def test_of_second_half_2020_stands_beside_the_standard_rate(self, site):

@@ -113,7 +113,16 @@ class TestLines:
             " WHERE invoice_id = %s",
             invoice.pk,
             draft.pk,
-            says="cdr_id",
+            says="line_record_once_per_vat_category",
+        )
+
+    def test_bear_a_revision_on_one_document_whatever_the_vat_category(self, invoice, draft):
+        refuses(
+            "UPDATE invoices_invoiceline SET tax_rate = 0.07, cdr_id ="
+            " (SELECT cdr_id FROM invoices_invoiceline WHERE invoice_id = %s) WHERE invoice_id = %s",
+            invoice.pk,
+            draft.pk,
+            says="line_record_on_one_document",
         )
 
     def test_bill_a_record_or_credit_a_line(self, draft):

@@ -8,7 +8,7 @@ from apps.core.clock import to_epoch_ms
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.sessions.models import Cdr
-from apps.sessions.services.rating import write_cdr
+from apps.sessions.services.rating import price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from tests.factories import Site, make_grant, make_session, make_user
 
@@ -48,7 +48,9 @@ def make_cdr(
             **session_fields,
         },
     )
-    return write_cdr(session, facts=facts_of(session, kwh=kwh), grant=grant or GrantTerms(), at=ended_at)
+    return write_cdr(
+        session, price(session, facts=facts_of(session, kwh=kwh), grant=grant or GrantTerms()), at=ended_at
+    )
 
 
 def make_paid_cdr(*, site: Site, language: str = "en", **fields: Any) -> Cdr:
@@ -73,8 +75,7 @@ def revise(cdr: Cdr, *, kwh: str, reason: str = "Meter was read again") -> Cdr:
     """Make the next revision of a charge record with another quantity."""
     return write_cdr(
         cdr.session,
-        facts=facts_of(cdr.session, kwh=kwh),
-        grant=GrantTerms(),
+        price(cdr.session, facts=facts_of(cdr.session, kwh=kwh), grant=GrantTerms()),
         at=cdr.rated_at,
         reason=reason,
         by=make_user(),

@@ -54,4 +54,3 @@ class TestWords:
 
         assert all(getattr(words, field.name) for field in fields(Words))
         assert words.units.keys() == WORDS["en"].units.keys()
-        assert words.adjustments.keys() == {"ceiling", "floor"}
