@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminRadioSelectWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.scope import acting_membership, operated_rows, operator_of
@@ -40,22 +40,19 @@ PRESETS: Final = (
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Versions(forms.ModelChoiceField):
-    """Versions by tariff, so that the drafts of one stand beside what is in force."""
+class _Day(UnfoldAdminTextInputWidget):
+    """The browser's own picker of days."""
 
-    def label_from_instance(self, obj: Any) -> str:
-        return str(obj)
+    input_type = "date"
 
 
 def trial_form(request: HttpRequest) -> type[ActForm]:
     """Return the form that asks for a trial; it offers the organisation's own versions only."""
     versions = operated_rows(request, TariffVersion.objects.select_related("tariff"))
-    select = choice_field(versions).widget.__class__
 
     class TrialForm(ActForm):
-        tariff_version = _Versions(
+        tariff_version = choice_field(
             versions,
-            widget=select,
             label="Tariff version",
             help_text="A draft too. What it says now is tried; editing it later changes no trial.",
         )
@@ -65,8 +62,8 @@ def trial_form(request: HttpRequest) -> type[ActForm]:
             widget=UnfoldAdminRadioSelectWidget,
             help_text="Sessions that began on these days, on your clock.",
         )
-        first_date = forms.DateField(required=False, label="First day", widget=UnfoldAdminDateWidget)
-        last_date = forms.DateField(required=False, label="Last day", widget=UnfoldAdminDateWidget)
+        first_date = forms.DateField(required=False, label="First day", widget=_Day)
+        last_date = forms.DateField(required=False, label="Last day", widget=_Day)
         only_this_tariff = forms.BooleanField(
             required=False,
             label="Only sessions that this tariff priced",
@@ -209,9 +206,7 @@ class TariffTrialAdmin(TenantAdmin):
         return trial
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-        return TemplateResponse(
-            request, template, {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        )
+        return TemplateResponse(request, template, {**self.admin_site.each_context(request), **context})
 
 
 def percent_of(trial: TariffTrial) -> int:

@@ -135,7 +135,7 @@ class TestTheAnswer:
         assert "€14.28" in page
         assert "-€2.38" in page
         assert "charged in CHF" in page
-        assert "Sessions that would have cost more: 1, less: 1, the same: 0." in page
+        assert "Of these 1 would have cost more, 1 less and 0 the same." in page
 
     def test_links_each_session_to_its_explanation(self, trial, owner):
         page = owner.get(page_of(trial)).content.decode()
