@@ -25,7 +25,12 @@ from apps.invoices.selectors import document_key, get_file
 from apps.tariffs.domain.sentences import Language, describe_reason
 from apps.tariffs.domain.terms import Dimension, TariffTerms
 
-_PRICED_PER = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.FLAT: "session"}
+_PRICED_PER = {
+    Dimension.ENERGY: "kWh",
+    Dimension.TIME: "h",
+    Dimension.PARKING_TIME: "h",
+    Dimension.FLAT: "session",
+}
 
 
 def render_document(*, invoice_id: int, at: datetime) -> Document:
