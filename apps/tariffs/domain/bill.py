@@ -24,7 +24,18 @@ class Bill:
     idle_shares  of it, what PARKING_TIME cost
     """
 
-    __slots__ = ("_last", "_prices_flat", "_prices_use", "_volumes", "idle_shares", "shares")
+    __slots__ = (
+        "_energy",
+        "_energy_rate",
+        "_parking",
+        "_parking_rate",
+        "_prices_flat",
+        "_prices_use",
+        "_time",
+        "_time_rate",
+        "idle_shares",
+        "shares",
+    )
 
     def __init__(self) -> None:
         self.shares: dict[str, int] = {}
@@ -35,9 +46,11 @@ class Bill:
         """Begin a phase, with a FLAT and volumes of its own."""
         self._prices_flat = prices_flat
         self._prices_use = prices_use
-        # Per dimension: the volume priced so far, and what priced the last of it, for the step at the end.
-        self._volumes: dict[Dimension, int] = {}
-        self._last: dict[Dimension, Rate] = {}
+        # Of each: the volume priced so far, and what priced the last of it, for the step at the end.
+        self._energy = self._time = self._parking = 0
+        self._energy_rate: Rate | None = None
+        self._time_rate: Rate | None = None
+        self._parking_rate: Rate | None = None
 
     def price(self, selection: Selection, *, energy_milliwh: int, time_ms: int, idle_ms: int) -> tuple[PricedPart, ...]:
         """Price one stretch; the first FLAT met is the phase's only one."""
@@ -46,30 +59,28 @@ class Bill:
             self._prices_flat = False
             parts.append(self._part(selection.flat, 1, selection.flat.reason))
         if self._prices_use:
-            if energy_milliwh and selection.energy is not None:
-                parts.append(self._use(selection.energy, energy_milliwh))
-            if time_ms and selection.time is not None:
-                parts.append(self._use(selection.time, time_ms))
-            if idle_ms and selection.parking is not None:
-                parts.append(self._use(selection.parking, idle_ms))
+            if energy_milliwh and (rate := selection.energy) is not None:
+                self._energy += energy_milliwh
+                self._energy_rate = rate
+                parts.append(self._part(rate, energy_milliwh, rate.reason))
+            if time_ms and (rate := selection.time) is not None:
+                self._time += time_ms
+                self._time_rate = rate
+                parts.append(self._part(rate, time_ms, rate.reason))
+            if idle_ms and (rate := selection.parking) is not None:
+                self._parking += idle_ms
+                self._parking_rate = rate
+                parts.append(self._part(rate, idle_ms, rate.reason))
         return tuple(parts)
-
-    def _use(self, rate: Rate, quantity: int) -> PricedPart:
-        """Price a volume that a step may round up."""
-        self._volumes[rate.dimension] = self._volumes.get(rate.dimension, 0) + quantity
-        self._last[rate.dimension] = rate
-        return self._part(rate, quantity, rate.reason)
 
     def steps(self) -> Iterator[PricedPart]:
         """Round the phase's priced volumes up to their steps, once each, at the component that priced the last of it.
 
         Of the two time dimensions only parking is stepped when any was priced (OCPI 2.2.1 mod_cdrs, "step_size").
         """
-        for dimension, quantity in self._volumes.items():
-            rate = self._last[dimension]
-            if dimension is Dimension.TIME and Dimension.PARKING_TIME in self._volumes:
-                continue
-            if quantity % rate.step:
+        timed = (self._parking, self._parking_rate) if self._parking_rate else (self._time, self._time_rate)
+        for quantity, rate in ((self._energy, self._energy_rate), timed):
+            if rate is not None and quantity % rate.step:
                 yield self._part(rate, -quantity % rate.step, rate.step_reason)
 
     def _part(self, rate: Rate, quantity: int, reason: str) -> PricedPart:

@@ -1,7 +1,6 @@
 """A register as two columns of integers, compared in C."""
 
 from collections.abc import Sequence
-from itertools import islice
 from operator import le, lt, sub
 
 from apps.tariffs.domain.facts import Reading
@@ -17,14 +16,14 @@ def columns_of(register: Sequence[Reading]) -> tuple[tuple[int, ...], tuple[int,
 
 def ascends(numbers: Sequence[int]) -> bool:
     """Tell whether each number is above the one before."""
-    return all(map(lt, numbers, islice(numbers, 1, None)))
+    return all(map(lt, numbers, numbers[1:]))
 
 
 def never_falls(numbers: Sequence[int]) -> bool:
     """Tell whether no number is below the one before."""
-    return all(map(le, numbers, islice(numbers, 1, None)))
+    return all(map(le, numbers, numbers[1:]))
 
 
 def steps_of(numbers: Sequence[int]) -> list[int]:
     """Return by how much each number is above the one before."""
-    return list(map(sub, islice(numbers, 1, None), numbers))
+    return list(map(sub, numbers[1:], numbers))

@@ -54,7 +54,7 @@ def dump_json(value: object, *, indent: int = 0) -> str:
         return _bracketed("{", lines, "}", indent)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return _bracketed("[", [inner + dump_json(item, indent=indent + 2) for item in value], "]", indent)
-    assert not isinstance(value, float), "a binary fraction is not exact"
+    assert value is None or isinstance(value, str | int), "a binary fraction is not exact"
     return json.dumps(value, ensure_ascii=False)
 
 

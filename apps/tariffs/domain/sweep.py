@@ -9,7 +9,7 @@ total exactly, and cutting a stretch in two moves nothing.
 from collections.abc import Iterator
 from dataclasses import replace
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from apps.tariffs.domain.bill import Bill
 from apps.tariffs.domain.compiled import Axis, CompiledElements, CompiledTariff, Pattern, Selection
@@ -49,18 +49,12 @@ class Swept(NamedTuple):
     is_let_off: bool
 
 
-class _Stretch(NamedTuple):
-    """A part of the session under one selection and one state, UTC epoch ms, half-open.
+Outcome: TypeAlias = tuple[Selection, VehicleState, bool]
+"""Who wins, in which state of the vehicle, and whether idling is quiet."""
 
-    end_milliwh  the register at its end where an energy threshold says so; None: interpolate
-    """
-
-    start_ms: int
-    end_ms: int
-    end_milliwh: int | None
-    selection: Selection
-    state: VehicleState
-    is_quiet: bool
+Stretch: TypeAlias = tuple[int, int, int | None, Outcome]
+"""Start and end (UTC epoch ms, half-open), the register at the end where an energy threshold says so (None:
+interpolate), and what held throughout."""
 
 
 def sweep(*, tariff: CompiledTariff, facts: SessionFacts) -> Swept:
@@ -102,27 +96,28 @@ def _charged(
     energies = register.energies
     # What was metered outside the session's instants belongs to its first or last period.
     begin = energies[0] if energies else None
-    for stretch in _stretches(elements, facts, register):
-        end = begin
-        if energies:
-            is_last = stretch.end_milliwh is None and stretch.end_ms == facts.ended_at_ms
-            end = energies[-1] if is_last else _register_at(stretch, register)
-        if stretch.start_ms == stretch.end_ms and begin == end and (periods or stretch.end_ms != facts.ended_at_ms):
+    span = Span(facts.started_at_ms, facts.ended_at_ms)
+    for start_ms, end_ms, end, outcome in _cut(elements, facts, register, span, state_track(facts, span)):
+        if energies and end is None:
+            end = energies[-1] if end_ms == span.end_ms else register.value_at(end_ms)
+        if start_ms == end_ms and begin == end and (periods or end_ms != span.end_ms):
             continue
-        periods.append(_period(stretch, register, bill, begin, end))
+        periods.append(_period(start_ms, end_ms, outcome, register, bill, begin, end))
         begin = end
     return _with_steps(periods, bill)
 
 
-def _register_at(stretch: _Stretch, register: RegisterColumns) -> int:
-    return register.value_at(stretch.end_ms) if stretch.end_milliwh is None else stretch.end_milliwh
-
-
 def _period(
-    stretch: _Stretch, register: RegisterColumns, bill: Bill, begin: int | None, end: int | None
+    start_ms: int,
+    end_ms: int,
+    outcome: Outcome,
+    register: RegisterColumns,
+    bill: Bill,
+    begin: int | None,
+    end: int | None,
 ) -> ChargingPeriod:
     """Price one stretch between two register values."""
-    start_ms, end_ms, _, selection, state, is_quiet = stretch
+    selection, state, is_quiet = outcome
     energy_milliwh = 0 if begin is None or end is None else end - begin
     charging_ms = charging_time_ms(start_ms, end_ms, state, register)
     idle_ms = end_ms - start_ms if state is VehicleState.IDLE and not is_quiet else 0
@@ -146,17 +141,17 @@ def _reserved(
     register = RegisterColumns(kept)
     periods = [
         ChargingPeriod(
-            start_ms=stretch.start_ms,
-            end_ms=stretch.end_ms,
-            state=stretch.state,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            state=VehicleState.RESERVED,
             energy_milliwh=0,
             charging_ms=0,
             idle_ms=0,
             start_register_milliwh=None,
             end_register_milliwh=None,
-            parts=bill.price(stretch.selection, energy_milliwh=0, time_ms=stretch.end_ms - stretch.start_ms, idle_ms=0),
+            parts=bill.price(selection, energy_milliwh=0, time_ms=end_ms - start_ms, idle_ms=0),
         )
-        for stretch in _cut(elements, kept, register, span, states)
+        for start_ms, end_ms, _, (selection, _, _) in _cut(elements, kept, register, span, states)
     ]
     return _with_steps(periods, bill)
 
@@ -173,18 +168,13 @@ def _prices(period: ChargingPeriod, part: PricedPart) -> bool:
     return any(priced.dimension is part.dimension for priced in period.parts)
 
 
-def _stretches(elements: CompiledElements, facts: SessionFacts, register: RegisterColumns) -> Iterator[_Stretch]:
-    span = Span(facts.started_at_ms, facts.ended_at_ms)
-    return _cut(elements, facts, register, span, state_track(facts, span))
-
-
 def _cut(
     elements: CompiledElements,
     facts: SessionFacts,
     register: RegisterColumns,
     span: Span,
     states: Track[VehicleState],
-) -> Iterator[_Stretch]:
+) -> Iterator[Stretch]:
     """Merge the tracks and yield a stretch wherever winner, state or quiet changes; one, if the span is empty."""
     patterns = pattern_track(elements, span, facts.time_zone)
     tracks: list[list[Any]] = [patterns, states]
@@ -204,9 +194,9 @@ def _cut(
             continue
         after = _outcome(elements, now)
         if after != before:
-            yield _Stretch(start_ms, at_ms, end_milliwh, *before)
+            yield start_ms, at_ms, end_milliwh, before
             start_ms, before = at_ms, after
-    yield _Stretch(start_ms, span.end_ms, None, *before)
+    yield start_ms, span.end_ms, None, before
 
 
 def _events(tracks: list[list[Any]], *, with_energy: bool) -> list[tuple[int, int, Any, int | None]]:
@@ -237,7 +227,7 @@ def _band_track(
     return band_track(axis, thresholds, span=span, facts=facts, register=register, states=states, patterns=patterns)
 
 
-def _outcome(elements: CompiledElements, now: list[Any]) -> tuple[Selection, VehicleState, bool]:
+def _outcome(elements: CompiledElements, now: list[Any]) -> Outcome:
     """Return who wins, in which state, and whether idling is quiet; ``now`` is pattern, state, band per axis."""
     pattern, state, *bands = now
     return elements.select(pattern, tuple(bands)), state, pattern.is_quiet and state is VehicleState.IDLE
