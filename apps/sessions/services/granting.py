@@ -15,6 +15,7 @@ from apps.tariffs.models import TariffVersion
 MOST_TOKEN_CHARS = 20
 """OCPP 1.6 §7.15, IdToken."""
 MOST_PERCENT = 100
+FINEST_PERCENT = Decimal("0.0001")
 
 
 @transaction.atomic
@@ -53,8 +54,8 @@ def write_grant(
         raise GrantRefused(f"Tariff version {version} is not that seller's, or not in {currency}.")
     if contract_id is not None and not Contract.objects.filter(pk=contract_id, seller_id=seller_id).exists():
         raise GrantRefused("The contract is not that seller's.")
-    if discount_percent is not None and not 0 < discount_percent <= MOST_PERCENT:
-        raise GrantRefused("A discount is above 0 and at most 100 percent.")
+    if discount_percent is not None and not _is_percentage(discount_percent):
+        raise GrantRefused("A discount is above 0 and at most 100 percent, with at most 4 decimals.")
     if expires_at <= granted_at:
         raise GrantRefused("A grant expires after it is given.")
     return StartGrant.objects.create(
@@ -72,6 +73,10 @@ def write_grant(
         granted_at=granted_at,
         expires_at=expires_at,
     )
+
+
+def _is_percentage(percent: Decimal) -> bool:
+    return 0 < percent <= MOST_PERCENT and percent == percent.quantize(FINEST_PERCENT)
 
 
 @transaction.atomic

@@ -54,7 +54,17 @@ class TestWriteGrant:
 
     @pytest.mark.parametrize(
         "spoilt",
-        ["another seller", "another station", "another tariff", "another currency", "no token", "long", "time"],
+        [
+            "another seller",
+            "another station",
+            "another tariff",
+            "another currency",
+            "no token",
+            "long",
+            "time",
+            "discount",
+            "decimals",
+        ],
     )
     def test_refuses_what_does_not_belong_together(self, site, spoilt):
         other = make_site()
@@ -66,6 +76,8 @@ class TestWriteGrant:
             "no token": {"token": " "},
             "long": {"token": "X" * 21},
             "time": {"expires_at": NOON},
+            "discount": {"discount_percent": Decimal("100.5")},
+            "decimals": {"discount_percent": Decimal("33.33333")},
         }[spoilt]
 
         with pytest.raises(GrantRefused):

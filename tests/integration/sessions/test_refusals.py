@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from apps.sessions import services
-from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant, StateChange
+from apps.sessions.models import Cdr, ChargingSession, Measurement, MeterReading, StartGrant, StateChange
 from tests.factories import NOON, make_evse, make_grant, make_session, make_user
 from tests.integration.sessions.conftest import KWH
 from tests.refusals import refused_by, run_sql
@@ -51,6 +51,25 @@ class TestChargingSession:
         with refused_by("session_in_review_says_why", ChargingSession):
             make_session(site=site, status="review")
 
+    @pytest.mark.parametrize("fields", [{}, {"ended_at": NOON + timedelta(seconds=1)}])
+    def test_refuses_a_vehicle_that_leaves_before_its_session_ends(self, site, fields):
+        with refused_by("session_is_not_left_before_it_ends", ChargingSession):
+            make_session(site=site, occupied_until=NOON, **fields)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"kind": "charge", "reserved_from": NOON + timedelta(seconds=1)},
+            {"kind": "reservation"},
+            {"kind": "reservation", "reserved_from": NOON, "ended_at": NOON},
+            {"kind": "reservation", "reserved_from": NOON, "meter_start_milliwh": None},
+            {"kind": "else"},
+        ],
+    )
+    def test_refuses_a_reservation_that_is_no_time_before_a_start(self, site, fields):
+        with refused_by("session_reserved_before_it_starts", ChargingSession):
+            make_session(site=site, **fields)
+
 
 class TestGrant:
     def test_refuses_to_expire_before_it_is_given(self, site):
@@ -61,6 +80,11 @@ class TestGrant:
     def test_refuses_a_fraction_of_a_cent(self, site, field):
         with refused_by("grant_amounts_are_rounded", StartGrant):
             make_grant(site=site, **{field: Decimal("10.001")})
+
+    @pytest.mark.parametrize("percent", ["0", "-5", "100.0001"])
+    def test_refuses_a_discount_that_is_no_percentage(self, site, percent):
+        with refused_by("grant_discount_is_a_percentage", StartGrant):
+            make_grant(site=site, discount_percent=Decimal(percent))
 
     def test_refuses_a_session_two_grants(self, site):
         session = make_session(site=site)
@@ -76,6 +100,7 @@ class TestReadingsAndStates:
         session = make_session(site=wire.site)
         MeterReading.objects.create(session=session, at=NOON, energy_milliwh=KWH, context="x", frame_id=1)
         StateChange.objects.create(session=session, at=NOON, state="charging", frame_id=1)
+        Measurement.objects.create(session=session, at=NOON, kind="power", value_milli=5, frame_id=1)
         return session
 
     @pytest.mark.parametrize(
@@ -105,6 +130,22 @@ class TestReadingsAndStates:
         with refused_by("state_once_per_session_and_instant", StateChange):
             StateChange.objects.create(session=rows, at=NOON, state="charging", frame_id=2)
 
+    @pytest.mark.parametrize(
+        "sql",
+        ["UPDATE charging_sessions_measurement SET value_milli = 0", "DELETE FROM charging_sessions_measurement"],
+    )
+    def test_measurements_are_never_changed(self, rows, sql):
+        with refused_by("measurements are never changed or deleted", Measurement):
+            run_sql(sql)
+
+    def test_a_measurement_is_there_once(self, rows):
+        with refused_by("measurement_once_per_session_and_instant", Measurement):
+            Measurement.objects.create(session=rows, at=NOON, kind="power", value_milli=5, frame_id=2)
+
+    def test_a_measurement_is_not_negative(self, rows):
+        with refused_by("measurement_is_not_negative", Measurement):
+            Measurement.objects.create(session=rows, at=NOON, kind="power", value_milli=-1, frame_id=2)
+
 
 class TestCdr:
     @pytest.fixture
@@ -132,6 +173,8 @@ class TestCdr:
             ({"revision": 0}, "cdr_revision_starts_at_one"),
             ({"reason": ""}, "cdr_correction_has_reason_and_author"),
             ({"revised_by": None}, "cdr_correction_has_reason_and_author"),
+            ({"is_automatic": True}, "cdr_automatic_has_no_person"),
+            ({"is_automatic": True, "revised_by": None, "reason": ""}, "cdr_correction_has_reason_and_author"),
             ({"tax": Decimal("0.96")}, "cdr_net_and_tax_make_gross"),
             ({"energy_milliwh": -1}, "cdr_energy_is_not_negative"),
             ({"net": Decimal("5.001"), "gross": Decimal("5.951")}, "cdr_amounts_are_rounded"),
