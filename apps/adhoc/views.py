@@ -158,7 +158,8 @@ def stop(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
 def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Show the receipt and why this price: each period, its rule and its readings."""
     found = _receipt_of(attempt)
-    record = found.lines.select_related("cdr__session", "cdr__tariff_version").get().cdr
+    # Its lines are of one charge record, one for each VAT category.
+    record = found.lines.select_related("cdr__session", "cdr__tariff_version").earliest("position").cdr
     readings = list(record.session.readings.order_by("at", "energy_milliwh"))
     context = {
         "attempt": attempt,

@@ -11,7 +11,7 @@ from apps.invoices.models import Invoice, InvoiceTax, NumberSeries
 from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.issuing import issue_invoice
 from apps.ledger.models import Journal
-from tests.factories import make_site, make_user
+from tests.factories import make_user
 from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr
 
 

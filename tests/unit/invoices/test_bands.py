@@ -3,14 +3,16 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.invoices.domain.bands import mirrored, price_bands
+from apps.invoices.domain.bands import mirrored, price_bands, prices_energy
 
 
-def part(dimension: str, quantity: int, price: str, amount: str, *, element: int = 0) -> dict[str, object]:
+def part(
+    dimension: str, quantity: int, price: str, amount: str, *, element: int = 0, category: str = "standard"
+) -> dict[str, object]:
     return {
         "element_index": element,
         "dimension": dimension,
-        "tax_category": "standard",
+        "tax_category": category,
         "quantity": quantity,
         "price": price,
         "amount": amount,
@@ -23,15 +25,19 @@ def document(*periods: list[dict[str, object]], net: str, adjustments: tuple = (
         "currency": "EUR",
         "periods": [{"parts": parts} for parts in periods],
         "adjustments": list(adjustments),
-        "net": net,
-        "gross": net,
+        "totals": [total("standard", net)],
     }
 
 
-def bands_of(rated: dict[str, object]) -> list[dict[str, str]]:
+def total(category: str, net: str) -> dict[str, str]:
+    return {"tax_category": category, "net": net, "gross": net}
+
+
+def bands_of(rated: dict[str, object], *categories: str) -> list[dict[str, str]]:
     return price_bands(
         rated,
         tax_included=False,
+        categories=categories or ("standard",),
         describe_element=lambda index, dimension: f"{dimension.value} by element {index}",
         describe_adjustment=lambda kind: f"because of {kind}",
     )
@@ -77,7 +83,7 @@ class TestPriceBands:
         rated = document(
             [part("ENERGY", 20_000_000, "0.5", "10")],
             net="6.00",
-            adjustments=({"kind": "ceiling", "net": "-4.00", "gross": "-4.76"},),
+            adjustments=({"kind": "ceiling", "split": [total("standard", "-4.00")]},),
         )
 
         energy, ceiling = bands_of(rated)
@@ -85,8 +91,37 @@ class TestPriceBands:
         assert energy["amount"] == "10.00"
         assert (ceiling["text"], ceiling["quantity"], ceiling["amount"]) == ("because of ceiling", "", "-4.00")
 
+    def test_keep_to_the_tax_categories_of_the_line(self):
+        rated = document(
+            [part("ENERGY", 20_000_000, "0.5", "10"), part("FLAT", 1, "1", "1", category="reduced")],
+            net="8.00",
+            adjustments=({"kind": "ceiling", "split": [total("standard", "-2.00"), total("reduced", "-0.20")]},),
+        )
+        rated["totals"].append(total("reduced", "0.80"))
+
+        assert [band["amount"] for band in bands_of(rated)] == ["10.00", "-2.00"]
+        assert [band["amount"] for band in bands_of(rated, "reduced")] == ["1.00", "-0.20"]
+        assert [band["amount"] for band in bands_of(rated, "standard", "reduced")] == ["10.00", "1.00", "-2.20"]
+
+    def test_leave_out_an_adjustment_that_takes_nothing_from_the_line(self):
+        rated = document(
+            [part("ENERGY", 20_000_000, "0.5", "10")],
+            net="10.00",
+            adjustments=({"kind": "idle_cap", "split": [total("standard", "0.00"), total("reduced", "-1.00")]},),
+        )
+
+        assert [band["amount"] for band in bands_of(rated)] == ["10.00"]
+
     def test_of_a_session_that_cost_nothing_are_none(self):
         assert bands_of(document(net="0.00")) == []
+
+    def test_know_under_which_category_energy_is_priced(self):
+        rated = document(
+            [part("FLAT", 1, "1", "1"), part("ENERGY", 20_000_000, "0.5", "10", category="reduced")], net="1.00"
+        )
+
+        assert prices_energy(rated, categories=("reduced",))
+        assert not prices_energy(rated, categories=("standard",))
 
     @given(st.lists(st.integers(1, 10**8), min_size=1, max_size=6))
     def test_add_up_to_the_line_whatever_the_quantities(self, quantities):
@@ -108,7 +143,7 @@ class TestMirrored:
             document(
                 [part("ENERGY", 20_000_000, "0.5", "10")],
                 net="6.00",
-                adjustments=({"kind": "ceiling", "net": "-4.00", "gross": "-4.76"},),
+                adjustments=({"kind": "ceiling", "split": [total("standard", "-4.00")]},),
             )
         )
 
