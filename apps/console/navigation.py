@@ -31,6 +31,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Stations"), "ev_station", "stations_chargingstation"),
             _row(_("EVSEs and connectors"), "power", "stations_evse"),
             _row(_("Pay codes"), "qr_code_2", "stations_paycode"),
+            _row(_("Meter keys"), "vpn_key", "stations_meterkey"),
             _row(_("Commands"), "send", "stations_stationcommand"),
             _row(_("Station events"), "notifications", "ocpp_stationevent"),
             _row(_("Raw frames"), "data_object", "ocpp_frame"),

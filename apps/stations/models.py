@@ -1,6 +1,7 @@
 """The hardware: locations, charging stations, EVSEs, connectors, their pay codes, and the commands sent to them.
 
-OCPP's names. A station's key is stored only as HMAC-SHA-256; a command row is the truth, the wire follows it.
+OCPP's names. A station's key is stored only as HMAC-SHA-256; a command row is the truth, the wire follows it. Which
+public key belongs to a meter says its owner, never the wire.
 """
 
 from datetime import datetime
@@ -11,8 +12,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django_countries.fields import CountryField
 
-from apps.accounts.models import validate_zone
+from apps.accounts.models import User, validate_zone
 from apps.accounts.tenancy import TenantModel
+from apps.core.triggers import frozen
 from apps.stations.domain.status import CommandStatus, ConnectorStatus, RegistrationStatus
 
 IDENTITY = RegexValidator(
@@ -59,6 +61,11 @@ class ChargingStation(TenantModel):
     model = models.CharField(max_length=50, blank=True)
     serial_number = models.CharField(max_length=50, blank=True)
     firmware_version = models.CharField(max_length=50, blank=True)
+    is_under_calibration_law = models.BooleanField(
+        "under calibration law",
+        default=False,
+        help_text="Bill only energy whose signed meter values are verified, and no time (German Eichrecht).",
+    )
     connection_no = models.PositiveBigIntegerField(default=0, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -141,6 +148,75 @@ class Connector(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.evse} ({self.get_kind_display()})"
+
+
+class MeterKey(TenantModel):
+    """The public key by which a meter's signed values are verified, adopted by its owner or waiting for that.
+
+    A station may report a key; it counts from when a person has compared it with the meter's label and adopted it.
+    Nothing replaces a key: another meter gets another key, the old one an end.
+
+    evse        whose meter; null = each of the station's
+    public_key  DER (SubjectPublicKeyInfo), hexadecimal · fingerprint  its SHA-256 · algorithm  the curve's name, or RSA
+    valid_from, valid_to  when the meter was in use; null = open
+    """
+
+    TENANT = ("station__location__owner",)
+
+    class Source(models.TextChoices):
+        OWNER = "owner", "typed by its owner"
+        STATION = "station", "reported by the station"
+
+    station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="meter_keys")
+    evse = models.ForeignKey(Evse, null=True, blank=True, on_delete=models.PROTECT, related_name="meter_keys")
+    public_key = models.CharField(max_length=2500)
+    fingerprint = models.CharField(max_length=64)
+    algorithm = models.CharField(max_length=40)
+    source = models.CharField(max_length=7, choices=Source.choices)
+    known_at = models.DateTimeField(help_text="When it was typed or first reported.")
+    adopted_at = models.DateTimeField(null=True, blank=True)
+    adopted_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    valid_from = models.DateTimeField(null=True, blank=True)
+    valid_to = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["station", "evse", "-known_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["station", "fingerprint"], condition=Q(evse__isnull=True), name="meter_key_once_per_station"
+            ),
+            models.UniqueConstraint(
+                fields=["evse", "fingerprint"], condition=Q(evse__isnull=False), name="meter_key_once_per_evse"
+            ),
+            models.CheckConstraint(
+                condition=Q(adopted_at__isnull=True, adopted_by__isnull=True, source="station")
+                | Q(adopted_at__isnull=False, adopted_by__isnull=False),
+                name="meter_key_is_adopted_by_a_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="meter_key_ends_after_it_begins",
+            ),
+        ]
+        triggers = frozen(
+            "meter_key_frozen", what="meter keys", exempt=("adopted_at", "adopted_by_id", "valid_from", "valid_to")
+        )
+
+    def __str__(self) -> str:
+        return f"{self.short_fingerprint} of {self.evse or self.station}"
+
+    @property
+    def short_fingerprint(self) -> str:
+        """What people compare; the whole key is on its page."""
+        return self.fingerprint[:12]
+
+    def set_adopted(self, *, by: User, at: datetime, valid_from: datetime | None) -> None:
+        self.adopted_by, self.adopted_at, self.valid_from = by, at, valid_from
+        self.save(update_fields=["adopted_by", "adopted_at", "valid_from"])
+
+    def set_valid_to(self, at: datetime) -> None:
+        self.valid_to = at
+        self.save(update_fields=["valid_to"])
 
 
 class PayCode(TenantModel):

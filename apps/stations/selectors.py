@@ -1,8 +1,10 @@
-"""Find pay codes: by what a driver scanned, and by the site whose stickers are printed."""
+"""Find pay codes: by what a driver scanned, and by the site whose stickers are printed; and the keys of meters."""
 
-from django.db.models import QuerySet
+from datetime import datetime
 
-from apps.stations.models import PayCode
+from django.db.models import Q, QuerySet
+
+from apps.stations.models import MeterKey, PayCode
 
 
 def find_pay_code(code: str) -> PayCode | None:
@@ -24,3 +26,14 @@ def codes_to_print(codes: QuerySet[PayCode]) -> QuerySet[PayCode]:
             "pk",
         )
     )
+
+
+def meter_keys_at(*, station_id: int, evse_id: int, at: datetime) -> "QuerySet[MeterKey]":
+    """Return the adopted keys that may have signed what the EVSE's meter measured at an instant, the newest first."""
+    return MeterKey.objects.filter(
+        Q(evse_id=evse_id) | Q(evse__isnull=True),
+        Q(valid_from__isnull=True) | Q(valid_from__lte=at),
+        Q(valid_to__isnull=True) | Q(valid_to__gt=at),
+        station_id=station_id,
+        adopted_at__isnull=False,
+    ).order_by("-adopted_at", "-pk")

@@ -10,21 +10,26 @@ from apps.stations.services.connections import (
     set_station_key,
     touch_stations,
 )
+from apps.stations.services.meter_keys import add_meter_key, adopt_meter_key, end_meter_key, report_meter_keys
 from apps.stations.services.pay_codes import add_missing_pay_codes, new_pay_code, revoke_pay_code
 from apps.stations.services.reports import ConnectorStatusUpdate, record_boot, record_connector_statuses
 
 __all__ = [
     "ConnectorStatusUpdate",
     "StationLogin",
+    "add_meter_key",
     "add_missing_pay_codes",
+    "adopt_meter_key",
     "authenticate_station",
     "connect_station",
+    "end_meter_key",
     "finish_command",
     "hash_key",
     "new_pay_code",
     "new_station_key",
     "record_boot",
     "record_connector_statuses",
+    "report_meter_keys",
     "request_command",
     "revoke_pay_code",
     "set_station_key",
