@@ -36,8 +36,10 @@ from apps.tariffs.domain.terms import (
 from tests.unit.tariffs import naive, naive_money
 from tests.unit.tariffs.drawn import RATES, elements, grants, prices, registers, sessions, tariffs
 
-# Enough for every run; ``LAW_EXAMPLES=5000`` for a change of the engine.
-law = settings(max_examples=int(os.environ.get("LAW_EXAMPLES", "40")), deadline=None)
+# Enough for every run; ``LAW_EXAMPLES=3000`` for a change of the engine.
+EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "20"))
+law = settings(max_examples=EXAMPLES, deadline=None)
+main_law = settings(max_examples=3 * EXAMPLES, deadline=None)
 NO_GRANT = GrantTerms()
 PICO = Fraction(1, 10**12)
 GRANTED = (AdjustmentKind.CEILING, AdjustmentKind.FLOOR)
@@ -70,7 +72,7 @@ def quantities_of(rated: RatedSession) -> dict[tuple[int, Dimension], int]:
 
 
 class TestNaiveEngine:
-    @law
+    @main_law
     @given(facts=sessions(), terms=tariffs(), grant=grants())
     def test_agrees_in_every_quantity_and_every_exact_and_rounded_amount(self, facts, terms, grant):
         bill = naive_money.rate(facts, terms, grant, RATES)
@@ -130,8 +132,10 @@ class TestParts:
 
         rated = rate(facts, plain)
 
-        amounts = sum((part.amount for part in parts_of(rated)), Decimal(0))
-        assert amounts == (rated.exact.gross if terms.tax_included else rated.exact.net)
+        # Parts are cut at 12 decimals in each category, the exact amount once.
+        cuts = parts_by_category(rated)
+        stated = Fraction(rated.exact.gross if terms.tax_included else rated.exact.net)
+        assert 0 <= stated - sum(cuts.values()) <= len(cuts) * PICO
         assert rated.adjustments == ()
 
     @law
