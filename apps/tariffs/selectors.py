@@ -9,6 +9,7 @@ from apps.accounts.models import Organisation
 from apps.core.domain.zones import zone
 from apps.tariffs.domain.facts import GrantTerms
 from apps.tariffs.domain.lint import Finding, Profile, Severity, lint_tariff
+from apps.tariffs.domain.matching import SoFar
 from apps.tariffs.domain.ocpi import tax_rates_of
 from apps.tariffs.domain.parse import TariffError
 from apps.tariffs.domain.rated import RatedSession
@@ -89,16 +90,34 @@ def local_date(at: datetime, time_zone: str) -> date:
     return at.astimezone(zone(time_zone)).date()
 
 
-def week_grids(terms: TariffTerms, *, time_zone: str, week_of: date) -> list[WeekGrid]:
-    """Return a week for energy, and one for each kind of time that a charging session is charged for."""
-    priced = {
-        component.dimension
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """A week's prices of one dimension, at a session's start, or once ``idle_s`` seconds of idling are over."""
+
+    grid: WeekGrid
+    idle_s: int
+
+
+def weeks(terms: TariffTerms, *, time_zone: str, week_of: date) -> list[Week]:
+    """Return a week for energy, and one for each kind of time that a charging session is charged for.
+
+    Idle time is shown when every grace period is over; before, an idle fee would look as if there were none.
+    """
+    priced = [
+        (component.dimension, element.restrictions.min_idle_time or 0)
         for element in terms.elements
         if element.restrictions.reservation is None
         for component in element.price_components
-    }
-    wanted = [Dimension.ENERGY, *(each for each in (Dimension.TIME, Dimension.PARKING_TIME) if each in priced)]
-    return [week_grid(terms, time_zone=time_zone, week_of=week_of, dimension=dimension) for dimension in wanted]
+    ]
+    found = []
+    for dimension in (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME):
+        graces = [grace for each, grace in priced if each is dimension]
+        if graces or dimension is Dimension.ENERGY:
+            idle_s = max(graces) if dimension is Dimension.PARKING_TIME else 0
+            so_far = SoFar(idle_s=idle_s, duration_s=idle_s)
+            grid = week_grid(terms, time_zone=time_zone, week_of=week_of, dimension=dimension, so_far=so_far)
+            found.append(Week(grid=grid, idle_s=idle_s))
+    return found
 
 
 def usual_prices(versions: Iterable[TariffTerms], *, time_zone: str, country: str, on: date) -> list[UsualPrices]:

@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 
 from apps.accounts.tenant_admin import TenantAdmin
 from apps.core import clock
-from apps.tariffs.admin.preview import drawn_grids, week_shown
+from apps.tariffs.admin.preview import drawn_weeks, week_shown
 from apps.tariffs.admin.words import rules, sentences
 from apps.tariffs.models import TariffVersion
 from apps.tariffs.selectors import findings_of, terms_of, usual_prices
@@ -38,6 +38,7 @@ class ComparePages(TenantAdmin):
         owner = versions[0].tariff.owner
         week = week_shown(versions[0], owner, request.GET.get("week", ""))
         priced = [(version, terms) for version in versions if (terms := terms_of(version)) is not None]
+        drawn = drawn_weeks([terms for _, terms in priced], owner=owner, week_of=week)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": "Versions side by side",
@@ -47,10 +48,10 @@ class ComparePages(TenantAdmin):
                     "state": version.state_at(clock.now()).value,
                     "sentences": sentences(terms),
                     "rules": rules(terms),
-                    "grids": drawn_grids(terms, owner=owner, week_of=week),
+                    "grids": grids,
                     "findings": findings_of(version),
                 }
-                for version, terms in priced
+                for (version, terms), grids in zip(priced, drawn, strict=True)
             ],
             "unpriced": [version for version in versions if not version.elements],
             "usual": usual_prices(

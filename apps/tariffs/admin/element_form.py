@@ -85,7 +85,7 @@ class ElementForm(forms.Form):
     parking_time_unit = choice("Unit", _UNITS)
     parking_time_step_size = number_field("Step")
     parking_time_tax = choice("Tax", _TAXES)
-    flat_price = number_field("Flat")
+    flat_price = number_field("Once per session")
     flat_tax = choice("Tax", _TAXES)
 
     def document(self) -> dict[str, Any]:
@@ -101,11 +101,11 @@ class ElementForm(forms.Form):
 
     def prices(self) -> Iterator[dict[str, BoundField | str | None]]:
         """Yield each dimension's fields for the page: price, unit, step, tax."""
-        for dimension, unit in zip(Dimension, ("per kWh", None, None, "per session"), strict=True):
+        for dimension in Dimension:
             name = dimension.value.lower()
             yield {
                 "price": self[f"{name}_price"],
-                "unit": unit or self[f"{name}_unit"],
+                "unit": self[f"{name}_unit"] if dimension in _TIMED else None,
                 "step": self[f"{name}_step_size"] if f"{name}_step_size" in self.fields else None,
                 "step_label": "Step, Wh" if dimension is Dimension.ENERGY else "Step, s",
                 "tax": self[f"{name}_tax"],
