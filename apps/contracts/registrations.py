@@ -33,14 +33,18 @@ def check_registered(*, seller: Organisation, location: Location | None, at: dat
     _refuse_unregistered(seller, [location] if location else Location.objects.filter(owner=seller), at=at)
 
 
-def check_tariff_registered(*, tariff: Tariff, at: datetime) -> None:
-    """Refuse to publish a tariff that is assigned, now or later, where its owner may not sell on that local day.
+def why_not_published(tariff: Tariff, at: datetime) -> str:
+    """Say why a tariff must not be published from ``at`` on; "" where it may.
 
-    :raises NotRegistered: see ``check_registered``
+    It must not be assigned, then or later, where its owner may not sell.
     """
     rows = TariffAssignment.objects.filter(tariff=tariff).exclude(valid_to__lte=at)
     for row in rows.select_related("location", "station__location", "evse__station__location"):
-        check_registered(seller=tariff.owner, location=location_of(row), at=max(at, row.valid_from))
+        try:
+            check_registered(seller=tariff.owner, location=location_of(row), at=max(at, row.valid_from))
+        except NotRegistered as refusal:
+            return str(refusal)
+    return ""
 
 
 def location_of(assignment: TariffAssignment) -> Location | None:

@@ -4,6 +4,7 @@ Publishing and withdrawing lock the tariff first, so that two of them never see 
 now or later, and ends the one before it at its own start.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,6 +38,14 @@ class WarningsNotAccepted(PublishRefused):
     """Nothing forbids it, but what the linter warns of has to be accepted first."""
 
 
+_checks: Final[list[Callable[[Tariff, datetime], str]]] = []
+
+
+def register_publish_check(check: Callable[[Tariff, datetime], str]) -> None:
+    """Let an app above say why a tariff must not be published from an instant on; "" where it may."""
+    _checks.append(check)
+
+
 @transaction.atomic
 def publish_version(
     *,
@@ -56,15 +65,18 @@ def publish_version(
 
     :raises NotADraft: it is published already
     :raises EditConflict: somebody saved it in the meantime
-    :raises PublishRefused: errors in it, or the moment is taken or past
+    :raises PublishRefused: errors in it, the moment is taken or past, or a registered check speaks against it
     :raises WarningsNotAccepted: the linter warns
     """
     tariff_id = TariffVersion.objects.values_list("tariff_id", flat=True).get(pk=version_id)
-    Tariff.objects.select_for_update().get(pk=tariff_id)
+    tariff: Tariff = Tariff.objects.select_for_update().get(pk=tariff_id)
     version = lock_draft(version_id=version_id, expected_edit_no=expected_edit_no)
     valid_from = _start(version, valid_from, at=at)
     findings = findings_of(version, profiles=profiles, valid_from=valid_from)
     _refuse_findings(findings, accept_warnings=accept_warnings)
+    for check in _checks:
+        if problem := check(tariff, valid_from):
+            raise PublishRefused(problem)
     version.valid_to = _make_room(version, valid_from)
     version.status = VersionStatus.PUBLISHED
     version.valid_from = valid_from

@@ -8,8 +8,20 @@ from django.urls import reverse
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import TaxRegistration
 from apps.contracts.models import TariffAssignment
-from apps.contracts.registrations import NotRegistered, check_registered, check_tariff_registered
-from tests.factories import NOON, assign_tariff, make_evse, make_location, make_member, make_site, make_station
+from apps.contracts.registrations import NotRegistered, check_registered, why_not_published
+from apps.tariffs.services.publishing import PublishRefused, publish_version
+from tests.factories import (
+    NOON,
+    assign_tariff,
+    make_draft,
+    make_evse,
+    make_location,
+    make_member,
+    make_site,
+    make_station,
+    make_tariff,
+    make_user,
+)
 from tests.integration.tenants import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -54,15 +66,35 @@ class TestCheckRegistered:
         with pytest.raises(NotRegistered, match="on 2026-06-01"):
             check_registered(seller=site.owner, location=vienna, at=midnight_in_vienna - timedelta(seconds=1))
 
-    def test_follows_a_tariff_to_where_it_is_assigned_now_or_later(self, site, vienna):
+
+class TestWhyNotPublished:
+    def test_follows_a_tariff_to_where_it_is_assigned_then_or_later(self, site, vienna):
         station = make_station(location=vienna)
         TariffAssignment.objects.all().delete()
         assign_tariff(tariff=site.tariff, evse=make_evse(station=station), valid_to=NOON)
 
-        check_tariff_registered(tariff=site.tariff, at=NOON)
+        before = why_not_published(site.tariff, NOON)
         assign_tariff(tariff=site.tariff, station=station, valid_from=NOON + timedelta(days=1))
-        with pytest.raises(NotRegistered, match=r"Austria \(AT\) on 2026-06-02"):
-            check_tariff_registered(tariff=site.tariff, at=NOON)
+
+        assert before == ""
+        assert "Austria (AT) on 2026-06-02" in why_not_published(site.tariff, NOON)
+
+    def test_refuses_the_publication(self, site, vienna):
+        draft = make_draft(tariff=make_tariff(owner=site.owner))
+        assign_tariff(tariff=draft.tariff, location=vienna)
+
+        with pytest.raises(PublishRefused, match=r"no tax registration in Austria \(AT\) on 2026-06-01"):
+            publish_version(
+                version_id=draft.pk,
+                expected_edit_no=draft.edit_no,
+                valid_from=None,
+                by=make_user(),
+                at=NOON,
+                accept_warnings=True,
+            )
+
+        draft.refresh_from_db()
+        assert draft.is_draft
 
 
 class TestAssigningInTheConsole:
