@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 from apps.analytics.domain.tally import Gap, Outcome, Tally
 from apps.core.domain.money import round_half_up
-from apps.core.domain.tax import TaxNotSupported
+from apps.core.domain.tax import NoTaxRate, TaxNotSupported
 from apps.core.domain.zones import zone
 from apps.sessions.domain.settling import asks_for_current, asks_for_power, prices_idle
 from apps.tariffs.domain.facts import RatingInputs
-from apps.tariffs.domain.rating import RatedSession, inputs_from_document, rate_session
+from apps.tariffs.domain.rating import MissingTaxRate, RatedSession, inputs_from_document, rate_session
 from apps.tariffs.domain.terms import TariffTerms
 from apps.tariffs.domain.timeline import mean_powers
 
@@ -112,9 +112,10 @@ def add_to(tally: Tally, record: StoredRecord, *, tried: Tried, rate_of: RateOf)
     try:
         inputs = inputs_from_document(record.inputs)
         rated = rerate(record, inputs, tried=tried, rate_of=rate_of)
-    except (LookupError, ValueError, TaxNotSupported) as error:
+    except (LookupError, ValueError, ArithmeticError, TypeError, TaxNotSupported) as error:
         # One record that cannot be priced (no tax rate, damaged inputs) is named and stops no other.
-        tally.leave_out(f"its stored inputs lack {error}" if type(error) is KeyError else str(error))
+        is_said = isinstance(error, (ValueError, TaxNotSupported, MissingTaxRate, NoTaxRate))
+        tally.leave_out(str(error) if is_said else f"its stored inputs are damaged ({type(error).__name__})")
         return
     tally.gaps.update(tried.gaps(record, inputs))
     tally.add(

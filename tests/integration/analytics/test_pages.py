@@ -72,6 +72,12 @@ class TestAsking:
 
         assert f'<option value="{draft.pk}" selected>' in page
 
+    def test_begins_on_the_page_of_a_version(self, site, owner):
+        for version in (make_draft(site), site.version):
+            page = owner.get(reverse("admin:tariffs_tariffversion_change", args=[version.pk])).content.decode()
+
+            assert f'href="{ADD}?version={version.pk}"' in page
+
     def test_takes_own_days(self, site, owner):
         days = {"first_date": "2026-09-07", "last_date": "2026-09-13"}
 

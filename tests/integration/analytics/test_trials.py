@@ -11,6 +11,7 @@ from apps.analytics.domain.tally import AD_HOC
 from apps.analytics.models import TariffTrial
 from apps.sessions.services.rating import price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms
+from apps.tariffs.services import discard_draft
 from tests.factories import make_contract, make_customer, make_site, make_user
 from tests.integration.analytics.world import (
     ASKED_AT,
@@ -172,6 +173,17 @@ class TestATrial:
         assert fingerprint() == records
         assert len(written) == 2
         assert all(sql.startswith('UPDATE "analytics_tarifftrial"') for sql in written)
+
+
+class TestADraftThatIsDiscarded:
+    def test_takes_its_trials_with_it_and_leaves_others(self, site):
+        draft, other = make_draft(site), make_draft(site)
+        ask(draft)
+        kept = ask(other)
+
+        discard_draft(version_id=draft.pk)
+
+        assert list(TariffTrial.objects.all()) == [kept]
 
 
 class TestAskingAgain:

@@ -124,13 +124,20 @@ class TestAddTo:
         assert tally.left_out == {"no reduced tax rate for DE": 1}
         assert tally.total.sessions == 0
 
-    @pytest.mark.parametrize("missing", ["register", "started_at_ms"])
-    def test_names_inputs_that_are_damaged(self, missing):
+    @pytest.mark.parametrize(
+        ("damage", "named"),
+        [
+            ({"started_at_ms": None}, "TypeError"),
+            ({"tax_rates": {"standard": "19 %"}}, "InvalidOperation"),
+            ({"register": {}}, "KeyError"),
+        ],
+    )
+    def test_names_inputs_that_are_damaged(self, damage, named):
         one = record()
 
-        tally = self.add(one._replace(inputs={key: value for key, value in one.inputs.items() if key != missing}))
+        tally = self.add(one._replace(inputs={**one.inputs, **damage}))
 
-        assert tally.left_out == {f"its stored inputs lack '{missing}'": 1}
+        assert tally.left_out == {f"its stored inputs are damaged ({named})": 1}
 
 
 def restricted(price: str, **restrictions):
