@@ -124,6 +124,7 @@ class ChargingStationAdmin(TenantAdmin):
         "identity",
         "registration",
         "is_under_calibration_law",
+        "only_protocol",
         "protocol",
         "make",
         "connection",

@@ -5,6 +5,7 @@ public key belongs to a meter says its owner, never the wire.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -15,7 +16,9 @@ from django_countries.fields import CountryField
 from apps.accounts.models import User, validate_zone
 from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
+from apps.stations.domain.redaction import MASK
 from apps.stations.domain.status import CommandStatus, ConnectorStatus, RegistrationStatus
+from apps.stations.sealing import unseal
 
 IDENTITY = RegexValidator(
     r"^[A-Za-z0-9*\-_=+|@.:]{1,48}\Z", "1–48 characters of A–Z a–z 0–9 * - _ = + | @ . : (OCPP identity)."
@@ -43,15 +46,24 @@ class Location(TenantModel):
         return self.name
 
 
+PROTOCOLS = [("1.6", "OCPP 1.6J"), ("2.0.1", "OCPP 2.0.1")]
+
+
 class ChargingStation(TenantModel):
-    """One charger, known by its OCPP identity. ``connection_no`` counts its authenticated sockets; the newest wins."""
+    """One charger, known by its OCPP identity. ``connection_no`` counts its authenticated sockets; the newest wins.
+
+    protocol       which it spoke last · only_protocol: the one it may speak; "" = the newest that it offers
+    """
 
     TENANT = ("location__owner",)
 
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="stations")
     identity = models.CharField(max_length=48, unique=True, validators=[IDENTITY])
     key_hash = models.CharField(max_length=64, editable=False, help_text="HMAC-SHA-256 of the key, hexadecimal.")
-    protocol = models.CharField(max_length=8, choices=[("1.6", "OCPP 1.6J")], default="1.6")
+    protocol = models.CharField(max_length=8, choices=PROTOCOLS, default="1.6")
+    only_protocol = models.CharField(
+        max_length=8, choices=PROTOCOLS, blank=True, help_text="Empty: the newest version that the station offers."
+    )
     registration = models.CharField(
         max_length=10,
         choices=[(s.value, s.value) for s in RegistrationStatus],
@@ -68,6 +80,7 @@ class ChargingStation(TenantModel):
     )
     connection_no = models.PositiveBigIntegerField(default=0, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True, editable=False)
+    disconnected_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -252,13 +265,18 @@ class PayCode(TenantModel):
 
 
 class StationCommand(TenantModel):
-    """A command down to a charger: requested → sent → accepted | rejected | timed_out. The row is the truth."""
+    """A command down to a charger: requested → sent → accepted | rejected | timed_out. The row is the truth.
+
+    payload, answer  with their secrets masked · sealed: the payload as it is to be sent, encrypted, where it holds
+                     a secret; gone when the command ends
+    """
 
     TENANT = ("station__location__owner",)
 
     station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="commands")
     action = models.CharField(max_length=40, help_text="OCPP action, e.g. RemoteStartTransaction.")
     payload = models.JSONField()
+    sealed = models.TextField(blank=True, editable=False)
     reason = models.CharField(max_length=200, blank=True, help_text="Why, where it is not a person's own wish.")
     status = models.CharField(
         max_length=10, choices=[(s.value, s.value) for s in CommandStatus], default=CommandStatus.REQUESTED
@@ -293,12 +311,95 @@ class StationCommand(TenantModel):
                 | Q(status="sent", sent_at__isnull=False, ended_at__isnull=True)
                 | Q(status__in=["accepted", "rejected", "timed_out"], ended_at__isnull=False),
                 name="command_times_match_status",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(sealed="") | Q(status__in=["requested", "sent"]), name="command_ended_keeps_no_secret"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.action} → {self.station} ({self.status})"
 
     def set_ended(self, *, status: CommandStatus, answer: dict[str, object] | None, at: datetime) -> None:
-        self.status, self.answer, self.ended_at = status, answer, at
-        self.save(update_fields=["status", "answer", "ended_at"])
+        self.status, self.answer, self.ended_at, self.sealed = status, answer, at, ""
+        self.save(update_fields=["status", "answer", "ended_at", "sealed"])
+
+    def wire_payload(self) -> dict[str, Any]:
+        """Return the payload as the station is to see it.
+
+        :raises CannotUnseal: it holds a secret that can no longer be read
+        """
+        payload: dict[str, Any] = unseal(self.sealed) if self.sealed else self.payload
+        return payload
+
+
+class ConfigurationKey(TenantModel):
+    """What a station last said of one of its settings (OCPP 1.6 §9, 2.0.1 part 2 appendix 3).
+
+    name   the configuration key; 2.0.1: ``Component[instance]@evse:connector.Variable[instance]``
+    value  as reported; of a secret only whether something is set
+    """
+
+    TENANT = ("station__location__owner",)
+
+    station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="configuration")
+    name = models.CharField(max_length=200)
+    value = models.TextField(blank=True)
+    is_secret = models.BooleanField(default=False)
+    is_readonly = models.BooleanField(null=True, blank=True, help_text="Null: the station did not say.")
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["station", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["station", "name"], name="configuration_key_once_per_station"),
+            models.CheckConstraint(
+                condition=Q(is_secret=False) | Q(value__in=["", MASK]), name="configuration_secret_is_masked"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station}: {self.name}"
+
+
+class OfflineAuthorisation(TenantModel):
+    """What a station may decide without asking: its local list and its cache (OCPP 1.6 §3.5).
+
+    requested_version  the highest list version that it was sent · held_version: that it said it took; 0 = no list
+    cache_cleared_at   when it last said that its cache is empty; null = never
+    """
+
+    TENANT = ("station__location__owner",)
+
+    station = models.OneToOneField(ChargingStation, on_delete=models.CASCADE, related_name="offline_authorisation")
+    requested_version = models.PositiveIntegerField(default=0)
+    held_version = models.PositiveIntegerField(default=0)
+    held_at = models.DateTimeField(null=True, blank=True)
+    cache_cleared_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(held_version__lte=F("requested_version")), name="local_list_held_was_requested"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station}: list {self.held_version}"
+
+
+class LocalListEntry(TenantModel):
+    """A card in a station's local list, as far as the station accepted what it was sent."""
+
+    TENANT = ("station__location__owner",)
+
+    station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="local_list")
+    uid = models.CharField(max_length=36)
+
+    class Meta:
+        ordering = ["station", "uid"]
+        indexes = [models.Index(fields=["uid"], name="local_list_by_uid")]
+        constraints = [models.UniqueConstraint(fields=["station", "uid"], name="local_list_holds_a_card_once")]
+
+    def __str__(self) -> str:
+        return f"…{self.uid[-4:]} in {self.station}"

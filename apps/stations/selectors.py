@@ -1,16 +1,39 @@
 """Find pay codes: by what a driver scanned, and by the site whose stickers are printed; and the keys of meters."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from apps.stations.models import MeterKey, PayCode
+from apps.stations.domain.calls import START_ACTIONS
+from apps.stations.models import MeterKey, PayCode, StationCommand
 
 
 def find_pay_code(code: str) -> PayCode | None:
     """Return the code with its connector, station and site; None for an unknown and for a revoked one alike."""
     codes = PayCode.objects.select_related("connector__evse__station__location__owner")
     return codes.filter(code=code, revoked_at__isnull=True).first()
+
+
+def find_start_commands(*, station_id: int, evse_number: int) -> QuerySet[StationCommand]:
+    """Return the commands by which a station was asked to start at one of its EVSEs, whatever version it speaks."""
+    here = Q(payload__connectorId=evse_number) | Q(payload__evseId=evse_number)
+    return StationCommand.objects.filter(here, station_id=station_id, action__in=START_ACTIONS)
+
+
+def find_remote_starts(started: Collection[tuple[int, int]]) -> dict[tuple[int, int], StationCommand]:
+    """Return which command each remote start of OCPP 2.0.1 was asked by: the newest of its number.
+
+    started  (station id, remoteStartId)
+    """
+    if not started:
+        return {}
+    commands = StationCommand.objects.filter(
+        station_id__in={station_id for station_id, _ in started},
+        action="RequestStartTransaction",
+        payload__remoteStartId__in=sorted({number for _, number in started}),
+    ).order_by("pk")
+    return {(command.station_id, command.payload["remoteStartId"]): command for command in commands}
 
 
 def codes_to_print(codes: QuerySet[PayCode]) -> QuerySet[PayCode]:

@@ -14,11 +14,15 @@ class RegistrationStatus(StrEnum):
 
 
 class ConnectorStatus(StrEnum):
-    """OCPP 1.6 §7.7 ChargePointStatus, and UNKNOWN before the first message."""
+    """OCPP 1.6 §7.7 ChargePointStatus, and UNKNOWN before the first message.
+
+    OCCUPIED is 2.0.1's, of a connector with a cable in it: what the vehicle does is told by its transaction's events.
+    """
 
     UNKNOWN = "Unknown"
     AVAILABLE = "Available"
     PREPARING = "Preparing"
+    OCCUPIED = "Occupied"
     CHARGING = "Charging"
     SUSPENDED_EV = "SuspendedEV"
     SUSPENDED_EVSE = "SuspendedEVSE"

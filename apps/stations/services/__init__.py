@@ -1,6 +1,13 @@
 """What happens to stations: keys and sockets, what they report of themselves, pay codes, the commands sent to them."""
 
-from apps.stations.services.commands import finish_command, request_command, sweep_commands, take_commands
+from apps.stations.services.commands import (
+    finish_command,
+    request_command,
+    request_start,
+    request_unlock,
+    sweep_commands,
+    take_commands,
+)
 from apps.stations.services.connections import (
     StationLogin,
     authenticate_station,
@@ -31,6 +38,8 @@ __all__ = [
     "record_connector_statuses",
     "report_meter_keys",
     "request_command",
+    "request_start",
+    "request_unlock",
     "revoke_pay_code",
     "set_station_key",
     "sweep_commands",

@@ -1,5 +1,6 @@
 """Commands down to a station: the row is the truth, the wire follows it, and each one ends (I15)."""
 
+import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -7,8 +8,12 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.accounts.models import User
+from apps.stations.domain.calls import start_call, unlock_call
+from apps.stations.domain.redaction import redact
 from apps.stations.domain.status import CommandStatus, advance
-from apps.stations.models import StationCommand
+from apps.stations.models import ChargingStation, StationCommand
+from apps.stations.sealing import seal
+from apps.stations.services.security_profile import refuse_lower_profile
 from apps.stations.wakeups import wake_on_commit
 
 
@@ -25,13 +30,20 @@ def request_command(
 ) -> StationCommand:
     """Ask for a command to be sent; whoever holds the station's socket takes it, now or until the deadline.
 
-    action, payload  OCPP 1.6 action and request, e.g. ``RemoteStopTransaction``, ``{"transactionId": 17}``
+    action, payload  of the version that the station speaks, e.g. ``RemoteStopTransaction``, ``{"transactionId": 17}``
     requested_by     None: the system · reason: why the system asks, a sentence
+
+    Secrets in the payload are kept encrypted, and only until the command ends.
+
+    :raises CommandRefused: it would lower the station's security profile
     """
+    refuse_lower_profile(station_id=station_id, action=action, payload=payload)
+    masked = redact(dict(payload))
     command = StationCommand.objects.create(
         station_id=station_id,
         action=action,
-        payload=dict(payload),
+        payload=masked,
+        sealed="" if masked == payload else seal(dict(payload)),
         requested_at=requested_at,
         deadline_at=deadline_at,
         requested_by=requested_by,
@@ -39,6 +51,60 @@ def request_command(
     )
     wake_on_commit(station_id, "station.commands")
     return command
+
+
+@transaction.atomic
+def request_start(
+    *,
+    station_id: int,
+    evse_number: int,
+    token: str,
+    requested_at: datetime,
+    deadline_at: datetime,
+    requested_by: User | None = None,
+    reason: str = "",
+) -> StationCommand:
+    """Ask for a start with ``token`` on an EVSE, in the words of the version that the station speaks."""
+    action, payload = start_call(
+        _protocol_of(station_id),
+        evse_number=evse_number,
+        token=token,
+        remote_start_id=secrets.randbelow(2**31 - 1) + 1,
+    )
+    return request_command(
+        station_id=station_id,
+        action=action,
+        payload=payload,
+        requested_at=requested_at,
+        deadline_at=deadline_at,
+        requested_by=requested_by,
+        reason=reason,
+    )
+
+
+@transaction.atomic
+def request_unlock(
+    *,
+    station_id: int,
+    evse_number: int,
+    requested_at: datetime,
+    deadline_at: datetime,
+    requested_by: User | None = None,
+) -> StationCommand:
+    """Ask that the cable of an EVSE be let go, in the words of the version that the station speaks."""
+    action, payload = unlock_call(_protocol_of(station_id), evse_number=evse_number)
+    return request_command(
+        station_id=station_id,
+        action=action,
+        payload=payload,
+        requested_at=requested_at,
+        deadline_at=deadline_at,
+        requested_by=requested_by,
+    )
+
+
+def _protocol_of(station_id: int) -> str:
+    return ChargingStation.objects.values_list("protocol", flat=True).get(pk=station_id)
 
 
 def take_commands(*, station_ids: Collection[int], at: datetime) -> list[StationCommand]:
@@ -80,7 +146,9 @@ def finish_command(
         return False
     outcome = CommandStatus.ACCEPTED if accepted else CommandStatus.REJECTED
     command.set_ended(
-        status=advance(CommandStatus(command.status), outcome), answer=None if answer is None else dict(answer), at=at
+        status=advance(CommandStatus(command.status), outcome),
+        answer=None if answer is None else redact(dict(answer)),
+        at=at,
     )
     return True
 
@@ -88,4 +156,4 @@ def finish_command(
 def sweep_commands(*, at: datetime) -> int:
     """Time out the open commands whose deadline has passed and return how many those were."""
     overdue = Q(status__in=[CommandStatus.REQUESTED, CommandStatus.SENT], deadline_at__lte=at)
-    return StationCommand.objects.filter(overdue).update(status=CommandStatus.TIMED_OUT, ended_at=at)
+    return StationCommand.objects.filter(overdue).update(status=CommandStatus.TIMED_OUT, ended_at=at, sealed="")

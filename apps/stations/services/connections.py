@@ -19,12 +19,16 @@ KEY_BYTES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationLogin:
-    """Which station has shown its key; ``time_zone`` is its location's IANA name."""
+    """Which station has shown its key; ``time_zone`` is its location's IANA name.
+
+    only_protocol  the one version of OCPP that it may speak; "": whatever it offers
+    """
 
     station_id: int
     identity: str
     registration: RegistrationStatus
     time_zone: str
+    only_protocol: str = ""
 
 
 def new_station_key() -> str:
@@ -65,6 +69,7 @@ def authenticate_station(*, identity: str, key: str) -> StationLogin | None:
         identity=station.identity,
         registration=RegistrationStatus(station.registration),
         time_zone=station.location.time_zone,
+        only_protocol=station.only_protocol,
     )
 
 
@@ -72,7 +77,7 @@ def authenticate_station(*, identity: str, key: str) -> StationLogin | None:
 def connect_station(*, station_id: int, protocol: str, connected_at: datetime) -> int:
     """Count a new authenticated socket and return its number; older ones hear of it and close (the newest wins).
 
-    protocol  "1.6"
+    protocol  "1.6" or "2.0.1"
     """
     station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
     station.set_connected(protocol=protocol, at=connected_at)

@@ -11,12 +11,16 @@ from apps.stations.models import ChargingStation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorStatusUpdate:
-    """A connector is in ``status`` since ``at``; evse_number 0 is the whole station (OCPP 1.6 §4.9)."""
+    """A connector is in ``status`` since ``at``; evse_number 0 is the whole station (OCPP 1.6 §4.9).
+
+    connector_number  within the EVSE (OCPP 2.0.1); None: all of the EVSE's, as in 1.6
+    """
 
     station_id: int
     evse_number: int
     status: ConnectorStatus
     at: datetime
+    connector_number: int | None = None
 
 
 @transaction.atomic
@@ -40,23 +44,23 @@ def record_connector_statuses(updates: tuple[ConnectorStatusUpdate, ...]) -> Non
 
     Older than what is stored changes nothing, nor does a report on the whole station or on an unknown EVSE.
     """
-    newest: dict[tuple[int, int], ConnectorStatusUpdate] = {}
+    newest: dict[tuple[int, int, int | None], ConnectorStatusUpdate] = {}
     for update in sorted(updates, key=lambda update: update.at):
         if update.evse_number:
-            newest[update.station_id, update.evse_number] = update
+            newest[update.station_id, update.evse_number, update.connector_number] = update
     if not newest:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH told AS (
-                SELECT * FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::timestamptz[])
-                    AS t (station_id, evse_number, status, at)
+                SELECT * FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::timestamptz[])
+                    AS t (station_id, evse_number, connector_number, status, at)
             ), locked AS (
                 SELECT c.id, told.status, told.at
                 FROM told
                 JOIN stations_evse e ON e.station_id = told.station_id AND e.number = told.evse_number
-                JOIN stations_connector c ON c.evse_id = e.id
+                JOIN stations_connector c ON c.evse_id = e.id AND c.number = COALESCE(told.connector_number, c.number)
                 WHERE c.status_at IS NULL OR c.status_at <= told.at
                 ORDER BY c.id FOR NO KEY UPDATE OF c
             )
@@ -64,8 +68,9 @@ def record_connector_statuses(updates: tuple[ConnectorStatusUpdate, ...]) -> Non
             FROM locked WHERE c.id = locked.id
             """,
             [
-                [station_id for station_id, _ in newest],
-                [evse_number for _, evse_number in newest],
+                [update.station_id for update in newest.values()],
+                [update.evse_number for update in newest.values()],
+                [update.connector_number for update in newest.values()],
                 [update.status.value for update in newest.values()],
                 [update.at for update in newest.values()],
             ],
