@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from unfold.decorators import action, display
+from django.utils.html import format_html
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
@@ -16,7 +17,6 @@ from apps.accounts.tenant_admin import ActForm, TenantTabular
 from apps.core import clock
 from apps.tariffs import services
 from apps.tariffs.admin.ocpi import ImportPages
-from apps.tariffs.admin.versions import STATE_LABELS
 from apps.tariffs.admin.words import in_words
 from apps.tariffs.models import Tariff, TariffVersion
 
@@ -25,13 +25,20 @@ class VersionInline(TenantTabular):
     """Read only: a version has pages of its own."""
 
     model = TariffVersion
-    fields = ("state", "valid_from", "valid_to", "what_it_says", "edited_by")
+    fields = ("state", "valid_from", "valid_to", "what_it_says", "written_by")
     readonly_fields = fields
-    show_change_link = True
 
-    @display(description="state", label=STATE_LABELS)
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("edited_by")
+
+    @admin.display(description="state")
     def state(self, version: TariffVersion) -> str:
-        return version.state_at(clock.now()).value
+        address = reverse("admin:tariffs_tariffversion_change", args=[version.pk])
+        return format_html('<a class="wl-link" href="{}">{}</a>', address, version.state_at(clock.now()).value)
+
+    @admin.display(description="written by")
+    def written_by(self, version: TariffVersion) -> str:
+        return str(version.edited_by or "–")
 
     @admin.display(description="in words")
     def what_it_says(self, version: TariffVersion) -> str:
@@ -64,7 +71,7 @@ class TariffAdmin(ImportPages):
     search_fields = ("name",)
     fields = ("name",)
     inlines = (VersionInline,)
-    actions_detail = ("new_draft", "import_ocpi")
+    actions_detail = ("new_draft", "import_ocpi", "which_tariff")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         queryset = super().get_queryset(request)
@@ -88,6 +95,11 @@ class TariffAdmin(ImportPages):
             if version.is_in_force(at):
                 return in_words(version)
         return "no version in force"
+
+    @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
+    def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:which-tariff"))
 
     @action(description="New draft", url_path="draft", permissions=["prices"], icon="edit_note")
     def new_draft(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -16,7 +16,7 @@ ACTS = {
     "stations_chargingstation": ("operate", "new_key"),
     "stations_location": ("stickers",),
     "stations_paycode": ("revoke",),
-    "tariffs_tariff": ("new_draft", "import_ocpi"),
+    "tariffs_tariff": ("new_draft", "import_ocpi", "which_tariff"),
     "tariffs_tariffversion": ("publish", "withdraw", "end", "copy", "export", "preview"),
     "charging_sessions_chargingsession": ("explain", "accept", "forgive"),
     "invoices_invoice": ("explain", "pdf", "issue", "credit"),

@@ -178,12 +178,13 @@ class TestTenancy:
 
 
 class TestTheWayThere:
-    def test_leads_from_contract_connector_and_assignments(self, ours, owner):
+    def test_leads_from_contract_connector_tariff_and_assignments(self, ours, owner):
         contract = owner.get(reverse("admin:contracts_contract_which_tariff", args=[ours.site.contract.pk]))
         evse = owner.get(reverse("admin:stations_evse_which_tariff", args=[ours.site.evse.pk]))
+        tariff = owner.get(reverse("admin:tariffs_tariff_which_tariff", args=[ours.site.tariff.pk]))
         assignments = owner.get(reverse("admin:contracts_tariffassignment_which_tariff"))
 
         assert contract.url == f"{PAGE}?contract={ours.site.contract.pk}"
         assert evse.url == f"{PAGE}?evse={ours.site.evse.pk}"
-        assert assignments.url == PAGE
+        assert (tariff.url, assignments.url) == (PAGE, PAGE)
         assert PAGE in text_of(owner.get(reverse("admin:index")))
