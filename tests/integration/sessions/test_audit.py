@@ -8,6 +8,7 @@ from django.db import connection
 from apps.contracts.models import Vehicle
 from apps.core.clock import now
 from apps.sessions import services
+from apps.sessions.models import ChargingSession
 from tests.factories import NOON, make_session, make_site, make_user
 from tests.integration.sessions.conftest import BEGIN, KWH, violations
 from tests.refusals import run_sql
@@ -144,3 +145,10 @@ class TestAudit:
         assert [violation.invariant for violation in broken] == ["I13"]
         assert broken[0].problem == "its seller, station, contract or tariff is not that of its session"
         assert begun.session_id
+
+
+class TestLateEvidence:
+    def test_is_found_when_nobody_looks_at_it(self, cdr):
+        ChargingSession.objects.filter(pk=cdr.session_id).update(late_evidence_at=NOON)
+
+        assert found() == {("I11", f"session {cdr.session_id}")}
