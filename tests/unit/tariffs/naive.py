@@ -44,19 +44,19 @@ EXPIRED = (ReservationRestriction.RESERVATION_EXPIRES, ReservationRestriction.RE
 class Piece:
     """A stretch in which nothing changes that any element could ask for.
 
-    so_far                     exact milliwatt-hours of the session when the piece begins
-    energy_milliwh, …          what the piece itself has
-    charged_ms, idled_ms       charging and idling of the session before the piece
+    length_ms, energy_milliwh, …   what the piece itself has
+    at_ms, charged_ms, idled_ms    an instant that stands for the piece, with the charging and idling before it
+    so_far                         exact milliwatt-hours of the session when the piece begins
     """
 
-    start_ms: int
-    end_ms: int
-    so_far: Fraction
+    length_ms: int
     energy_milliwh: int
     charging_ms: int
     idle_ms: int
+    at_ms: int
     charged_ms: int
     idled_ms: int
+    so_far: Fraction
 
 
 @dataclass(slots=True)
@@ -167,10 +167,10 @@ def is_within(low: Decimal | int | None, high: Decimal | int | None, value: Frac
 
 
 def matches(restrictions: Restrictions, piece: Piece, facts: SessionFacts, terms: TariffTerms) -> bool:
-    moment = local(piece.start_ms, facts.time_zone)
+    moment = local(piece.at_ms, facts.time_zone)
     day = moment.date()
-    power = measured_at(facts.powers, piece.start_ms)
-    current = measured_at(facts.currents, piece.start_ms)
+    power = measured_at(facts.powers, piece.at_ms)
+    current = measured_at(facts.currents, piece.at_ms)
     return (
         is_in_time(restrictions, moment.time())
         and (restrictions.start_date is None or day >= restrictions.start_date)
@@ -180,7 +180,7 @@ def matches(restrictions: Restrictions, piece: Piece, facts: SessionFacts, terms
         and is_within(restrictions.min_kwh, restrictions.max_kwh, piece.so_far, 1_000_000)
         and is_within(restrictions.min_power, restrictions.max_power, power, 1_000_000)
         and is_within(restrictions.min_current, restrictions.max_current, current, 1_000)
-        and is_within(restrictions.min_duration, restrictions.max_duration, piece.start_ms - facts.started_at_ms, 1_000)
+        and is_within(restrictions.min_duration, restrictions.max_duration, piece.at_ms - facts.started_at_ms, 1_000)
         and is_within(restrictions.min_charging_time, restrictions.max_charging_time, piece.charged_ms, 1_000)
         and is_within(restrictions.min_idle_time, restrictions.max_idle_time, piece.idled_ms, 1_000)
     )
@@ -231,22 +231,17 @@ def second_cuts(facts: SessionFacts, terms: TariffTerms) -> Iterator[int]:
 def points(facts: SessionFacts, terms: TariffTerms) -> list[tuple[int, Fraction]]:
     """Return the instants to cut at, each with the exact milliwatt-hours so far.
 
-    At the instant of a kWh threshold these are the threshold's; two thresholds within one millisecond are two points.
+    A kWh threshold is one more point of its millisecond: it was met before that is full.
     """
-    thresholds = set()
+    found = {(at_ms, energy_at(facts, at_ms)) for at_ms in (*plain_cuts(facts, terms), *second_cuts(facts, terms))}
     for restrictions in (element.restrictions for element in terms.elements):
         for kwh in {restrictions.min_kwh, restrictions.max_kwh} - {None}:
             energy = Fraction(kwh) * 1_000_000
-            assert energy.denominator == 1
             at_ms = instant_of(facts, int(energy))
             if at_ms is not None:
-                thresholds.add((at_ms, energy))
-    start, end = facts.started_at_ms, facts.ended_at_ms
-    taken = {at_ms for at_ms, _ in thresholds}
-    cuts = {*plain_cuts(facts, terms), *second_cuts(facts, terms)}
-    plain = {(at_ms, energy_at(facts, at_ms)) for at_ms in cuts if start < at_ms < end and at_ms not in taken}
-    first, last = (start, Fraction(0)), (end, energy_at(facts, end) if end > start else total_energy(facts))
-    return [first, *sorted((plain | thresholds) - {first, last}), last]
+                found.add((at_ms, energy))
+    first, last = (facts.started_at_ms, Fraction(0)), (facts.ended_at_ms, total_energy(facts))
+    return [first, *sorted(found - {first, last}), last]
 
 
 def total_energy(facts: SessionFacts) -> Fraction:
@@ -255,20 +250,27 @@ def total_energy(facts: SessionFacts) -> Fraction:
 
 
 def pieces(facts: SessionFacts, terms: TariffTerms) -> Iterator[Piece]:
-    charged = idled = 0
+    """Yield the pieces in order; one without length is what flowed between a threshold and the end of its millisecond.
+
+    That was before the millisecond was full, so the instant of the piece before it stands for it.
+    """
     begin = facts.register[0].energy_milliwh if facts.register else 0
+    at_ms, charged_ms, idled_ms = facts.started_at_ms, 0, 0
+    charged = idled = 0
     for (start, so_far), (end, so_far_then) in pairwise(points(facts, terms)):
+        if end > start:
+            at_ms, charged_ms, idled_ms = start, charged, idled
         charging = end - start if is_charging(facts, start, end) else 0
         idle = end - start if is_idle(facts, terms, start) else 0
         yield Piece(
-            start_ms=start,
-            end_ms=end,
-            so_far=so_far,
+            length_ms=end - start,
             energy_milliwh=half_up(begin + so_far_then) - half_up(begin + so_far),
             charging_ms=charging,
             idle_ms=idle,
-            charged_ms=charged,
-            idled_ms=idled,
+            at_ms=at_ms,
+            charged_ms=charged_ms,
+            idled_ms=idled_ms,
+            so_far=so_far,
         )
         charged += charging
         idled += idle
@@ -306,11 +308,11 @@ def price(
     volumes: dict[Dimension, int] = defaultdict(int)
     last: dict[Dimension, tuple[int, PriceComponent]] = {}
     for piece in pieces(facts, terms):
-        lasts = piece.end_ms > piece.start_ms or facts.ended_at_ms == facts.started_at_ms
+        counts = piece.length_ms or piece.energy_milliwh or facts.ended_at_ms == facts.started_at_ms
         quantities = {
-            Dimension.FLAT: 1 if lasts and Dimension.FLAT not in last else 0,
+            Dimension.FLAT: 1 if counts and Dimension.FLAT not in last else 0,
             Dimension.ENERGY: piece.energy_milliwh,
-            Dimension.TIME: piece.charging_ms if kinds is SESSION else piece.end_ms - piece.start_ms,
+            Dimension.TIME: piece.charging_ms if kinds is SESSION else piece.length_ms,
             Dimension.PARKING_TIME: piece.idle_ms,
         }
         for dimension in allowed:
