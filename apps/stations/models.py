@@ -4,7 +4,7 @@ OCPP's names. A station's key is stored only as HMAC-SHA-256; a command row is t
 public key belongs to a meter says its owner, never the wire.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.validators import MinValueValidator, RegexValidator
@@ -23,6 +23,9 @@ from apps.stations.sealing import unseal
 IDENTITY = RegexValidator(
     r"^[A-Za-z0-9*\-_=+|@.:]{1,48}\Z", "1–48 characters of A–Z a–z 0–9 * - _ = + | @ . : (OCPP identity)."
 )
+
+ONLINE_FOR = timedelta(seconds=90)
+"""How long a station counts as online after it was last heard of: three times what ``last_seen_at`` is written."""
 
 
 class Location(TenantModel):
@@ -100,8 +103,20 @@ class ChargingStation(TenantModel):
     def set_connected(self, *, protocol: str, at: datetime) -> None:
         """Count one more authenticated socket."""
         self.connection_no += 1
-        self.protocol, self.connected_at, self.last_seen_at = protocol, at, at
-        self.save(update_fields=["connection_no", "protocol", "connected_at", "last_seen_at"])
+        self.protocol, self.connected_at, self.last_seen_at, self.disconnected_at = protocol, at, at, None
+        self.save(update_fields=["connection_no", "protocol", "connected_at", "last_seen_at", "disconnected_at"])
+
+    def set_disconnected(self, *, at: datetime) -> None:
+        self.disconnected_at = at
+        self.save(update_fields=["disconnected_at"])
+
+    def is_online(self, at: datetime) -> bool:
+        """Say whether the station holds a socket at ``at``.
+
+        A socket that closes is noted at once; the word of a process that died counts for ``ONLINE_FOR``.
+        """
+        is_closed = self.disconnected_at is not None
+        return not is_closed and self.last_seen_at is not None and at - self.last_seen_at < ONLINE_FOR
 
     def set_booted(self, *, vendor: str, model: str, serial_number: str, firmware_version: str, at: datetime) -> None:
         self.vendor, self.model, self.serial_number = vendor, model, serial_number

@@ -85,6 +85,16 @@ def connect_station(*, station_id: int, protocol: str, connected_at: datetime) -
     return station.connection_no
 
 
+@transaction.atomic
+def disconnect_station(*, station_id: int, connection_no: int, at: datetime) -> bool:
+    """Note that a station's newest socket has closed; False if it has another one by now, or an older one closed."""
+    station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
+    if station.connection_no != connection_no:
+        return False
+    station.set_disconnected(at=at)
+    return True
+
+
 def touch_stations(seen: Mapping[int, datetime]) -> None:
     """Note when stations were last heard of, in one statement; an older instant than the stored one changes nothing.
 
