@@ -7,6 +7,7 @@ prompt, the sweeper makes it certain: losing every message of the broker costs t
 BELLS: dict[str, tuple[str, ...]] = {
     "session.settled": ("sessions.rate_settled",),
     "session.late_evidence": ("sessions.rate_again",),
+    "session.signed": ("sessions.check_signatures",),
     "session.rated": ("invoices.issue_receipt",),
     "receipt.issued": ("invoices.render_document", "payments.capture_receipt"),
     "invoice.issued": ("invoices.render_document", "payments.collect_invoice"),
@@ -22,6 +23,7 @@ SWEEPERS: dict[str, float] = {
     "sessions.sweep_unsettled": 60.0,
     "sessions.sweep_unrated": 60.0,
     "sessions.sweep_late_evidence": 60.0,
+    "sessions.sweep_signatures": 60.0,
     "stations.sweep_commands": 15.0,
     "adhoc.sweep_starts": 15.0,
     "invoices.sweep_receipts": 60.0,

@@ -16,6 +16,7 @@ from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import append_only, frozen
 from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, Measurand
+from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, Verdict
 from apps.sessions.domain.states import ReportedState
 from apps.sessions.domain.status import SessionStatus, advance
 
@@ -32,6 +33,7 @@ class ChargingSession(TenantModel):
                     begins, an expired one is the whole session
     occupied_until  until when the vehicle is known to have stood there after the stop; said when it is settled
     late_evidence_at  when something arrived that its charge record does not know yet; null = nothing did
+    is_under_calibration_law  as its station was at the start: only verified energy is billed, and no time
     """
 
     TENANT = ("seller", "contract__customer__organisation")
@@ -71,6 +73,7 @@ class ChargingSession(TenantModel):
     reserved_from = models.DateTimeField(null=True, blank=True)
     occupied_until = models.DateTimeField(null=True, blank=True)
     late_evidence_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_under_calibration_law = models.BooleanField("under calibration law", default=False)
     review_reasons = models.JSONField(default=list, blank=True)
 
     class Meta:
@@ -286,6 +289,78 @@ class StateChange(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.state}"
+
+
+class SignedRecord(TenantModel):
+    """What a meter signed of a session, bit for bit as the station sent it, in whatever format.
+
+    moment    which of the transaction's moments the message said it was
+    raw       the record, wrapped as ``encoding`` says · sha256  of ``raw``, hexadecimal: the same record is kept once
+    method, encoding_method, public_key  as the station named them; what is believed of them says a check
+    """
+
+    TENANT = ("session__seller", "session__contract__customer__organisation")
+
+    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="signed_records")
+    at = models.DateTimeField(help_text="The station's clock; when it came where that cannot be read.")
+    received_at = models.DateTimeField()
+    moment = models.CharField(max_length=5, choices=[(m.value, m.value) for m in Moment])
+    format = models.CharField(max_length=7, choices=[(f.value, f.value) for f in SignedFormat])
+    encoding = models.CharField(max_length=6, choices=[(e.value, e.value) for e in Encoding])
+    raw = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    method = models.CharField(max_length=50, blank=True)
+    encoding_method = models.CharField(max_length=50, blank=True)
+    public_key = models.CharField(max_length=2500, blank=True)
+    frame_id = models.BigIntegerField(help_text="The raw frame that held it.")
+
+    class Meta:
+        ordering = ["session", "at", "pk"]
+        indexes = [models.Index(fields=["received_at"], name="signed_record_by_receipt")]
+        constraints = [models.UniqueConstraint(fields=["session", "sha256"], name="signed_record_once_per_session")]
+        triggers = append_only("signed_record_append_only", what="signed records")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.format} {self.moment}"
+
+
+class SignatureCheck(TenantModel):
+    """What checking a signed record came to; the latest counts, since keys become known later.
+
+    engine      what decided, with its version · key  that verified it
+    statement   what the record states (``domain.signed.Statement``) · meter, pagination  of it: a record of another
+                session is found by them
+    """
+
+    TENANT = ("record__session__seller", "record__session__contract__customer__organisation")
+
+    record = models.ForeignKey(SignedRecord, on_delete=models.PROTECT, related_name="checks")
+    checked_at = models.DateTimeField()
+    verdict = models.CharField(max_length=14, choices=[(v.value, v.value) for v in Verdict])
+    reason = models.CharField(max_length=300)
+    key = models.ForeignKey("stations.MeterKey", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    engine = models.CharField(max_length=60)
+    meter = models.CharField(max_length=64, blank=True)
+    pagination = models.CharField(max_length=64, blank=True)
+    statement = models.JSONField()
+
+    class Meta:
+        ordering = ["record", "-pk"]
+        indexes = [
+            models.Index(
+                fields=["meter", "pagination"], condition=Q(verdict="verified"), name="signature_check_by_meter"
+            )
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(verdict="verified", key__isnull=False) | (~Q(verdict="verified") & Q(key__isnull=True)),
+                name="signature_check_verified_by_a_key",
+            )
+        ]
+        triggers = append_only("signature_check_append_only", what="signature checks")
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.reason}"
 
 
 class Cdr(TenantModel):

@@ -35,3 +35,15 @@ def rate_again(*, id: int, **_: object) -> None:  # noqa: A002 - the bell's word
 def sweep_late_evidence(**_: object) -> None:
     """Look at the late evidence whose bell was not heard."""
     services.sweep_late_evidence(at=now())
+
+
+@shared_task(name="sessions.check_signatures", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def check_signatures(*, id: int, **_: object) -> None:  # noqa: A002 - the bell's word
+    """Check the signed meter values of a session that has ended."""
+    services.check_signatures(session_id=id, at=now())
+
+
+@shared_task(name="sessions.sweep_signatures", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_signatures(**_: object) -> None:
+    """Check the signed meter values whose bell was not heard, and those that waited for a key."""
+    services.sweep_signatures(at=now())

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from apps.sessions.domain.signed import SignedSample
+
 
 class AuthorisationStatus(StrEnum):
     """OCPP 1.6 §7.2."""
@@ -86,6 +88,7 @@ class ReadingsCommand:
     frame_id: int
     notes: tuple[str, ...] = ()
     measured: tuple[MeasuredSample, ...] = ()
+    signed: tuple[SignedSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ class EndCommand:
     frame_id: int
     notes: tuple[str, ...] = ()
     measured: tuple[MeasuredSample, ...] = ()
+    signed: tuple[SignedSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,14 @@ from apps.sessions.services.readings import record_connector_states, record_read
 from apps.sessions.services.review import accept_session, bill_nothing
 from apps.sessions.services.revising import rate_again, sweep_late_evidence
 from apps.sessions.services.settling import settle_sessions, sweep_unsettled
+from apps.sessions.services.signing import check_signatures, sweep_signatures
 from apps.sessions.services.starting import start_sessions
 
 __all__ = [
     "accept_session",
     "authorise",
     "bill_nothing",
+    "check_signatures",
     "close_grant",
     "end_sessions",
     "rate_again",
@@ -26,6 +28,7 @@ __all__ = [
     "settle_sessions",
     "start_sessions",
     "sweep_late_evidence",
+    "sweep_signatures",
     "sweep_unrated",
     "sweep_unsettled",
     "write_grant",

@@ -13,6 +13,7 @@ from apps.sessions.services.lookup import by_transaction, locked_sessions
 from apps.sessions.services.readings import store_measurements, store_samples
 from apps.sessions.services.saving import save_together
 from apps.sessions.services.settling import settle_sessions
+from apps.sessions.services.signing import Signed, store_signed
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
 
@@ -49,6 +50,7 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     save_together([session for session, _ in ended.values()], fields=_END_FIELDS)
     store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
     store_measurements((session, command.measured, command.frame_id) for session, command in ended.values())
+    store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in ended.values())
     _settle_where_available([session for session, _ in ended.values()])
     return tuple(outcomes)
 

@@ -1,7 +1,7 @@
 """How a settled session becomes a charge record: rated once, frozen, with all that was told to compute it."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
 
@@ -12,12 +12,14 @@ from apps.accounts.models import User
 from apps.core.bells import ring_on_commit
 from apps.core.clock import from_epoch_ms
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
+from apps.sessions.domain.calibration import NotCalibrated, check_energy_alone
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.errors import RatingRefused
-from apps.sessions.evidence import begin_of, end_of, gather, local_date, tax_rates
+from apps.sessions.evidence import Evidence, begin_of, end_of, gather, local_date, tax_rates
 from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services.lookup import locked_sessions
+from apps.sessions.services.signing import check_signatures, verified_readings
 from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts
 from apps.tariffs.domain.rating import (
     RatedSession,
@@ -29,6 +31,8 @@ from apps.tariffs.domain.rating import (
 )
 
 log = logging.getLogger(__name__)
+
+_ONLY_VERIFIED = "Its station may bill only verified energy (calibration law)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +54,16 @@ def rate_settled(*, session_id: int, at: datetime) -> Cdr:
     current = current_cdr(session)
     if current is not None:
         return current
+    check_signatures(session_id=session.pk, at=at)
     return write_cdr(session, price(session, facts=settled_facts(session), grant=grant_terms(session)), at=at)
 
 
 def settled_facts(session: ChargingSession) -> SessionFacts:
     """Return what is evidenced of a settled session, between the readings given with its start and its stop.
 
-    :raises RatingRefused: not settled, nobody pays, or its readings contradict themselves
+    Under calibration law these are what the meter signed, and nothing between them.
+
+    :raises RatingRefused: not settled, nobody pays, its readings contradict themselves, or are not verified
     """
     if session.status != SessionStatus.SETTLED or session.ended_at is None:
         raise RatingRefused(f"The session is {session.status}, not settled.")
@@ -71,7 +78,23 @@ def settled_facts(session: ChargingSession) -> SessionFacts:
     clean = evidence.clean(begin=begin, end=end)
     if clean.problems:
         raise RatingRefused(clean.problems[0].message)
-    return evidence.facts(clean.readings)
+    return verified_facts(evidence) if session.is_under_calibration_law else evidence.facts(clean.readings)
+
+
+def verified_facts(evidence: Evidence) -> SessionFacts:
+    """Return what is evidenced of a session by its meter's signature; its signed records are checked already.
+
+    :raises RatingRefused: there is no verified begin and end, or they are not of this session
+    """
+    session = evidence.session
+    begin, end = begin_of(session), end_of(session)
+    if begin is None or end is None or end.at_ms < begin.at_ms:
+        raise RatingRefused(f"{_ONLY_VERIFIED} The register has no beginning or no end to compare it with.")
+    try:
+        begin, end = verified_readings(session, begin=begin, end=end)
+    except NotCalibrated as refusal:
+        raise RatingRefused(f"{_ONLY_VERIFIED} {refusal}") from refusal
+    return evidence.facts(replace(evidence, readings=()).clean(begin=begin, end=end).readings)
 
 
 @transaction.atomic
@@ -83,6 +106,8 @@ def rate_or_review(*, session_id: int, at: datetime) -> Cdr | None:
     except RatingRefused as refusal:
         log.warning("session %s is not rated: %s", session_id, refusal)
         session = lock_for_rating(session_id)
+        # What was checked went with the savepoint; whoever looks at the session wants to see it.
+        check_signatures(session_id=session.pk, at=at)
         if session.status == SessionStatus.SETTLED:
             session.set_in_review(reasons=[str(refusal)])
         return None
@@ -118,7 +143,7 @@ def current_cdr(session: ChargingSession) -> Cdr | None:
 def price(session: ChargingSession, *, facts: SessionFacts, grant: GrantTerms) -> Priced:
     """Price the facts under the session's tariff, with the tax of the day the supply ended.
 
-    :raises RatingRefused: no tax rate, or facts that contradict themselves
+    :raises RatingRefused: no tax rate, facts that contradict themselves, or what calibration law forbids to bill
     """
     version = session.tariff_version
     assert version is not None
@@ -129,7 +154,22 @@ def price(session: ChargingSession, *, facts: SessionFacts, grant: GrantTerms) -
         rated = rate_session(facts=inputs.facts, terms=terms, grant=inputs.grant, tax_rates=inputs.tax_rates)
     except (NoTaxRate, SellerNotRegistered, TaxNotSupported, UnratableFacts) as error:
         raise RatingRefused(f"It cannot be priced: {error}.") from error
+    _check_calibration_law(session, facts, rated)
     return Priced(inputs=inputs, rated=rated, tax_date=tax_date)
+
+
+def _check_calibration_law(session: ChargingSession, facts: SessionFacts, rated: RatedSession) -> None:
+    """Let no way lead around the verified energy, whoever decides; what costs nothing needs no proof."""
+    if not session.is_under_calibration_law or rated.gross <= 0:
+        return
+    try:
+        check_energy_alone(rated)
+    except NotCalibrated as refusal:
+        raise RatingRefused(f"{_ONLY_VERIFIED} {refusal}") from refusal
+    if rated.energy_milliwh:
+        (evidence,) = gather([session])
+        if verified_facts(evidence).register != facts.register:
+            raise RatingRefused(f"{_ONLY_VERIFIED} These are other readings.")
 
 
 def write_cdr(

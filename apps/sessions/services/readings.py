@@ -26,6 +26,7 @@ from apps.sessions.services.limits import stop_at_limits
 from apps.sessions.services.lookup import EvseNumber, by_transaction, live_by_evse
 from apps.sessions.services.revising import note_late_evidence
 from apps.sessions.services.settling import settle_sessions
+from apps.sessions.services.signing import Signed, store_signed
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.services import ConnectorStatusUpdate, record_connector_statuses
 from apps.tariffs.models import TariffVersion
@@ -63,6 +64,7 @@ def record_readings(commands: tuple[ReadingsCommand, ...]) -> tuple[ReadingsOutc
         note_late_evidence([session for session, _ in placed], received_at=received_at)
     store_samples((session, command.samples, command.frame_id) for session, command in placed)
     store_measurements((session, command.measured, command.frame_id) for session, command in placed)
+    store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in placed)
     stop_at_limits(
         {session.pk: command.received_at for session, command in placed if session.status == SessionStatus.LIVE}
     )

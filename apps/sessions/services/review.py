@@ -12,7 +12,8 @@ from apps.sessions.errors import NothingToBill, ReasonMissing, RegisterUnusable
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services.rating import current_cdr, lock_for_rating, price, write_cdr
+from apps.sessions.services.rating import current_cdr, lock_for_rating, price, verified_facts, write_cdr
+from apps.sessions.services.signing import check_signatures
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from apps.tariffs.domain.register import RegisterProblemCode
 
@@ -24,15 +25,16 @@ def accept_session(*, session_id: int, reason: str, by: User, at: datetime) -> C
     :raises IllegalMove: the session is not in review
     :raises NothingToBill: nobody agreed to pay, or no tariff applied
     :raises RegisterUnusable: no end is known, or the register cannot be made consistent
-    :raises RatingRefused: it cannot be taxed
+    :raises RatingRefused: it cannot be taxed, or calibration law forbids to bill it
     """
     _check_reason(reason)
     session = lock_for_rating(session_id)
     advance(SessionStatus(session.status), SessionStatus.SETTLED)
     if not session.is_billable:
         raise NothingToBill("Nobody agreed to pay for this session: it has no contract or no tariff.")
+    check_signatures(session_id=session.pk, at=at)
     (evidence,) = gather([session])
-    facts = _usable_facts(evidence)
+    facts = verified_facts(evidence) if _needs_verified(session) else _usable_facts(evidence)
     session.set_settled(at=at, decision=f"Accepted as it is by {by}: {reason}")
     priced = price(session, facts=facts, grant=grant_terms(session))
     return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
@@ -62,6 +64,10 @@ def bill_nothing(*, session_id: int, reason: str, by: User, at: datetime) -> Cdr
     # A ceiling of zero keeps what was delivered on the record and makes it cost nothing.
     priced = price(session, facts=_facts_at_best(evidence), grant=GrantTerms(limit_amount=Decimal(0)))
     return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
+
+
+def _needs_verified(session: ChargingSession) -> bool:
+    return session.is_under_calibration_law and session.kind == ChargingSession.Kind.CHARGE
 
 
 def _check_reason(reason: str) -> None:

@@ -21,6 +21,7 @@ from apps.sessions.services.rating import (
     settled_facts,
     write_cdr,
 )
+from apps.sessions.services.signing import check_signatures
 
 REASON: Final = "What the station told later changes the price."
 
@@ -52,6 +53,7 @@ def rate_again(*, session_id: int, at: datetime) -> Cdr | None:
     session.set_late_evidence(None)
     if current.revised_by_id is not None:
         return None
+    check_signatures(session_id=session.pk, at=at)
     try:
         priced = price(session, facts=settled_facts(session), grant=grant_terms(session))
     except RatingRefused as refusal:

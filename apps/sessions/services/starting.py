@@ -203,6 +203,7 @@ def _new_session(start: _Start, permission: Permission) -> ChargingSession:
         authorisation=permission.status,
         tariff_version=permission.version,
         time_zone=location.time_zone,
+        is_under_calibration_law=start.evse.station.is_under_calibration_law,
         status=SessionStatus.LIVE,
         started_at=command.started_at,
         start_received_at=command.received_at,
