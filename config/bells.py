@@ -15,6 +15,7 @@ BELLS: dict[str, tuple[str, ...]] = {
     "method.activated": ("payments.collect_customer",),
     "payment.operation": ("payments.drive_operation",),
     "stripe.event": ("payments.process_event",),
+    "card.changed": ("ocpp.forget_cards",),
     "trial.waiting": ("analytics.price_trial",),
 }
 
@@ -25,6 +26,8 @@ SWEEPERS: dict[str, float] = {
     "sessions.sweep_late_evidence": 60.0,
     "sessions.sweep_signatures": 60.0,
     "stations.sweep_commands": 15.0,
+    "ocpp.forget_cards": 60.0,
+    "stations.sweep_keys": 300.0,
     "adhoc.sweep_starts": 15.0,
     "invoices.sweep_receipts": 60.0,
     "invoices.sweep_undocumented": 300.0,

@@ -16,6 +16,7 @@ from django_countries.fields import CountryField
 from apps.accounts.models import User, validate_zone
 from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
+from apps.stations.domain.door import SecurityProfile
 from apps.stations.domain.redaction import MASK
 from apps.stations.domain.status import CommandStatus, ConnectorStatus, RegistrationStatus
 from apps.stations.sealing import unseal
@@ -50,12 +51,19 @@ class Location(TenantModel):
 
 
 PROTOCOLS = [("1.6", "OCPP 1.6J"), ("2.0.1", "OCPP 2.0.1")]
+SECURITY_PROFILES = [
+    (SecurityProfile.BASIC.value, "1: key"),
+    (SecurityProfile.BASIC_OVER_TLS.value, "2: key over TLS"),
+    (SecurityProfile.CLIENT_CERTIFICATE.value, "3: client certificate over TLS"),
+]
 
 
 class ChargingStation(TenantModel):
     """One charger, known by its OCPP identity. ``connection_no`` counts its authenticated sockets; the newest wins.
 
-    protocol       which it spoke last · only_protocol: the one it may speak; "" = the newest that it offers
+    protocol          which it spoke last · only_protocol: the one it may speak; "" = the newest that it offers
+    security_profile  the lowest by which it is let in · used_profile: by which it came last
+    new_key_hash      of the key that ``new_key_command`` brings it; from its first use that is the key
     """
 
     TENANT = ("location__owner",)
@@ -63,6 +71,24 @@ class ChargingStation(TenantModel):
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="stations")
     identity = models.CharField(max_length=48, unique=True, validators=[IDENTITY])
     key_hash = models.CharField(max_length=64, editable=False, help_text="HMAC-SHA-256 of the key, hexadecimal.")
+    new_key_hash = models.CharField(max_length=64, blank=True, editable=False)
+    new_key_command = models.ForeignKey(
+        "stations.StationCommand", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    security_profile = models.PositiveSmallIntegerField(
+        choices=SECURITY_PROFILES,
+        default=SecurityProfile.BASIC.value,
+        help_text="The least that lets this station in; one that comes by a lower profile is refused.",
+    )
+    used_profile = models.PositiveSmallIntegerField(
+        choices=SECURITY_PROFILES, null=True, blank=True, editable=False, help_text="By which it came last."
+    )
+    certificate_serial = models.CharField(
+        max_length=64, blank=True, help_text="CN of its client certificate: the serial number (security profile 3)."
+    )
+    certificate_operator = models.CharField(
+        max_length=64, blank=True, help_text="O of its client certificate. Empty: the owner's legal name."
+    )
     protocol = models.CharField(max_length=8, choices=PROTOCOLS, default="1.6")
     only_protocol = models.CharField(
         max_length=8, choices=PROTOCOLS, blank=True, help_text="Empty: the newest version that the station offers."
@@ -91,20 +117,40 @@ class ChargingStation(TenantModel):
         constraints = [
             # Compared exactly on the wire; two that differ only in case are somebody's mistake.
             models.UniqueConstraint(Lower("identity"), name="station_identity_unique_without_case"),
+            models.CheckConstraint(
+                condition=Q(security_profile__in=[1, 2]) | (Q(security_profile=3) & ~Q(certificate_serial="")),
+                name="station_with_certificate_names_its_serial",
+            ),
+            models.CheckConstraint(
+                condition=Q(new_key_hash="", new_key_command__isnull=True)
+                | (~Q(new_key_hash="") & Q(new_key_command__isnull=False)),
+                name="station_new_key_has_its_command",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.identity
 
     def set_key_hash(self, key_hash: str) -> None:
-        self.key_hash = key_hash
-        self.save(update_fields=["key_hash"])
+        """Make this the only key."""
+        self.key_hash, self.new_key_hash, self.new_key_command = key_hash, "", None
+        self.save(update_fields=["key_hash", "new_key_hash", "new_key_command"])
 
-    def set_connected(self, *, protocol: str, at: datetime) -> None:
+    def set_new_key(self, *, key_hash: str, command: "StationCommand") -> None:
+        """Let a key in beside the one in use, for ``command`` brings it to the station."""
+        self.new_key_hash, self.new_key_command = key_hash, command
+        self.save(update_fields=["new_key_hash", "new_key_command"])
+
+    def set_connected(self, *, protocol: str, profile: SecurityProfile, at: datetime) -> None:
         """Count one more authenticated socket."""
         self.connection_no += 1
-        self.protocol, self.connected_at, self.last_seen_at, self.disconnected_at = protocol, at, at, None
-        self.save(update_fields=["connection_no", "protocol", "connected_at", "last_seen_at", "disconnected_at"])
+        self.protocol, self.used_profile = protocol, profile.value
+        self.connected_at, self.last_seen_at, self.disconnected_at = at, at, None
+        self.save(
+            update_fields=[
+                *("connection_no", "protocol", "used_profile", "connected_at", "last_seen_at", "disconnected_at")
+            ]
+        )
 
     def set_disconnected(self, *, at: datetime) -> None:
         self.disconnected_at = at

@@ -11,3 +11,9 @@ from apps.stations import services
 def sweep_commands(**_: object) -> None:
     """Time out commands whose deadline has passed."""
     services.sweep_commands(at=now())
+
+
+@shared_task(name="stations.sweep_keys", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_keys(**_: object) -> None:
+    """Forget new keys that no station holds."""
+    services.sweep_keys(at=now())

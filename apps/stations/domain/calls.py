@@ -43,3 +43,18 @@ def unlock_call(protocol: str, *, evse_number: int, connector_number: int = 1) -
     if protocol != PROTOCOL_201:
         return "UnlockConnector", {"connectorId": evse_number}
     return "UnlockConnector", {"evseId": evse_number, "connectorId": connector_number}
+
+
+def key_call(protocol: str, *, key: str) -> StationCall:
+    """Ask a station to show another key from now on (security whitepaper A01, OCPP 2.0.1 A01).
+
+    key  40 hexadecimal digits, as 1.6's AuthorizationKey is written and 2.0.1's BasicAuthPassword may be
+    """
+    if protocol != PROTOCOL_201:
+        return "ChangeConfiguration", {"key": "AuthorizationKey", "value": key}
+    variable = {
+        "component": {"name": "SecurityCtrlr"},
+        "variable": {"name": "BasicAuthPassword"},
+        "attributeValue": key,
+    }
+    return "SetVariables", {"setVariableData": [variable]}

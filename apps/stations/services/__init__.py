@@ -14,11 +14,9 @@ from apps.stations.services.connections import (
     authenticate_station,
     connect_station,
     disconnect_station,
-    hash_key,
-    new_station_key,
-    set_station_key,
     touch_stations,
 )
+from apps.stations.services.keys import hash_key, new_station_key, rotate_station_key, set_station_key, sweep_keys
 from apps.stations.services.local_lists import record_cache_cleared, record_local_list, send_local_list
 from apps.stations.services.meter_keys import add_meter_key, adopt_meter_key, end_meter_key, report_meter_keys
 from apps.stations.services.operating import ask_station
@@ -53,9 +51,11 @@ __all__ = [
     "request_start",
     "request_unlock",
     "revoke_pay_code",
+    "rotate_station_key",
     "send_local_list",
     "set_station_key",
     "sweep_commands",
+    "sweep_keys",
     "take_commands",
     "touch_stations",
 ]

@@ -1,27 +1,25 @@
 """Who may connect as which station, and which of its sockets is the newest."""
 
-import hmac
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 
-from django.conf import settings
 from django.db import connection, transaction
 
+from apps.stations.domain.door import Certificate, SecurityProfile, shown_profile
 from apps.stations.domain.status import RegistrationStatus
 from apps.stations.models import ChargingStation
+from apps.stations.services.keys import has_key, hash_key
 from apps.stations.wakeups import wake_on_commit
-
-KEY_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationLogin:
-    """Which station has shown its key; ``time_zone`` is its location's IANA name.
+    """Which station has shown who it is; ``time_zone`` is its location's IANA name.
 
-    only_protocol  the one version of OCPP that it may speak; "": whatever it offers
+    only_protocol     the one version of OCPP that it may speak; "": whatever it offers
+    profile           by which it comes · required_profile: below which it is not let in
+    new_key_hash      of the key it showed, where that is the new one
     """
 
     station_id: int
@@ -29,40 +27,44 @@ class StationLogin:
     registration: RegistrationStatus
     time_zone: str
     only_protocol: str = ""
+    profile: SecurityProfile = SecurityProfile.BASIC
+    required_profile: SecurityProfile = SecurityProfile.BASIC
+    new_key_hash: str = field(default="", repr=False)
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether it comes by the profile that is asked of it, or a higher one."""
+        return self.profile >= self.required_profile
 
 
-def new_station_key() -> str:
-    """Return a new random key: 160 bit as 40 hexadecimal digits, the longest that OCPP 1.6 security profile 1 takes."""
-    return secrets.token_hex(KEY_BYTES)
+def authenticate_station(
+    *, identity: str, key: str | bytes | None, is_encrypted: bool = False, certificate: Certificate | None = None
+) -> StationLogin | None:
+    """Return the station if key or certificate are its own; None for an unknown identity and for wrong ones alike.
 
+    identity     compared exactly, capitals and all
+    key          as the header has it: the key's text, or the bytes whose hexadecimal text it is (OCPP-J 1.6 §6.2.2)
+    certificate  of the client, verified
 
-def hash_key(key: str) -> str:
-    """Return what is stored of a key: its HMAC-SHA-256 under the server's key, hexadecimal.
-
-    No slow hash: the key is random, and a thousand stations may return at once.
+    Only reads. Whether the profile suffices says ``is_let_in``.
     """
-    return hmac.new(settings.STATION_KEY_SECRET.encode(), key.encode(), sha256).hexdigest()
-
-
-@transaction.atomic
-def set_station_key(*, station_id: int) -> str:
-    """Give a station a new key and return it, the only time it is ever shown; the old one ceases to work."""
-    station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
-    key = new_station_key()
-    station.set_key_hash(hash_key(key))
-    return key
-
-
-def authenticate_station(*, identity: str, key: str) -> StationLogin | None:
-    """Return the station if the key is its own; None for an unknown identity and for a wrong key alike. Only reads.
-
-    identity  compared exactly, capitals and all
-    """
-    station = ChargingStation.objects.select_related("location").filter(identity=identity).first()
+    stations = ChargingStation.objects.select_related("location__owner", "new_key_command")
+    station = stations.filter(identity=identity).first()
+    hashes = _hashes(key)
     # The same work for an unknown identity, so that the time taken tells nothing either.
-    stored = station.key_hash if station else ""
-    is_right = hmac.compare_digest(hash_key(key), stored.ljust(64, "-"))
-    if station is None or not is_right:
+    is_old, is_new = has_key(station or ChargingStation(), hashes)
+    if station is None:
+        return None
+    profile = shown_profile(
+        is_encrypted=is_encrypted,
+        has_key=is_old or is_new,
+        has_certificate=certificate is not None
+        and certificate.fits(
+            serial=station.certificate_serial,
+            operator=station.certificate_operator or station.location.owner.name,
+        ),
+    )
+    if profile is None:
         return None
     return StationLogin(
         station_id=station.pk,
@@ -70,17 +72,38 @@ def authenticate_station(*, identity: str, key: str) -> StationLogin | None:
         registration=RegistrationStatus(station.registration),
         time_zone=station.location.time_zone,
         only_protocol=station.only_protocol,
+        profile=profile,
+        required_profile=SecurityProfile(station.security_profile),
+        new_key_hash=station.new_key_hash if is_new else "",
     )
 
 
+def _hashes(key: str | bytes | None) -> tuple[str, ...]:
+    if key is None:
+        return ()
+    raw = key.encode() if isinstance(key, str) else key
+    return hash_key(raw), hash_key(raw.hex())
+
+
 @transaction.atomic
-def connect_station(*, station_id: int, protocol: str, connected_at: datetime) -> int:
+def connect_station(
+    *,
+    station_id: int,
+    protocol: str,
+    connected_at: datetime,
+    profile: SecurityProfile = SecurityProfile.BASIC,
+    new_key_hash: str = "",
+) -> int:
     """Count a new authenticated socket and return its number; older ones hear of it and close (the newest wins).
 
-    protocol  "1.6" or "2.0.1"
+    protocol      "1.6" or "2.0.1"
+    new_key_hash  ``StationLogin.new_key_hash``: from now on that is the only key
     """
     station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
-    station.set_connected(protocol=protocol, at=connected_at)
+    # Another one may have been made since the door looked.
+    if new_key_hash and station.new_key_hash == new_key_hash:
+        station.set_key_hash(new_key_hash)
+    station.set_connected(protocol=protocol, profile=profile, at=connected_at)
     wake_on_commit(station_id, "station.connected", connection_no=station.connection_no)
     return station.connection_no
 

@@ -6,7 +6,7 @@ Whoever holds the console must not be able to talk a station out of TLS; the way
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from apps.stations.models import ConfigurationKey
+from apps.stations.models import ChargingStation, ConfigurationKey
 
 _PROFILE: Final = "securityprofile"
 _REPORTED: Final = ("SecurityProfile", "SecurityCtrlr.SecurityProfile")
@@ -49,6 +49,8 @@ def _is_profile(name: object) -> bool:
 
 
 def _current_profile(station_id: int) -> int:
-    """Return the profile the station is known to be on; 0: nothing is known."""
+    """Return the profile the station is known to be on: what it said, came by or is held to, whichever is highest."""
+    station = ChargingStation.objects.get(pk=station_id)
     said = ConfigurationKey.objects.filter(station_id=station_id, name__in=_REPORTED).values_list("value", flat=True)
-    return max((int(value) for value in said if value.isascii() and value.isdecimal()), default=0)
+    numbers = (int(value) for value in said if value.isascii() and value.isdecimal())
+    return max(station.security_profile, station.used_profile or 0, *numbers)
