@@ -9,6 +9,8 @@ read becomes a problem, which the caller brings to a person.
 Beside it ``Power.Active.Import`` (W, kW) and ``Current.Import`` (A) are read by the same rule, as the sum of phases:
 that is what OCPI's tariffs ask for ("sum of the … current over all phases", 2.2.1 mod_tariffs). One that cannot be read
 is none, without a note: it says how strong the current was, not how much was delivered.
+
+What a meter signed is kept as it came (``signed``) and is no reading: nobody has verified it yet.
 """
 
 import re
@@ -19,7 +21,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from apps.ocpp.domain.instants import read_instant
+from apps.ocpp.domain.signed import find_signed, is_signed
 from apps.sessions.domain.commands import Measurand, MeasuredSample, MeterSample
+from apps.sessions.domain.signed import SignedSample
 
 ENERGY_REGISTER: Final = "Energy.Active.Import.Register"
 DEFAULT_CONTEXT: Final = "Sample.Periodic"
@@ -42,10 +46,12 @@ class Readings:
     """The readings of one message, ``at`` ascending, and what was odd or could not be read.
 
     measured  power and current, ``at`` ascending
+    signed    records that the meter signed, as they came
     """
 
     readings: tuple[MeterSample, ...] = ()
     measured: tuple[MeasuredSample, ...] = ()
+    signed: tuple[SignedSample, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -75,6 +81,7 @@ def read_meter_values(meter_values: Any) -> Readings:
         return Readings(problems=("the meter values are not a list",))
     readings: list[MeterSample] = []
     measured: list[MeasuredSample] = []
+    signed: list[SignedSample] = []
     problems: list[str] = []
     for meter_value in meter_values:
         if not isinstance(meter_value, dict) or not isinstance(meter_value.get("sampledValue"), list):
@@ -82,12 +89,25 @@ def read_meter_values(meter_values: Any) -> Readings:
             continue
         at, notes = read_instant(meter_value.get("timestamp"))
         problems += notes
+        signed += _read_signed(meter_value["sampledValue"], at)
         if at is not None:
             readings += _read_register(meter_value["sampledValue"], at, problems)
             measured += _read_measured(meter_value["sampledValue"], at)
     readings.sort(key=lambda reading: reading.at)
     measured.sort(key=lambda sample: sample.at)
-    return Readings(readings=tuple(readings), measured=tuple(measured), problems=tuple(dict.fromkeys(problems)))
+    return Readings(
+        readings=tuple(readings),
+        measured=tuple(measured),
+        signed=tuple(signed),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _read_signed(sampled: Iterable[Any], at: datetime | None) -> Iterator[SignedSample]:
+    for sample in sampled:
+        found = find_signed(sample, at=at) if isinstance(sample, dict) else None
+        if found is not None:
+            yield found
 
 
 def _read_register(sampled: Iterable[Any], at: datetime, problems: list[str]) -> Iterator[MeterSample]:
@@ -103,7 +123,7 @@ def _by_context(sampled: Iterable[Any], problems: list[str]) -> dict[str, list[d
     for sample in sampled:
         if not isinstance(sample, dict):
             problems.append("a sample is not an object")
-        elif _is_import_at_outlet(sample):
+        elif _is_import_at_outlet(sample) and not is_signed(sample):
             context = str(sample.get("context", DEFAULT_CONTEXT))[:_MAX_CONTEXT_CHARS]
             kept.setdefault(context, []).append(sample)
     return kept
@@ -132,9 +152,6 @@ def _energy_of(samples: list[dict[str, Any]], problems: list[str]) -> int | None
 
 
 def _read_sample(sample: dict[str, Any], problems: list[str]) -> int | None:
-    if sample.get("format", "Raw") != "Raw":
-        problems.append("a signed value is kept in the frame, not read")
-        return None
     energy_milliwh = read_energy(sample.get("value"), sample.get("unit", "Wh"))
     if energy_milliwh is None:
         problems.append(f"no energy: {str(sample.get('value'))[:40]!r} {str(sample.get('unit', 'Wh'))[:20]!r}")

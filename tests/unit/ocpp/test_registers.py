@@ -135,10 +135,11 @@ class TestReadMeterValues:
 
         assert [sample.energy_milliwh for sample in read_meter_values(values).readings] == [1_000, 2_000]
 
-    def test_leaves_a_signed_value_in_the_frame(self):
-        readings = read_meter_values([meter_value({"value": "OCMF|{}", "format": "SignedData"})])
+    def test_reads_no_energy_out_of_a_signed_value(self):
+        readings = read_meter_values([meter_value({"value": "12345", "format": "SignedData"})])
 
-        assert readings == Readings(problems=("a signed value is kept in the frame, not read",))
+        assert readings.readings == ()
+        assert readings.problems == ()
 
     def test_takes_the_good_values_beside_a_bad_one(self):
         values = [meter_value({"value": "1"}, timestamp="yesterday"), meter_value({"value": "2"})]
