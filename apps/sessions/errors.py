@@ -27,3 +27,7 @@ class RegisterUnusable(SessionError):
 
 class ReasonMissing(SessionError):
     """A decision without a reason would explain nothing to the next reader."""
+
+
+class PriceChanged(SessionError):
+    """A decision comes to another price than the one it was shown with."""

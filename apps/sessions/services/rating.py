@@ -191,7 +191,7 @@ def write_cdr(
         purpose=Cdr.Purpose.RETAIL,
         revision=last + 1,
         tariff_version=session.tariff_version,
-        started_at=session.started_at,
+        started_at=from_epoch_ms(inputs.facts.started_at_ms),
         ended_at=from_epoch_ms(inputs.facts.ended_at_ms),
         energy_milliwh=rated.energy_milliwh,
         currency=rated.currency,

@@ -1,14 +1,21 @@
-"""What a person decides about a session: to bill it as it is, or nothing. A decision is the next revision."""
+"""What a person decides about a session: to bill it as it is, between a begin and an end, or nothing.
 
-from datetime import datetime
+A decision is the next revision, with a name and a reason. Its price is shown before, by the same code that writes it.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final, TypeAlias
 
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.core.clock import from_epoch_ms
 from apps.sessions.domain.settling import consistent_readings
 from apps.sessions.domain.status import SessionStatus, advance
-from apps.sessions.errors import NothingToBill, ReasonMissing, RegisterUnusable
+from apps.sessions.errors import NothingToBill, PriceChanged, ReasonMissing, RegisterUnusable
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
@@ -16,6 +23,37 @@ from apps.sessions.services.rating import current_cdr, lock_for_rating, price, v
 from apps.sessions.services.signing import check_signatures
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from apps.tariffs.domain.register import RegisterProblemCode
+
+Decision: TypeAlias = Callable[[], Cdr | None]
+"""One of the decisions below, with all it needs; None: nobody would have been billed."""
+MOST_MILLIWH: Final = 10**15
+"""A million megawatt-hours: no meter counts further."""
+LONGEST: Final = timedelta(days=31)
+"""No session lasts longer; a clock that is wrong by years shall not be billed by a slip."""
+
+
+def preview_decision(decide: Decision) -> Cdr | None:
+    """Return the charge record that a decision would write, and write nothing.
+
+    :raises SessionError, IllegalMove: what the decision would be refused for
+    """
+    with transaction.atomic():
+        cdr = decide()
+        transaction.set_rollback(True)
+    return cdr
+
+
+@transaction.atomic
+def decide_as_shown(decide: Decision, *, shown_gross: Decimal | None) -> Cdr | None:
+    """Decide, if it still comes to what the person was shown.
+
+    :raises PriceChanged: the station has told something since, and the price is another; nothing was written
+    """
+    cdr = decide()
+    gross = None if cdr is None else cdr.gross.amount
+    if gross != shown_gross:
+        raise PriceChanged("The station has told something meanwhile, and the price is another. Look at it again.")
+    return cdr
 
 
 @transaction.atomic
@@ -38,6 +76,61 @@ def accept_session(*, session_id: int, reason: str, by: User, at: datetime) -> C
     session.set_settled(at=at, decision=f"Accepted as it is by {by}: {reason}")
     priced = price(session, facts=facts, grant=grant_terms(session))
     return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
+
+
+@transaction.atomic
+def bill_between(*, session_id: int, begin: Reading, end: Reading, reason: str, by: User, at: datetime) -> Cdr:
+    """Settle a session in review and rate it between the begin and the end that a person set.
+
+    Readings between them that contradict them are left out. What the station said stays on the session; the charge
+    record has the times and the register that were set.
+
+    :raises IllegalMove: the session is not in review
+    :raises NothingToBill: nobody agreed to pay, or no tariff applied
+    :raises RegisterUnusable: the end lies before the begin, below it, or beyond any meter
+    :raises RatingRefused: it cannot be taxed, or calibration law forbids to bill it
+    """
+    _check_reason(reason)
+    session = lock_for_rating(session_id)
+    advance(SessionStatus(session.status), SessionStatus.SETTLED)
+    if not session.is_billable:
+        raise NothingToBill("Nobody agreed to pay for this session: it has no contract or no tariff.")
+    _check_ends(session, begin=begin, end=end, at=at)
+    check_signatures(session_id=session.pk, at=at)
+    if session.ended_at is None:
+        session.set_ended_unsaid(ended_at=max(session.started_at, from_epoch_ms(end.at_ms)), at=at)
+    session.set_settled(at=at, decision=f"Begin and end set by {by}: {reason}")
+    (evidence,) = gather([_between(session, begin=begin, end=end)])
+    readings = _consistent(evidence.clean(begin=begin, end=end).readings)
+    priced = price(session, facts=evidence.facts(readings), grant=grant_terms(session))
+    return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
+
+
+def _check_ends(session: ChargingSession, *, begin: Reading, end: Reading, at: datetime) -> None:
+    if session.kind == ChargingSession.Kind.RESERVATION:
+        raise RegisterUnusable("Nothing was metered of a reservation that nobody came for.")
+    if not 0 <= begin.energy_milliwh <= MOST_MILLIWH or not 0 <= end.energy_milliwh <= MOST_MILLIWH:
+        raise RegisterUnusable("A register of imported energy is never negative, and none counts that far.")
+    if end.at_ms < begin.at_ms:
+        raise RegisterUnusable("The end lies before the begin.")
+    if end.energy_milliwh < begin.energy_milliwh:
+        raise RegisterUnusable("The register at the end is below the register at the begin.")
+    if from_epoch_ms(end.at_ms) > at:
+        raise RegisterUnusable("The end lies in the future.")
+    if from_epoch_ms(end.at_ms) - from_epoch_ms(begin.at_ms) > LONGEST:
+        raise RegisterUnusable(f"Between begin and end are more than {LONGEST.days} days.")
+
+
+def _between(session: ChargingSession, *, begin: Reading, end: Reading) -> ChargingSession:
+    """Return the session as it would be had its station told this begin and this end; never saved."""
+    told = copy(session)
+    told.started_at, told.ended_at = from_epoch_ms(begin.at_ms), from_epoch_ms(end.at_ms)
+    told.meter_start_milliwh, told.meter_stop_milliwh = begin.energy_milliwh, end.energy_milliwh
+    if told.occupied_until is not None and told.occupied_until < told.ended_at:
+        told.occupied_until = None
+    if told.reserved_from is not None and told.reserved_from > told.started_at:
+        told.reserved_from = None
+    return told
 
 
 @transaction.atomic
@@ -87,14 +180,16 @@ def _usable_facts(evidence: Evidence) -> SessionFacts:
     """
     session = evidence.session
     if session.ended_at is None:
-        raise RegisterUnusable("The station never said when this session ended; it can only be billed as nothing.")
+        raise RegisterUnusable(
+            "The station never said when this session ended: set its begin and end, or bill nothing."
+        )
     if session.ended_at < session.started_at:
-        raise RegisterUnusable("The session ends before it starts; it can only be billed as nothing.")
+        raise RegisterUnusable("The session ends before it starts: set its begin and end, or bill nothing.")
     if session.kind == ChargingSession.Kind.RESERVATION:
         return evidence.facts(())
     begin = begin_of(session) or next(iter(evidence.readings), None)
     if begin is None:
-        raise RegisterUnusable("The session has no reading; it can only be billed as nothing.")
+        raise RegisterUnusable("The session has no reading: set its begin and end, or bill nothing.")
     clean = evidence.clean(begin=begin, end=end_of(session))
     readings = clean.readings
     if any(problem.code is RegisterProblemCode.BEGIN_NOT_REGISTER for problem in clean.problems):
@@ -108,7 +203,7 @@ def _consistent(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
         return consistent_readings(readings)
     except ValueError:
         raise RegisterUnusable(
-            "The end reading is below the begin reading; it can only be billed as nothing."
+            "The end reading is below the begin reading: set its begin and end, or bill nothing."
         ) from None
 
 
