@@ -23,6 +23,7 @@ from apps.contracts.models import (
 )
 from apps.contracts.registrations import NotRegistered, check_registered
 from apps.core import clock
+from apps.core.bells import ring_on_commit
 
 STATUS_LABELS = {"Active": "success", "Suspended": "warning", "Blocked": "warning", "Ended": "info", "Retired": "info"}
 
@@ -170,6 +171,11 @@ class IdTokenAdmin(TenantAdmin):
     search_fields = ("uid", "contract__number", "contract__customer__name", "vehicle__plate")
     autocomplete_fields = ("contract", "vehicle")
     fields = ("contract", "uid", "vehicle", "status")
+
+    def save_model(self, request: HttpRequest, obj: IdToken, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        # Stations may remember the card: whoever keeps their lists and caches looks again.
+        ring_on_commit("card.changed", id=obj.pk)
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, token: IdToken) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import Q, QuerySet
+
 from apps.contracts.domain.tokens import TokenVerdict, judge_token, normalise_uid
-from apps.contracts.models import IdToken
+from apps.contracts.models import Contract, IdToken
 
 
 class TokenQuery(NamedTuple):
@@ -56,3 +58,15 @@ def _judge(token: IdToken | None, at: datetime) -> TokenFinding:
         at=at,
     )
     return TokenFinding(token=token, verdict=verdict)
+
+
+def cards_in_force(at: datetime) -> QuerySet[IdToken]:
+    """Return the cards that may charge at ``at``: active, in an active contract within its time."""
+    is_open = Q(contract__valid_to__isnull=True) | Q(contract__valid_to__gt=at)
+    cards: QuerySet[IdToken] = IdToken.objects.filter(
+        is_open,
+        status=IdToken.Status.ACTIVE,
+        contract__status=Contract.Status.ACTIVE,
+        contract__valid_from__lte=at,
+    )
+    return cards

@@ -1,12 +1,17 @@
 """Find pay codes: by what a driver scanned, and by the site whose stickers are printed; and the keys of meters."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
 from apps.stations.domain.calls import START_ACTIONS
-from apps.stations.models import MeterKey, PayCode, StationCommand
+from apps.stations.domain.status import CommandStatus
+from apps.stations.models import ONLINE_FOR, MeterKey, PayCode, StationCommand
+
+LONGEST_RESERVATION: Final = timedelta(days=31)
 
 
 def find_pay_code(code: str) -> PayCode | None:
@@ -60,3 +65,34 @@ def meter_keys_at(*, station_id: int, evse_id: int, at: datetime) -> "QuerySet[M
         station_id=station_id,
         adopted_at__isnull=False,
     ).order_by("-adopted_at", "-pk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a station keeps for a card."""
+
+    reservation_id: int
+    evse_number: int
+    expires_at: datetime
+
+
+def open_reservations(station_id: int, *, at: datetime) -> list[Reservation]:
+    """Return the reservations that a station accepted, that are not over and were not given up."""
+    commands = StationCommand.objects.filter(station_id=station_id, status=CommandStatus.ACCEPTED)
+    given_up = set(commands.filter(action="CancelReservation").values_list("payload__reservationId", flat=True))
+    made = commands.filter(action="ReserveNow", requested_at__gt=at - LONGEST_RESERVATION).order_by("pk")
+    found = [_reservation(command.payload) for command in made]
+    return [one for one in found if one.expires_at > at and one.reservation_id not in given_up]
+
+
+def _reservation(payload: Mapping[str, Any]) -> Reservation:
+    return Reservation(
+        reservation_id=payload.get("reservationId", payload.get("id", 0)),
+        evse_number=payload.get("connectorId", payload.get("evseId", 0)) or 0,
+        expires_at=datetime.fromisoformat(payload.get("expiryDate") or payload["expiryDateTime"]),
+    )
+
+
+def online(at: datetime) -> Q:
+    """Return the condition that a station holds a socket; see ``ChargingStation.is_online``."""
+    return Q(disconnected_at__isnull=True, last_seen_at__gt=at - ONLINE_FOR)

@@ -22,5 +22,7 @@ CUSTOMER_ROLES = frozenset({Role.FLEET_ADMIN, Role.FLEET_USER})
 # Who may change what in the console; everyone in OPERATOR_ROLES may look.
 MASTER_DATA_ROLES = frozenset({Role.OWNER, Role.FINANCE})
 HARDWARE_ROLES = frozenset({Role.OWNER, Role.TECHNICIAN})
+# Who helps a driver at the charger: start, stop, unlock. Everything else at a station is for HARDWARE_ROLES.
+DRIVER_HELP_ROLES = frozenset({Role.OWNER, Role.SUPPORT, Role.TECHNICIAN})
 SUPPORT_ROLES = frozenset({Role.OWNER, Role.FINANCE, Role.SUPPORT})
 MONEY_ROLES = frozenset({Role.OWNER, Role.FINANCE})
