@@ -69,6 +69,7 @@ def _price_page(request: HttpRequest, offer: selectors.Offer, *, notice: str = "
         "shown": shown.sign_shown(offer, page_key=page_key) if offer.hindrance is None else "",
         "own": shown.own_charge(request, offer),
         "told": selectors.tell_prices(offer, language=language, at=clock.now()),
+        "note": offer.version.note(language) if offer.version else "",
         "language": language,
     }
     response = render(request, "adhoc/price.html", context, status=status)

@@ -224,6 +224,10 @@ class TariffVersion(TenantModel):
             **self.rules,
         }
 
+    def note(self, language: str) -> str:
+        """Return what the driver is told besides the prices: in that language, else in English, else nothing."""
+        return str(self.texts.get(language) or self.texts.get("en", ""))
+
     def terms(self) -> TariffTerms:
         """Return the version as the engine's value; equal versions return the same object."""
         return _terms_of(json.dumps(self.document(), sort_keys=True))

@@ -49,6 +49,21 @@ class TestThePage:
         assert "<script" not in driver.look()
 
 
+class TestTheOwnersNote:
+    NOTES = {"en": "Roof of 2.10 m <here>", "de": "Durchfahrtshöhe 2,10 m"}
+
+    def test_stands_below_the_prices_in_the_drivers_language(self, driver, site):
+        sell_under(site, texts=self.NOTES)
+
+        assert "Roof of 2.10 m &lt;here&gt;" in driver.client.get(driver.address).content.decode()
+        assert "Durchfahrtshöhe 2,10 m" in driver.look(**{"accept-language": "de"})
+
+    def test_is_english_where_the_drivers_language_has_none(self, driver, site):
+        sell_under(site, texts={"en": "Roof of 2.10 m"})
+
+        assert "Roof of 2.10 m" in driver.look(**{"accept-language": "de"})
+
+
 WHOLE = [
     {"price_components": [{"type": "FLAT", "price": "2.00"}], "restrictions": {"reservation": "RESERVATION"}},
     {"price_components": [{"type": "FLAT", "price": "0.35"}]},
