@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from apps.accounts.tenant_admin import TenantAdmin
 from apps.core import clock
 from apps.tariffs.admin.preview import drawn_weeks, week_shown
-from apps.tariffs.admin.words import rules, sentences
+from apps.tariffs.admin.words import notes, rules, sentences
 from apps.tariffs.models import TariffVersion
 from apps.tariffs.selectors import findings_of, terms_of, usual_prices
 
@@ -47,7 +47,7 @@ class ComparePages(TenantAdmin):
                     "version": version,
                     "state": version.state_at(clock.now()).value,
                     "sentences": sentences(terms),
-                    "rules": rules(terms),
+                    "rules": rules(terms) + notes(version.texts),
                     "grids": grids,
                     "findings": findings_of(version),
                 }

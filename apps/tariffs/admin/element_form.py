@@ -67,7 +67,7 @@ class ElementForm(forms.Form):
     max_idle_time = MinutesField("Idle until")
     holiday = choice("Public holidays", [("", "no matter"), ("true", "only on"), ("false", "never on")])
     reservation = choice(
-        "Prices",
+        "This row prices",
         [
             ("", "a charging session"),
             (ReservationRestriction.RESERVATION, "a reservation"),

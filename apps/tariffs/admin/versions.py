@@ -21,7 +21,7 @@ from apps.tariffs.admin.ocpi import OcpiPages
 from apps.tariffs.admin.preview import preview_of
 from apps.tariffs.admin.publishing import PublishPages
 from apps.tariffs.admin.sheet import Sheet
-from apps.tariffs.admin.words import in_words, rules, sentences
+from apps.tariffs.admin.words import in_words, notes, rules, sentences
 from apps.tariffs.domain.parse import TariffError
 from apps.tariffs.domain.status import VersionState
 from apps.tariffs.models import TariffVersion
@@ -176,9 +176,9 @@ class TariffVersionAdmin(PublishPages, OcpiPages, ComparePages, TenantAdmin):
             **self._page(request, version),
             "reason": reason,
             "mine": list(sheet.sentences().values()),
-            "whole_mine": rules(sheet.terms()),
+            "whole_mine": rules(sheet.terms()) + notes(sheet.texts()),
             "theirs": sentences(terms),
-            "whole_theirs": rules(terms),
+            "whole_theirs": rules(terms) + notes(version.texts),
             "sent": [(name, value) for name in request.POST for value in request.POST.getlist(name) if carried(name)],
             "edit_no": version.edit_no,
         }
@@ -190,7 +190,7 @@ class TariffVersionAdmin(PublishPages, OcpiPages, ComparePages, TenantAdmin):
             **self._page(request, version),
             **preview_of(terms, version=version, week=request.GET.get("week", "")),
             "sentences": in_words(version),
-            "rules": rules(terms),
+            "rules": rules(terms) + notes(version.texts),
         }
         return TemplateResponse(request, "admin/tariffs/show.html", context)
 

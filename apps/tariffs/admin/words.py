@@ -1,6 +1,6 @@
 """A tariff in words for its owner: each element in a sentence, and what holds for all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from django.utils.html import format_html_join
@@ -51,6 +51,11 @@ def _rules(terms: TariffTerms) -> Iterator[tuple[str, str]]:
         yield "Public holidays", days + more
     if terms.settle_after_s != SETTLE_AFTER_S:
         yield "Silent station", f"settled after {minutes_text(terms.settle_after_s)} min"
+
+
+def notes(texts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what the driver is told besides the prices, as (name, words)."""
+    return [(f"Note ({language})", text) for language, text in sorted(texts.items())]
 
 
 def in_words(version: TariffVersion) -> SafeString:

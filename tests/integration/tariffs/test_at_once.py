@@ -36,15 +36,16 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def meet_in(monkeypatch, module, name: str) -> None:
-    """Let two callers of a function, which runs under the lock, meet there (at most for half a second)."""
-    barrier = threading.Barrier(2, timeout=0.5)
+    """Let two callers of a function, which looks under the lock, meet before either writes (at most for a second)."""
+    barrier = threading.Barrier(2, timeout=1)
     do = getattr(module, name)
 
     def do_and_wait(*args, **kwargs):
+        found = do(*args, **kwargs)
         # With the lock on the other one waits for us, so that we wait for it in vain, as it should be.
         with suppress(threading.BrokenBarrierError):
             barrier.wait()
-        return do(*args, **kwargs)
+        return found
 
     monkeypatch.setattr(module, name, do_and_wait)
 
