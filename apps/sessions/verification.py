@@ -69,7 +69,9 @@ def _check(record: OcmfRecord, key: Key) -> SignatureVerdict:
 
     told = record.signature
     try:
-        method = SignatureMethod(told.get("SA", SignatureMethod.SECP256R1_SHA256))
+        # The format has a name for the curve of 256 bit that the library has for no key.
+        named = str(told.get("SA", SignatureMethod.SECP256R1_SHA256)).replace("brainpool256", "brainpoolP256")
+        method = SignatureMethod(named)
         encoding = SignatureEncodingType(told.get("SE", SignatureEncodingType.HEX))
     except ValueError:
         return verdict(Verdict.NOT_VERIFIABLE, f"The signature's method ({told.get('SA')}) is not known here.")

@@ -19,6 +19,8 @@ TOLERANCE: Final = timedelta(minutes=10)
 """How far the clocks of a meter and of its station may be apart."""
 _WIRE_RESOLUTION_MILLIWH: Final = 1_000
 """OCPP 1.6 tells the register at start and stop in whole watt-hours."""
+_SMALLEST_STEP_MILLIWH: Final = 1_000
+"""OCPI's smallest ``step_size`` is a watt-hour: what is rounded up to it is less than one."""
 _TIMED: Final = frozenset({Dimension.TIME, Dimension.PARKING_TIME})
 
 
@@ -71,7 +73,7 @@ def check_energy_alone(rated: RatedSession) -> None:
     if any(part.dimension in _TIMED and part.price > 0 and part.quantity > 0 for part in parts):
         raise NotCalibrated("The tariff prices time, and the meter is calibrated for energy alone.")
     energy = [part for part in parts if part.dimension is Dimension.ENERGY and part.price > 0]
-    if sum(part.quantity for part in energy) > rated.energy_milliwh:
+    if sum(part.quantity for part in energy) - rated.energy_milliwh >= _SMALLEST_STEP_MILLIWH:
         raise NotCalibrated("The tariff rounds energy up to a step, and only what was delivered may be billed.")
     if len({part.price for part in parts if part.dimension is Dimension.ENERGY and part.quantity > 0}) > 1:
         raise NotCalibrated(
