@@ -253,6 +253,25 @@ class TestMinPrice:
         assert rated.gross == Decimal("1.00")
 
 
+class TestMaxPrice:
+    def test_taxes_only_those_categories_anew_whose_share_it_takes(self):
+        components = [
+            {"type": "ENERGY", "price": "0.9"},
+            {"type": "FLAT", "price": "38", "tax_category": "reduced"},
+            {"type": "TIME", "price": "100", "tax_category": "zero"},
+        ]
+        terms = replace(
+            tariff({"price_components": components}, max_price={"excl_vat": "143", "incl_vat": "147"}), currency="JPY"
+        )
+        rates = {**RATES, TaxCategory.REDUCED: Decimal("0.07"), TaxCategory.ZERO: Decimal(0)}
+
+        rated = rate(terms=terms, rates=rates)
+
+        # Net 8 + 36 + 100 is one too many. Taxed anew, 8 net would make 10 gross of the 9, and 36 net 39 of the 38.
+        assert [(total.net, total.gross) for total in rated.totals] == [(8, 9), (36, 38), (99, 99)]
+        assert (rated.net, rated.gross) == (143, 146)
+
+
 class TestAdjustments:
     def test_leave_no_line_where_they_move_nothing(self):
         terms = replace(TERMS, idle=IdleRules(max_amount=Decimal(0)), max_price=PriceLimit(incl_vat=Decimal("5.00")))
