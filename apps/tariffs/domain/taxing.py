@@ -88,7 +88,7 @@ class Taxes:
         """Bring the net to an amount, pro rata over the categories; tax follows by the rates."""
         shares = self._allot(net - taxed.net, [total.net for total in taxed.totals])
         return self._sum_up(
-            self._from_net(total.net + share, total.tax_category)
+            self._from_net(total.net + share, total.tax_category) if share else total
             for total, share in zip(taxed.totals, shares, strict=True)
         )
 
@@ -96,7 +96,7 @@ class Taxes:
         """Bring the gross to an amount, pro rata over the categories; net and tax follow by the rates."""
         shares = self._allot(gross - taxed.gross, [total.gross for total in taxed.totals])
         return self._sum_up(
-            self._from_gross(total.gross + share, total.tax_category)
+            self._from_gross(total.gross + share, total.tax_category) if share else total
             for total, share in zip(taxed.totals, shares, strict=True)
         )
 
