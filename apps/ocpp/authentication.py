@@ -1,6 +1,6 @@
-"""Who is at the door: HTTP Basic (OCPP-J 1.6 §6.2, security profiles 1 and 2), before the handshake ends.
+"""The key in a Basic header (OCPP-J 1.6 §6.2, security profiles 1 and 2), and the brake on those who guess one.
 
-Unknown identities and wrong keys hear the same. Guessing is made slow, not impossible: the brake delays only refusals,
+Guessing is made slow, not impossible: the brake delays only refusals,
 after the key was checked, so that no number of wrong guesses keeps the real station out.
 """
 
@@ -16,8 +16,8 @@ from typing import Final
 IDENTITY: Final = re.compile(r"[A-Za-z0-9*\-_=+|@.:]{1,48}", re.ASCII)
 
 
-def read_key(headers: Iterable[tuple[bytes, bytes]], identity: str) -> str | None:
-    """Return the key that a Basic header gives for ``identity``, or None.
+def read_key(headers: Iterable[tuple[bytes, bytes]], identity: str) -> bytes | None:
+    """Return the key that a Basic header gives for ``identity``, as its bytes, or None.
 
     The decoded pair must begin with the identity of the path and a colon: an identity may itself hold colons, so the
     pair cannot be cut at the first one.
@@ -29,10 +29,10 @@ def read_key(headers: Iterable[tuple[bytes, bytes]], identity: str) -> str | Non
     if scheme.lower() != b"basic":
         return None
     try:
-        pair = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        pair = base64.b64decode(encoded.strip(), validate=True)
+    except binascii.Error:
         return None
-    head = f"{identity}:"
+    head = f"{identity}:".encode(errors="replace")
     return pair.removeprefix(head) if pair.startswith(head) else None
 
 
@@ -58,6 +58,11 @@ class Brake:
         """Count a refusal and return how long its answer should wait."""
         count = max(self._count(f"address {address}"), self._count(f"identity {identity}"))
         return 0.0 if count <= self._free else min(0.1 * 2 ** min(count - self._free, 10), self._max_delay_s)
+
+    def is_suspect(self, address: str) -> bool:
+        """Say whether an address was refused so often lately that it waits behind the others."""
+        count, at = self._failures.get(f"address {address}", (0, 0.0))
+        return count > self._free and self._clock() - at <= self.FORGET_S
 
     async def hold(self, address: str, identity: str) -> None:
         """Wait before a refusal; when too many wait already, not at all (waiting sockets cost memory)."""

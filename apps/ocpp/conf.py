@@ -21,3 +21,13 @@ def command_timeout_s() -> float:
 def seen_interval_s() -> float:
     """How seldom ``last_seen_at`` is written for one station, in seconds."""
     return float(getattr(settings, "OCPP_SEEN_INTERVAL_S", 30))
+
+
+def trusted_proxies() -> list[str]:
+    """Whose word counts for a station's address, TLS and certificate: addresses, networks (``FORWARDED_ALLOW_IPS``)."""
+    return list(settings.TRUSTED_PROXIES)
+
+
+def client_certificate_header() -> str:
+    """The header in which they give the subject of a verified client certificate (``CLIENT_CERTIFICATE_HEADER``)."""
+    return str(settings.CLIENT_CERTIFICATE_HEADER)

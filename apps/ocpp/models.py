@@ -48,6 +48,7 @@ class EventKind(models.TextChoices):
     BOOT = "boot", "booted"
     FAULT = "fault", "fault reported"
     SUPERSEDED = "superseded", "connection superseded by a newer one"
+    REPLACED = "replaced", "replaced repeatedly"
     UNREADABLE = "unreadable", "frame that could not be read"
     UNSOLICITED = "unsolicited", "answer to no open command"
     THROTTLED = "throttled", "read more slowly"
@@ -56,7 +57,10 @@ class EventKind(models.TextChoices):
 
 
 class StationEvent(TenantModel):
-    """Something an operator may want to see; ``frame_id`` is the frame that told it, if one did."""
+    """Something an operator may want to see; ``frame_id`` is the frame that told it, if one did.
+
+    address  from which the connection came that it is about, where that matters
+    """
 
     TENANT = ("station__location__owner",)
 
@@ -65,6 +69,7 @@ class StationEvent(TenantModel):
     kind = models.CharField(max_length=12, choices=EventKind.choices)
     text = models.CharField(max_length=500)
     frame_id = models.BigIntegerField(null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]

@@ -17,11 +17,17 @@ T = TypeVar("T")
 
 _THREADS: Final = 4
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="ocpp-pool")
+_slow_lane = ThreadPoolExecutor(1, thread_name_prefix="ocpp-slow")
 
 
 async def in_pool(work: Callable[..., T], **arguments: Any) -> T:
     """Run ``work`` with a database connection in one of the pool's threads."""
     return await asyncio.get_running_loop().run_in_executor(_executor, partial(_run, work, arguments))
+
+
+async def in_slow_lane(work: Callable[..., T], **arguments: Any) -> T:
+    """Run ``work`` one after the other with its like, so that however much there is of it, the pool stays free."""
+    return await asyncio.get_running_loop().run_in_executor(_slow_lane, partial(_run, work, arguments))
 
 
 def _run(work: Callable[..., T], arguments: dict[str, Any]) -> T:
@@ -34,7 +40,10 @@ def _run(work: Callable[..., T], arguments: dict[str, Any]) -> T:
 
 def stop_pool() -> None:
     """Close the threads and their connections (tests; a process is simply ended)."""
-    global _executor
+    global _executor, _slow_lane
+    slow, _slow_lane = _slow_lane, ThreadPoolExecutor(1, thread_name_prefix="ocpp-slow")
+    slow.submit(connections.close_all)
+    slow.shutdown(wait=True)
     old, _executor = _executor, ThreadPoolExecutor(_THREADS, thread_name_prefix="ocpp-pool")
     # Each thread must close its own connection: the barrier keeps one thread from taking two turns.
     everyone = threading.Barrier(_THREADS)

@@ -66,6 +66,10 @@ SECRET_KEY = env("SECRET_KEY", "insecure-development-key-never-for-production-01
 # Keys of chargers are stored as HMAC-SHA-256 under this key; rotating it means new station keys.
 STATION_KEY_SECRET = env("STATION_KEY_SECRET", SECRET_KEY)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# Whose X-Forwarded-… and client certificate headers count: addresses and networks. uvicorn goes by the same variable;
+# for chargers nobody is trusted where it is unset.
+TRUSTED_PROXIES = env_list("FORWARDED_ALLOW_IPS")
+CLIENT_CERTIFICATE_HEADER = env("CLIENT_CERTIFICATE_HEADER", "X-Client-Cert-Subject")
 PUBLIC_URL = env("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 

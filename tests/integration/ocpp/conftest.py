@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from django.db import connection, connections
 
-from apps.ocpp import consumers
+from apps.ocpp import door
 from apps.ocpp.authentication import Brake
 from apps.ocpp.pool import stop_pool
 from apps.ocpp.routing import websocket_application
@@ -29,13 +29,13 @@ from tests.factories import Site, make_evse, make_site, make_station
 
 PROJECT = Path(__file__).resolve().parents[3]
 SERVER_OPTIONS = {
-    "ws": "websockets-sansio",
+    "ws": "apps.ocpp.server:StationProtocol",
     "ws_ping_interval": 30,
     "ws_ping_timeout": 30,
     "ws_max_size": 1_048_576,
     "ws_per_message_deflate": False,
     "loop": "uvloop",
-    "http": "httptools",
+    "http": "apps.ocpp.server:DoorProtocol",
     "lifespan": "off",
 }
 
@@ -82,17 +82,18 @@ def site_box(site) -> Box:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Serve in a thread of this process; yield the chargers' URL."""
+def serving(**options: Any) -> Iterator[str]:
+    """Serve in a thread of this process, with options of uvicorn's beside the usual; yield the chargers' URL."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(websocket_application, log_level="error", **SERVER_OPTIONS))
+    server = uvicorn.Server(uvicorn.Config(websocket_application, log_level="error", **{**SERVER_OPTIONS, **options}))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.005)
     try:
-        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/ocpp"
+        scheme = "wss" if "ssl_certfile" in options else "ws"
+        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/ocpp"
     finally:
         server.should_exit = True
         thread.join()
@@ -101,7 +102,7 @@ def serving() -> Iterator[str]:
 @pytest.fixture
 def url(transactional_db, monkeypatch) -> Iterator[str]:
     # All of a suite's refusals come from one address; each test starts with none.
-    monkeypatch.setattr(consumers, "brake", Brake(max_delay_s=0.1))
+    monkeypatch.setattr(door, "brake", Brake(max_delay_s=0.1))
     with serving() as url:
         yield url
     writer.stop()
@@ -156,9 +157,9 @@ def process(*, failpoint: str = "") -> Iterator[tuple[str, subprocess.Popen[byte
     }
     command = [
         *(sys.executable, "-m", "uvicorn", "config.asgi:application", "--fd", str(listener.fileno())),
-        *("--ws", "websockets-sansio", "--ws-ping-interval", "30", "--ws-ping-timeout", "30"),
-        *("--ws-max-size", "1048576", "--ws-per-message-deflate", "false", "--loop", "uvloop", "--http", "httptools"),
-        *("--lifespan", "off", "--log-level", "error"),
+        *("--ws", "apps.ocpp.server:StationProtocol", "--ws-ping-interval", "30", "--ws-ping-timeout", "30"),
+        *("--ws-max-size", "1048576", "--ws-per-message-deflate", "false", "--loop", "uvloop"),
+        *("--http", "apps.ocpp.server:DoorProtocol", "--lifespan", "off", "--log-level", "error"),
     ]
     server = subprocess.Popen(command, cwd=PROJECT, env=environment, pass_fds=[listener.fileno()])
     try:
