@@ -24,7 +24,11 @@ from apps.sessions.domain.status import SessionStatus, advance
 class ChargingSession(TenantModel):
     """One OCPP transaction, whatever the protocol; or a reservation nobody came for, which has an end and no energy.
 
-    transaction_id  what the station calls it: random positive 31-bit in OCPP 1.6, unique per station
+    transaction_id  ours, random positive 31-bit, unique per station; in OCPP 1.6 the station calls it that too
+    transaction_ref  what the station itself calls it (OCPP 2.0.1), unique per station; null in 1.6
+    begun_at, claimed_at  of a 2.0.1 transaction: what its Started event said, null = it has not come; and since when an
+                    id token was told in it, null = none was, or only with its end. ``started_at`` is the latter if
+                    known, else the former: nobody pays for what is before they asked
     contract        who pays; null = nobody by itself (unknown card), or an anonymous driver's grant
     tariff_version, time_zone  stored at the start; a change never reprices a running session
     review_reasons  sentences for an operator, collected from the start on; any leads to review when the session is
@@ -48,6 +52,9 @@ class ChargingSession(TenantModel):
     station = models.ForeignKey("stations.ChargingStation", on_delete=models.PROTECT, related_name="+")
     evse = models.ForeignKey("stations.Evse", on_delete=models.PROTECT, related_name="+")
     transaction_id = models.BigIntegerField()
+    transaction_ref = models.CharField(max_length=36, null=True, blank=True)
+    begun_at = models.DateTimeField(null=True, blank=True, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
     id_token = models.CharField(max_length=36, blank=True, help_text="As the station sent it, upper-cased and trimmed.")
     token = models.ForeignKey("contracts.IdToken", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     contract = models.ForeignKey(
@@ -93,6 +100,16 @@ class ChargingSession(TenantModel):
             models.UniqueConstraint(
                 fields=["station", "transaction_id"], name="session_transaction_unique_per_station"
             ),
+            models.UniqueConstraint(
+                fields=["station", "transaction_ref"],
+                condition=Q(transaction_ref__isnull=False),
+                name="session_transaction_ref_unique_per_station",
+            ),
+            models.CheckConstraint(
+                condition=(Q(transaction_ref__isnull=False) & ~Q(transaction_ref=""))
+                | Q(transaction_ref__isnull=True, begun_at__isnull=True, claimed_at__isnull=True),
+                name="session_begun_and_claimed_are_of_a_named_transaction",
+            ),
             models.UniqueConstraint(fields=["evse"], condition=Q(status="live"), name="session_one_live_per_evse"),
             models.CheckConstraint(
                 condition=Q(transaction_id__gt=0, transaction_id__lt=2**31),
@@ -129,6 +146,11 @@ class ChargingSession(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.station} · {self.started_at:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether somebody has asked to charge: a 2.0.1 transaction may begin as the cable goes in, and wait."""
+        return self.transaction_ref is None or bool(self.id_token)
 
     @property
     def is_billable(self) -> bool:

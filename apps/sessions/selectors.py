@@ -40,6 +40,15 @@ class LiveSession:
     readings: int
 
 
+def claimed_session(evse_id: int) -> ChargingSession | None:
+    """Return the live session on an EVSE, if somebody has asked to charge.
+
+    A 2.0.1 station may open a transaction as the cable goes in, which waits for whoever pays.
+    """
+    live = ChargingSession.objects.filter(evse_id=evse_id, status=SessionStatus.LIVE).first()
+    return live if live is not None and live.is_claimed else None
+
+
 def live_session(grant_id: int, at: datetime) -> LiveSession | None:
     """Return the session that used up a grant, as it stands at ``at``; None while none has begun."""
     session = (

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from apps.sessions.domain.signed import SignedSample
+from apps.sessions.domain.states import ReportedState
+from apps.stations.domain.status import ConnectorStatus
 
 
 class AuthorisationStatus(StrEnum):
@@ -49,12 +51,26 @@ class MeasuredSample:
     value_milli: int
 
 
+class Phase(StrEnum):
+    """What an event of a transaction speaks of (OCPP 2.0.1 TransactionEventEnumType)."""
+
+    STARTED = "Started"
+    UPDATED = "Updated"
+    ENDED = "Ended"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartCommand:
-    """A station says that a transaction began. The natural key is everything but ``received_at``, frame and notes.
+    """A station says that a transaction began, or (OCPP 2.0.1) speaks of one that it named itself.
 
-    evse_number    OCPP 1.6: connectorId
-    meter_start_milliwh  None: unreadable, which goes to review
+    The natural key is everything but ``received_at``, frame and notes; where there is a ``transaction_ref``, it is
+    (station, that).
+
+    evse_number    OCPP 1.6: connectorId; 0 with a transaction_ref: the event does not say
+    id_token       "" with a transaction_ref: the event does not say
+    meter_start_milliwh  None: unreadable, which goes to review; with a transaction_ref: the event does not say
+    started_at     with a transaction_ref: the event's instant, whatever its phase
+    transaction_ref  the station's own id of the transaction (OCPP 2.0.1), at most 36 characters
     """
 
     station_id: int
@@ -65,15 +81,25 @@ class StartCommand:
     received_at: datetime
     frame_id: int
     notes: tuple[str, ...] = ()
+    transaction_ref: str | None = None
+    phase: Phase = Phase.STARTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartOutcome:
-    """transaction_id: random positive 31-bit, unique per station; the same for the same start repeated."""
+    """transaction_id: random positive 31-bit, unique per station; the same for the same start repeated.
+
+    id_token  on whose account the session runs, normalised; "" where no token was told
+    """
 
     session_id: int
     transaction_id: int
     status: AuthorisationStatus
+    id_token: str = ""
+
+    def speaks_of(self, token: str) -> bool:
+        """Tell whether ``status`` is that of ``token``."""
+        return token.strip().upper() == self.id_token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +150,10 @@ class EndOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorStateCommand:
-    """A connector's status as reported (OCPP 1.6 §7.7); evse_number 0 is the whole station."""
+    """A connector's status as reported (OCPP 1.6 §7.7); evse_number 0 is the whole station.
+
+    connector_number  within the EVSE (OCPP 2.0.1); None: the EVSE has one state, as in 1.6
+    """
 
     station_id: int
     evse_number: int
@@ -133,6 +162,7 @@ class ConnectorStateCommand:
     at: datetime
     received_at: datetime
     frame_id: int
+    connector_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +170,21 @@ class ConnectorStateOutcome:
     """session_id: whose timeline the state went into; None when it says nothing about a session."""
 
     session_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleStateCommand:
+    """What an event says of a transaction's vehicle (OCPP 2.0.1 chargingState), and so of its connector.
+
+    transaction_id    ours, as ``StartOutcome`` gives it
+    connector_status  None: nothing · connector_number  None: the event does not say which of the EVSE's
+    """
+
+    station_id: int
+    transaction_id: int
+    state: ReportedState
+    connector_status: ConnectorStatus | None
+    connector_number: int | None
+    at: datetime
+    received_at: datetime
+    frame_id: int

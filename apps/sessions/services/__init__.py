@@ -11,6 +11,8 @@ from apps.sessions.services.revising import rate_again, sweep_late_evidence
 from apps.sessions.services.settling import settle_sessions, sweep_unsettled
 from apps.sessions.services.signing import check_signatures, sweep_signatures
 from apps.sessions.services.starting import start_sessions
+from apps.sessions.services.transactions import follow_transactions
+from apps.sessions.services.vehicles import record_vehicle_states
 
 __all__ = [
     "accept_session",
@@ -19,11 +21,13 @@ __all__ = [
     "check_signatures",
     "close_grant",
     "end_sessions",
+    "follow_transactions",
     "rate_again",
     "rate_or_review",
     "rate_settled",
     "record_connector_states",
     "record_readings",
+    "record_vehicle_states",
     "request_stop",
     "settle_sessions",
     "start_sessions",

@@ -15,13 +15,13 @@ from apps.sessions.granted import unlimited_terms
 from apps.sessions.models import ChargingSession, StartGrant
 from apps.sessions.running import CannotBePriced, gross_before_a_stop
 from apps.sessions.services.lookup import locked_sessions
+from apps.stations.domain.calls import StationCall, stop_call
 from apps.stations.domain.status import CommandStatus
 from apps.stations.models import StationCommand
 from apps.stations.services import request_command
 
 log = logging.getLogger(__name__)
 
-STOP: Final = "RemoteStopTransaction"
 STOP_LASTS: Final = timedelta(minutes=2)
 _FAILED: Final = [CommandStatus.REJECTED, CommandStatus.TIMED_OUT]
 
@@ -35,19 +35,29 @@ def request_stop(
     requested_by  None: the system · reason: why it asks, a sentence
     """
     session = locked_sessions().get(pk=session_id)
-    payload = {"transactionId": session.transaction_id}
-    asked = StationCommand.objects.filter(station_id=session.station_id, action=STOP, payload=payload)
-    if session.status != SessionStatus.LIVE or asked.exclude(status__in=_FAILED).exists():
+    if session.status != SessionStatus.LIVE or is_stop_asked(session):
         return None
+    action, payload = _stop_call(session)
     return request_command(
         station_id=session.station_id,
-        action=STOP,
+        action=action,
         payload=payload,
         requested_at=at,
         deadline_at=at + STOP_LASTS,
         requested_by=requested_by,
         reason=reason,
     )
+
+
+def is_stop_asked(session: ChargingSession) -> bool:
+    """Tell whether a stop of the session is on its way or was accepted."""
+    action, payload = _stop_call(session)
+    asked = StationCommand.objects.filter(station_id=session.station_id, action=action, payload=payload)
+    return asked.exclude(status__in=_FAILED).exists()
+
+
+def _stop_call(session: ChargingSession) -> StationCall:
+    return stop_call(transaction_id=session.transaction_id, transaction_ref=session.transaction_ref)
 
 
 def stop_at_limits(received: Mapping[int, datetime]) -> None:

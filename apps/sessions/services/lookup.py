@@ -10,6 +10,8 @@ from apps.sessions.models import ChargingSession
 
 Transaction: TypeAlias = tuple[int, int]
 """(station id, transaction id): a transaction id alone names nothing."""
+TransactionRef: TypeAlias = tuple[int, str]
+"""(station id, the station's own name of a transaction)."""
 EvseNumber: TypeAlias = tuple[int, int]
 """(station id, EVSE number)."""
 
@@ -32,6 +34,20 @@ def by_transaction(
     )
     # The product of both sets holds strangers: another station's transaction of the same number.
     by_pair = {(session.station_id, session.transaction_id): session for session in found}
+    return {pair: session for pair, session in by_pair.items() if pair in pairs}
+
+
+def by_ref(
+    sessions: "QuerySet[ChargingSession]", wanted: Iterable[TransactionRef]
+) -> dict[TransactionRef, ChargingSession]:
+    """Find the sessions of the transactions that stations named themselves, in one query."""
+    pairs = set(wanted)
+    if not pairs:
+        return {}
+    found = sessions.filter(
+        station_id__in={station_id for station_id, _ in pairs}, transaction_ref__in={ref for _, ref in pairs}
+    )
+    by_pair = {(session.station_id, session.transaction_ref or ""): session for session in found}
     return {pair: session for pair, session in by_pair.items() if pair in pairs}
 
 

@@ -28,6 +28,7 @@ from apps.sessions.services.revising import note_late_evidence
 from apps.sessions.services.settling import settle_sessions
 from apps.sessions.services.signing import Signed, store_signed
 from apps.stations.domain.status import ConnectorStatus
+from apps.stations.models import Connector
 from apps.stations.services import ConnectorStatusUpdate, record_connector_statuses
 from apps.tariffs.models import TariffVersion
 
@@ -144,6 +145,7 @@ def record_connector_states(commands: tuple[ConnectorStateCommand, ...]) -> tupl
             ConnectorStatusUpdate(
                 station_id=command.station_id,
                 evse_number=command.evse_number,
+                connector_number=command.connector_number,
                 status=_STATUS_OF[command.status],
                 at=believed_at(command.at, command.received_at),
             )
@@ -151,11 +153,30 @@ def record_connector_states(commands: tuple[ConnectorStateCommand, ...]) -> tupl
             if command.status in _STATUS_OF
         )
     )
-    sessions = _sessions_on(commands)
+    shared = _shared_evses(commands)
+    telling = [command for command in commands if (command.station_id, command.evse_number) not in shared]
+    sessions = _sessions_on(telling)
     spoken_of = [_whose_state(command, sessions) for command in commands]
     _store_states(commands, spoken_of)
-    _settle_where_available(commands, sessions)
+    _settle_where_available(telling, sessions)
     return tuple(ConnectorStateOutcome(session_id=session.pk if session else None) for session in spoken_of)
+
+
+def _shared_evses(commands: Sequence[ConnectorStateCommand]) -> set[EvseNumber]:
+    """Find the EVSEs of which one connector's status says nothing of the vehicle: it may stand at another (OCPP 2.0.1).
+
+    When all are Available it stands at none.
+    """
+    numbered = [command for command in commands if command.connector_number is not None]
+    if not numbered:
+        return set()
+    statuses: dict[EvseNumber, list[str]] = {}
+    for station_id, number, status in Connector.objects.filter(
+        evse__station_id__in={command.station_id for command in numbered},
+        evse__number__in={command.evse_number for command in numbered},
+    ).values_list("evse__station_id", "evse__number", "status"):
+        statuses.setdefault((station_id, number), []).append(status)
+    return {evse for evse, told in statuses.items() if len(told) > 1 and {*told} != {ConnectorStatus.AVAILABLE}}
 
 
 def _sessions_on(commands: Sequence[ConnectorStateCommand]) -> dict[EvseNumber, list[ChargingSession]]:

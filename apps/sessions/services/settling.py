@@ -23,6 +23,12 @@ UNRESOLVED_FOR: Final = timedelta(hours=72)
 """How long after its start a stop is waited for once the station has gone on to something else."""
 GONE_FOR: Final = timedelta(minutes=15)
 """A connector Available for so long holds no session any more."""
+START_UNTOLD: Final = "The station never told when this session began."
+BEGIN_UNTOLD: Final = "The station never told the register at the beginning."
+CLAIMED_AT_END: Final = "Its card was told only with its end."
+UNPAID: Final = "Nobody agreed to pay for this session."
+DERIVED_REASONS: Final = frozenset({START_UNTOLD, BEGIN_UNTOLD, CLAIMED_AT_END, UNPAID})
+"""What an event that comes late may still answer (OCPP 2.0.1)."""
 SWEPT_AT_ONCE: Final = 200
 
 
@@ -116,12 +122,26 @@ def _problems(evidence: Evidence) -> Iterable[str]:
     session = evidence.session
     begin, end = begin_of(session), end_of(session)
     if not session.is_billable and not session.review_reasons:
-        yield "Nobody agreed to pay for this session."
+        yield UNPAID
+    if session.transaction_ref is not None:
+        yield from _untold(session)
+        if session.begun_at is None:
+            return
     # Unreadable anchors and an end before the start have said so already, and leave no register to check.
     if begin is None or end is None or end.at_ms < begin.at_ms:
         return
     for problem in evidence.clean(begin=begin, end=end).problems:
         yield problem.message
+
+
+def _untold(session: ChargingSession) -> Iterable[str]:
+    """Say what no event of a named transaction (OCPP 2.0.1) has told."""
+    if session.begun_at is None:
+        yield START_UNTOLD
+    if session.meter_start_milliwh is None:
+        yield BEGIN_UNTOLD
+    if session.id_token and session.claimed_at is None:
+        yield CLAIMED_AT_END
 
 
 def sweep_unsettled(*, at: datetime) -> int:

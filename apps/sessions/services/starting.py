@@ -10,13 +10,13 @@ from django.db import transaction
 
 from apps.contracts.domain.tokens import normalise_uid
 from apps.sessions.domain.clocks import believed_at, is_plausible, is_repeated_start
-from apps.sessions.domain.commands import AuthorisationStatus, StartCommand, StartOutcome
+from apps.sessions.domain.commands import AuthorisationStatus, Phase, StartCommand, StartOutcome
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.domain.tokens import hash_token
 from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services.limits import request_stop
-from apps.sessions.services.lookup import locked_sessions
+from apps.sessions.services.lookup import TransactionRef, by_ref, locked_sessions
 from apps.sessions.services.permission import Permission, Request, permit
 from apps.stations.models import Evse
 from apps.tariffs.models import TariffVersion
@@ -27,10 +27,12 @@ _MAX_TOKEN_CHARS: Final = 36
 
 _STRAY: Final = "The station named connector "
 """How the reason begins that a session keeps of a connector its station does not have."""
+PLACE_UNTOLD: Final = "The station has not said at which connector."
+"""The reason that a session keeps of a transaction (OCPP 2.0.1) whose events named none of several connectors."""
 
-StartKey: TypeAlias = tuple[int, int | str, str, int | None, datetime]
-"""(station id, EVSE id or the reason that names a stray connector, token, meter start, start): what makes a start told
-twice the same."""
+StartKey: TypeAlias = tuple[int, int | str, str, int | None, datetime] | TransactionRef
+"""(station id, EVSE id or the reason that names a stray connector, token, meter start, start), or (station id, the
+station's own transaction id): what makes a start told twice the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,26 +40,23 @@ class _Start:
     """A start at a station we know; ``token`` is normalised.
 
     homes  the EVSE it names; or all its station has, ascending by number, where it has none of that number
+    stray  which connector was named that the station does not have, or that none was; "" where it has it
     """
 
     command: StartCommand
     homes: tuple[Evse, ...]
     token: str
+    stray: str
 
     @property
     def evse(self) -> Evse:
         return self.homes[0]
 
     @property
-    def stray(self) -> str:
-        """Say which connector was named that the station does not have; "" where it has it."""
-        number = self.command.evse_number
-        is_known = any(home.number == number for home in self.homes)
-        return "" if is_known else f"{_STRAY}{number}, which it does not have."
-
-    @property
     def key(self) -> StartKey:
         command = self.command
+        if command.transaction_ref is not None:
+            return command.station_id, command.transaction_ref
         place = self.stray or self.evse.pk
         return (command.station_id, place, self.token, command.meter_start_milliwh, command.started_at)
 
@@ -83,14 +82,28 @@ def start_sessions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ..
             fresh.setdefault(start.key, start)
     if fresh:
         sessions |= dict(zip(fresh, _begin(_housed(list(fresh.values()))), strict=True))
-    return tuple(_outcome(sessions[start.key]) for start in starts)
+    return tuple(outcome_of(sessions[start.key]) for start in starts)
 
 
-def _outcome(session: ChargingSession) -> StartOutcome:
+def claim(session: ChargingSession, *, token: str, command: StartCommand) -> None:
+    """Let a session that waited for its token run on the token's account, if it may; the caller saves.
+
+    session  locked, with EVSE, station and location loaded · token  normalised
+    """
+    session.evse.station = session.station
+    start = _Start(command=command, homes=(session.evse,), token=token, stray="")
+    (permission,) = _permissions([start])
+    _set_account(session, start, permission)
+    session.review_reasons = [*session.review_reasons, *permission.sentences]
+    _use([start], [permission], [session])
+
+
+def outcome_of(session: ChargingSession) -> StartOutcome:
     return StartOutcome(
         session_id=session.pk,
         transaction_id=session.transaction_id,
         status=AuthorisationStatus(session.authorisation),
+        id_token=session.id_token,
     )
 
 
@@ -105,14 +118,25 @@ def _on_locked_evses(commands: Sequence[StartCommand]) -> list[_Start]:
     by_station: dict[int, dict[int, Evse]] = {}
     for evse in evses:
         by_station.setdefault(evse.station_id, {})[evse.number] = evse
-    return [
-        _Start(
-            command=command,
-            homes=_homes_of(command, by_station.get(command.station_id, {})),
-            token=normalise_uid(command.id_token)[:_MAX_TOKEN_CHARS],
-        )
-        for command in commands
-    ]
+    return [_start_of(command, by_station.get(command.station_id, {})) for command in commands]
+
+
+def _start_of(command: StartCommand, by_number: dict[int, Evse]) -> _Start:
+    homes = _homes_of(command, by_number)
+    return _Start(
+        command=command,
+        homes=homes,
+        token=normalise_uid(command.id_token)[:_MAX_TOKEN_CHARS],
+        stray=_stray(command, homes),
+    )
+
+
+def _stray(command: StartCommand, homes: Sequence[Evse]) -> str:
+    if any(home.number == command.evse_number for home in homes):
+        return ""
+    if command.evse_number == 0 and command.transaction_ref is not None:
+        return PLACE_UNTOLD if len(homes) > 1 else ""
+    return f"{_STRAY}{command.evse_number}, which it does not have."
 
 
 def _homes_of(command: StartCommand, by_number: dict[int, Evse]) -> tuple[Evse, ...]:
@@ -140,7 +164,20 @@ def _housed(starts: Sequence[_Start]) -> list[_Start]:
 
 def _find_begun(starts: Sequence[_Start]) -> dict[StartKey, ChargingSession]:
     """Find the sessions that these starts repeat; the newest where a clock that restarts made several."""
+    refs = {
+        (start.command.station_id, start.command.transaction_ref)
+        for start in starts
+        if start.command.transaction_ref is not None
+    }
+    found: dict[StartKey, ChargingSession] = dict(by_ref(ChargingSession.objects.all(), refs).items())
+    return found | _find_repeated([start for start in starts if start.command.transaction_ref is None])
+
+
+def _find_repeated(starts: Sequence[_Start]) -> dict[StartKey, ChargingSession]:
+    if not starts:
+        return {}
     candidates = ChargingSession.objects.filter(
+        transaction_ref__isnull=True,
         evse_id__in={home.pk for start in starts for home in start.homes},
         started_at__in={start.command.started_at for start in starts},
     ).order_by("pk")
@@ -165,58 +202,80 @@ def _find_begun(starts: Sequence[_Start]) -> dict[StartKey, ChargingSession]:
 
 def _begin(starts: Sequence[_Start]) -> list[ChargingSession]:
     """Write the new sessions with their grants and begin readings."""
-    permissions = permit(
-        [
-            Request(
-                token=start.token,
-                evse=start.evse,
-                at=believed_at(start.command.started_at, start.command.received_at),
-            )
-            for start in starts
-        ]
-    )
+    permissions = _permissions(starts)
     sessions = [_new_session(*pair) for pair in zip(starts, permissions, strict=True)]
     _draw_transaction_ids(sessions)
-    _displace(sessions)
+    displace(sessions)
     ChargingSession.objects.bulk_create(sessions)
+    _use(starts, permissions, sessions)
+    _write_begin_readings(sessions)
+    return sessions
+
+
+def _use(starts: Sequence[_Start], permissions: Sequence[Permission], sessions: Sequence[ChargingSession]) -> None:
+    """Let stored sessions use up what permits them."""
     _write_grants(starts, permissions, sessions)
     _mark_versions_used(starts, permissions)
-    _write_begin_readings(sessions)
     _stop_misused(starts, permissions, sessions)
-    return sessions
+
+
+def _permissions(starts: Sequence[_Start]) -> list[Permission]:
+    """Ask for each start's token; a named transaction (OCPP 2.0.1) that nobody has claimed yet asks for nothing."""
+    asking = [start for start in starts if start.token or start.command.transaction_ref is None]
+    requests = [
+        Request(
+            token=start.token,
+            evse=start.evse,
+            at=believed_at(start.command.started_at, start.command.received_at),
+        )
+        for start in asking
+    ]
+    answers = dict(zip((start.key for start in asking), permit(requests), strict=True)) if requests else {}
+    return [answers.get(start.key, Permission(status=AuthorisationStatus.INVALID)) for start in starts]
 
 
 def _new_session(start: _Start, permission: Permission) -> ChargingSession:
     location, command = start.evse.station.location, start.command
-    is_accepted = permission.status is AuthorisationStatus.ACCEPTED
-    # Nothing of a contract sticks to a session that it does not pay for.
-    token = permission.token if is_accepted else None
-    contract_id = permission.grant.contract_id if permission.grant else token.contract_id if token else None
-    return ChargingSession(
+    session = ChargingSession(
         seller_id=location.owner_id,
         station_id=command.station_id,
         evse=start.evse,
-        id_token=start.token,
-        token=permission.token,
-        contract_id=contract_id,
-        vehicle_id=token.vehicle_id if token else None,
-        authorisation=permission.status,
-        tariff_version=permission.version,
         time_zone=location.time_zone,
         is_under_calibration_law=start.evse.station.is_under_calibration_law,
-        status=SessionStatus.LIVE,
+        transaction_ref=command.transaction_ref,
+        begun_at=command.started_at if command.transaction_ref and command.phase is Phase.STARTED else None,
+        claimed_at=command.started_at if command.transaction_ref and _claims(start) else None,
+        # One that is first heard of at its end was over before: it must not take the EVSE from who charges now.
+        status=SessionStatus.UNRESOLVED if command.phase is Phase.ENDED else SessionStatus.LIVE,
         started_at=command.started_at,
         start_received_at=command.received_at,
         start_frame_id=command.frame_id,
         meter_start_milliwh=command.meter_start_milliwh,
         review_reasons=[*command.notes, *_oddities(start), *permission.sentences],
     )
+    _set_account(session, start, permission)
+    return session
+
+
+def _set_account(session: ChargingSession, start: _Start, permission: Permission) -> None:
+    """Say on whose account the session runs."""
+    # Nothing of a contract sticks to a session that it does not pay for.
+    token = permission.token if permission.status is AuthorisationStatus.ACCEPTED else None
+    session.id_token, session.token = start.token, permission.token
+    session.contract_id = permission.grant.contract_id if permission.grant else token.contract_id if token else None
+    session.vehicle_id = token.vehicle_id if token else None
+    session.authorisation, session.tariff_version = permission.status, permission.version
+
+
+def _claims(start: _Start) -> bool:
+    """Tell whether the event brings the token on whose account the transaction runs; an end may bring another's."""
+    return bool(start.token) and start.command.phase is not Phase.ENDED
 
 
 def _oddities(start: _Start) -> Iterable[str]:
     """Say what a person must look at before the session is billed."""
     command = start.command
-    if command.meter_start_milliwh is None:
+    if command.meter_start_milliwh is None and command.transaction_ref is None:
         yield "The begin reading could not be read."
     if start.stray:
         yield start.stray
@@ -253,7 +312,7 @@ def _is_taken(session: ChargingSession, taken: set[tuple[int, int]]) -> bool:
     return False
 
 
-def _displace(sessions: Sequence[ChargingSession]) -> None:
+def displace(sessions: Sequence[ChargingSession]) -> None:
     """Leave one live session on each EVSE, the latest begun; whoever held it before is unresolved until its stop."""
     live = {
         session.evse_id: session
@@ -263,6 +322,8 @@ def _displace(sessions: Sequence[ChargingSession]) -> None:
     }
     displaced = []
     for session in sessions:
+        if session.status != SessionStatus.LIVE:
+            continue
         holder = live.get(session.evse_id)
         if holder is not None and _began_before(session, holder):
             session.status = SessionStatus.UNRESOLVED
@@ -341,6 +402,7 @@ def _stop_misused(
 
 
 def _write_begin_readings(sessions: Sequence[ChargingSession]) -> None:
+    """Keep the register that a start names; in OCPP 2.0.1 it is a sample like the others, with its own instant."""
     MeterReading.objects.bulk_create(
         [
             MeterReading(
@@ -351,6 +413,6 @@ def _write_begin_readings(sessions: Sequence[ChargingSession]) -> None:
                 frame_id=session.start_frame_id,
             )
             for session in sessions
-            if session.meter_start_milliwh is not None
+            if session.meter_start_milliwh is not None and session.transaction_ref is None
         ]
     )
