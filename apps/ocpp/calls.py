@@ -1,16 +1,9 @@
-"""What we ask of a station (OCPP 1.6): commands' rows to payloads, and whether an answer says yes."""
+"""What we ask of a station: commands' rows to payloads, and whether an answer says yes."""
 
 from typing import Any, Final
 
-from ocpp.v16 import call
+from apps.ocpp.versions import Version
 
-from apps.ocpp.wire import arguments, schema_verdict, to_wire
-
-_CALLS: Final[dict[str, Any]] = {
-    "RemoteStartTransaction": call.RemoteStartTransaction,
-    "RemoteStopTransaction": call.RemoteStopTransaction,
-    "UnlockConnector": call.UnlockConnector,
-}
 _YES: Final = frozenset({"Accepted", "Unlocked"})
 
 
@@ -18,21 +11,17 @@ class UnknownCallError(ValueError):
     """The command's row asks for nothing that can be put on the wire; its message says why."""
 
 
-def payload_of(action: str, payload: dict[str, Any]) -> dict[str, Any]:
+def payload_of(version: Version, action: str, payload: dict[str, Any]) -> dict[str, Any]:
     """Return the payload of a request, checked before a station sees it.
 
-    :raises UnknownCallError: no such action here, or not its fields
+    :raises UnknownCallError: no such action in the version that the station speaks, or not its fields
     """
-    if action not in _CALLS:
-        raise UnknownCallError(f"{action} is not a command of ours")
-    try:
-        written = to_wire(_CALLS[action](**arguments(payload)))
-    except TypeError as error:
-        raise UnknownCallError(str(error)) from error
-    verdict = schema_verdict(action, written)
+    if action not in version.commands:
+        raise UnknownCallError(f"{action} is not a command of OCPP {version.protocol}")
+    verdict = version.schemas.request_verdict(action, payload)
     if verdict is not None:
         raise UnknownCallError(verdict.text)
-    return written
+    return payload
 
 
 def says_yes(answer: dict[str, Any]) -> bool:

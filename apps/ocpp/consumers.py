@@ -17,30 +17,37 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseFailure
 
 from apps.core import clock
-from apps.ocpp import conf, services, v16
-from apps.ocpp.authentication import IDENTITY, Brake, read_key
-from apps.ocpp.calls import UnknownCallError, payload_of, says_yes
+from apps.ocpp import conf, door, services
+from apps.ocpp.alarms import note_superseded
+from apps.ocpp.answers import take_answer
+from apps.ocpp.calls import UnknownCallError, payload_of
 from apps.ocpp.connections import held_here
 from apps.ocpp.domain import frames
 from apps.ocpp.domain.frames import Call, CallError, CallResult, Decoded, Refusal
 from apps.ocpp.domain.pace import Pace
+from apps.ocpp.handling import timestamp
 from apps.ocpp.models import Direction, EventKind, Frame
 from apps.ocpp.pool import in_pool
 from apps.ocpp.services import Arrival
-from apps.ocpp.wire import ACTIONS, schema_verdict, to_wire
+from apps.ocpp.strangers import Strangers
+from apps.ocpp.versions import VERSIONS, Version, choose_version
+from apps.ocpp.visitors import Visitor, visitor_of
 from apps.ocpp.writer import NotWrittenError, writer
 from apps.stations import services as stations
+from apps.stations.domain.redaction import redact_text
 from apps.stations.models import StationCommand
+from apps.stations.sealing import CannotUnseal
 from apps.stations.services import StationLogin
 
 log = logging.getLogger(__name__)
 
-SUBPROTOCOL: Final = "ocpp1.6"
 CLOSE_SUPERSEDED: Final = 4001
 CLOSE_FAULT: Final = 1011
+# What is said every few seconds says nothing of settings: it is kept to the letter, unread.
+_WITHOUT_SECRETS: Final = frames.TRANSACTION_ACTIONS | {"Authorize", "Heartbeat", "StatusNotification"}
 Answer: TypeAlias = CallResult | CallError
 
-brake = Brake()
+strangers = Strangers()
 
 
 class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels carries no types.
@@ -51,6 +58,8 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     channel_layer_alias = "none"
 
     station_id: int
+    version: Version
+    address: str
     connection_no: int = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -58,7 +67,7 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._let_go()
+            await self._let_go()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the message's handler; Channels' own look at old database connections is not needed on this thread."""
@@ -68,28 +77,25 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def connect(self) -> None:
         """Let the station in, or refuse with an HTTP status before the handshake completes."""
-        identity = self.scope["ocpp_identity"]
+        visitor = visitor_of(self.scope)
         try:
-            login = await self._authenticate(identity)
-            if login is None:
-                await brake.hold(self._address, identity)
-                await self._refuse(401, "unknown station or wrong key", [(b"WWW-Authenticate", b'Basic realm="OCPP"')])
-            elif SUBPROTOCOL not in self.scope["subprotocols"]:
-                await self._refuse(400, f"offer the websocket subprotocol {SUBPROTOCOL}")
+            login = await door.answer(visitor)
+            if isinstance(login, door.Refused):
+                await self._refuse(login.status, login.reason, login.headers)
+                await strangers.meet(visitor, at=clock.now())
+                return
+            version = choose_version(visitor.subprotocols, only=login.only_protocol)
+            if version is None:
+                known = " or ".join(version.subprotocol for version in VERSIONS)
+                await self._refuse(400, f"offer the websocket subprotocol {known}, as the station is set up")
             else:
-                await self._enter(login)
+                await self._enter(login, version, visitor)
         except DatabaseFailure:
-            log.warning("station %s could not be let in: the database failed", identity, exc_info=True)
+            log.warning("station %s could not be let in: the database failed", visitor.identity, exc_info=True)
             await self._refuse(503, "try again")
 
-    async def _authenticate(self, identity: str) -> StationLogin | None:
-        key = read_key(self.scope["headers"], identity)
-        if key is None or not IDENTITY.fullmatch(identity):
-            return None
-        return await in_pool(stations.authenticate_station, identity=identity, key=key)
-
-    async def _enter(self, login: StationLogin) -> None:
-        self.station_id = login.station_id
+    async def _enter(self, login: StationLogin, version: Version, visitor: Visitor) -> None:
+        self.station_id, self.version, self.address = login.station_id, version, visitor.address
         self._over = self._trusted = self._throttled = False
         self._pace = Pace(per_second=conf.messages_per_second(), now_s=time.monotonic())
         self._waiting: deque[StationCommand] = deque()
@@ -97,10 +103,17 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         self._open_id = ""
         self._answered: asyncio.Future[None] | None = None
         self.connection_no = await in_pool(
-            stations.connect_station, station_id=login.station_id, protocol="1.6", connected_at=clock.now()
+            stations.connect_station,
+            station_id=login.station_id,
+            protocol=version.protocol,
+            connected_at=clock.now(),
+            profile=login.profile,
+            new_key_hash=login.new_key_hash,
         )
-        await self.accept(SUBPROTOCOL)
-        await held_here().add(self)
+        if login.new_key_hash:
+            await self._note(EventKind.SECURITY, "the station has its new key; the old one is nothing from now on")
+        await self.accept(version.subprotocol)
+        held_here().add(self)
 
     async def _refuse(self, status: int, reason: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         if "websocket.http.response" not in self.scope.get("extensions", {}):
@@ -110,12 +123,7 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         await self.base_send(start)
         await self.base_send({"type": "websocket.http.response.body", "body": reason.encode()})
 
-    @property
-    def _address(self) -> str:
-        client = self.scope.get("client")
-        return str(client[0]) if client else ""
-
-    def _let_go(self) -> None:
+    async def _let_go(self) -> None:
         """Hold the station no more; a command without its answer stays ``sent`` until its deadline."""
         if not self.connection_no:
             return
@@ -123,15 +131,36 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         held_here().remove(self)
         if self._delivery is not None:
             self._delivery.cancel()
+        try:
+            await in_pool(
+                stations.disconnect_station,
+                station_id=self.station_id,
+                connection_no=self.connection_no,
+                at=clock.now(),
+            )
+        except DatabaseFailure:
+            # It shows as offline all the same, once nobody has heard of it for a while.
+            log.warning("that station %s has left was not written", self.station_id, exc_info=True)
 
     async def supersede(self) -> None:
         """Close this socket because a newer one of the station was let in."""
         if self._over:
             return
         self._over = True
-        # Noted first: once the last socket is let go, the task that closes it is ended.
-        await self._note(EventKind.SUPERSEDED, f"connection {self.connection_no} was superseded")
-        await self.close(CLOSE_SUPERSEDED, "a newer connection of this station was let in")
+        try:
+            await in_pool(
+                note_superseded,
+                station_id=self.station_id,
+                connection_no=self.connection_no,
+                address=self.address,
+                at=clock.now(),
+            )
+        except DatabaseFailure:
+            log.warning("that a socket of station %s was superseded was not written", self.station_id, exc_info=True)
+        try:
+            await self.close(CLOSE_SUPERSEDED, "a newer connection of this station was let in")
+        except OSError:
+            log.debug("the older socket of station %s had gone already", self.station_id)
 
     # --- what the station says --------------------------------------------------------------------------------
 
@@ -155,24 +184,27 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             case CallResult() | CallError():
                 await self._take_answer(decoded, raw, at)
             case Call() if decoded.action == "Heartbeat":
-                await self._send(frames.call_result(decoded.message_id, to_wire(v16.heartbeat_answer(at))))
+                # It touches no row.
+                await self._send(frames.call_result(decoded.message_id, {"currentTime": timestamp(at)}))
             case Call():
                 await self._take_call(decoded, raw, at)
 
     async def _take_call(self, call: Call, raw: str | bytes, at: datetime) -> None:
-        if call.action not in v16.HANDLERS:
-            code = "NotSupported" if call.action in ACTIONS else "NotImplemented"
+        version = self.version
+        if call.action not in version.handlers:
+            code = "NotSupported" if call.action in version.schemas.actions else "NotImplemented"
             await self._take_refused(call, raw, at, code, f"{call.action[:40]} is not an action of this system")
             return
-        verdict = schema_verdict(call.action, call.payload)
+        verdict = version.schemas.request_verdict(call.action, call.payload)
         if verdict is not None and not call.bears_money:
             await self._take_refused(call, raw, at, verdict.error_code, verdict.text)
             return
-        values = v16.readings_in(call)
+        values = version.readings_in(call)
         notes = (*call.problems, *([] if verdict is None else [verdict.text]), *values.problems)
         services.hit_transaction(call, "received")
         frame = self._frame(raw, at, call.message_id, call.action, *notes)
-        answer = await writer.write(Arrival(frame=frame, call=None if self._over else call, notes=notes, values=values))
+        asked = None if self._over else call
+        answer = await writer.write(Arrival(frame=frame, version=version, call=asked, notes=notes, values=values))
         if answer is not None:
             services.hit_transaction(call, "before_send")
             await self._send(answer)
@@ -185,7 +217,8 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         frame = self._frame(raw, at, refusal.message_id or "", "", refusal.description)
         await writer.write(Arrival(frame=frame))
         await self._note(EventKind.UNREADABLE, refusal.description, frame.pk)
-        await self._send(frames.call_error(refusal.message_id, refusal.error_code, refusal.description))
+        code = self.version.error_code(refusal)
+        await self._send(frames.call_error(refusal.message_id, code, refusal.description))
 
     async def _fail(self, decoded: Decoded) -> None:
         """Answer a fault of ours: a transaction message hears nothing and is repeated on the next connection."""
@@ -207,7 +240,7 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     def _frame(
         self, raw: str | bytes, at: datetime, message_id: str, action: str, *notes: str, out: bool = False
     ) -> Frame:
-        text, odd = _storable(raw)
+        text, odd = _storable(raw, action)
         return Frame(
             station_id=self.station_id,
             connection_no=self.connection_no,
@@ -262,9 +295,10 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     async def _send_command(self, command: StationCommand) -> None:
         message_id, at = command.message_id, clock.now()
         try:
-            text = frames.call(message_id, command.action, payload_of(command.action, command.payload))
-        except UnknownCallError as error:
-            await self._finish(message_id, accepted=False, answer={"error": str(error)})
+            payload = payload_of(self.version, command.action, command.wire_payload())
+            text = frames.call(message_id, command.action, payload)
+        except (UnknownCallError, CannotUnseal) as error:
+            await self._finish(message_id, error={"error": str(error)})
             return
         await writer.write(Arrival(frame=self._frame(text, at, message_id, command.action, out=True)))
         self._open_id, self._answered = message_id, asyncio.get_running_loop().create_future()
@@ -283,11 +317,11 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         frame = self._frame(raw, at, answer.message_id, "")
         await writer.write(Arrival(frame=frame))
         if isinstance(answer, CallResult):
-            accepted, kept = says_yes(answer.payload), answer.payload
+            said: dict[str, Any] = {"payload": answer.payload}
         else:
-            accepted, kept = False, {"error_code": answer.error_code, "description": answer.description}
+            said = {"error": {"error_code": answer.error_code, "description": answer.description}}
         try:
-            if not await self._finish(answer.message_id, accepted=accepted, answer=kept):
+            if not await self._finish(answer.message_id, **said):
                 await self._note(
                     EventKind.UNSOLICITED, f"answer {answer.message_id} belongs to no open command", frame.pk
                 )
@@ -296,21 +330,26 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         if answer.message_id == self._open_id and self._answered is not None and not self._answered.done():
             self._answered.set_result(None)
 
-    async def _finish(self, message_id: str, *, accepted: bool, answer: dict[str, Any]) -> bool:
+    async def _finish(
+        self, message_id: str, *, payload: dict[str, Any] | None = None, error: dict[str, Any] | None = None
+    ) -> bool:
         return await in_pool(
-            stations.finish_command,
+            take_answer,
             station_id=self.station_id,
             message_id=message_id,
-            accepted=accepted,
-            answer=answer,
+            payload=payload,
+            error=error,
             at=clock.now(),
         )
 
 
-def _storable(raw: str | bytes) -> tuple[str, list[str]]:
-    """Return what PostgreSQL can keep of a message, and what was changed to keep it."""
+def _storable(raw: str | bytes, action: str) -> tuple[str, list[str]]:
+    """Return what may be kept of a message, and what was changed to keep it: what PostgreSQL takes, and no secret."""
     if isinstance(raw, bytes):
+        told = raw.decode(errors="replace")
+        if redact_text(told) != told:
+            return redact_text(told).replace("\0", "\\x00"), ["binary, shown as text", "secrets masked"]
         return base64.b64encode(raw).decode(), ["binary, shown as base64"]
-    if "\0" in raw:
-        return raw.replace("\0", "\\x00"), ["NUL shown as \\x00"]
-    return raw, []
+    text, odd = (raw.replace("\0", "\\x00"), ["NUL shown as \\x00"]) if "\0" in raw else (raw, [])
+    masked = text if action in _WITHOUT_SECRETS else redact_text(text)
+    return masked, odd if masked == text else [*odd, "secrets masked"]

@@ -5,24 +5,32 @@
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import OperationalError, transaction
 
 from apps.core import failpoints
-from apps.ocpp import v16
 from apps.ocpp.domain import frames
 from apps.ocpp.domain.registers import NO_READINGS, Readings
+from apps.ocpp.handling import Request
 from apps.ocpp.models import Direction, EventKind, Frame, StationEvent
 from apps.ocpp.selectors import connection_numbers
-from apps.ocpp.v16 import Request
+from apps.ocpp.versions import OCPP_16, Version
+from apps.ocpp.wire import to_wire
 
 log = logging.getLogger(__name__)
 
-_FAILPOINTS: Final = {"StartTransaction": "ocpp.start", "StopTransaction": "ocpp.stop"}
+_FAILPOINTS: Final = {
+    ("StartTransaction", None): "ocpp.start",
+    ("StopTransaction", None): "ocpp.stop",
+    ("TransactionEvent", "Started"): "ocpp.start",
+    ("TransactionEvent", "Ended"): "ocpp.stop",
+}
+"""By action and, in OCPP 2.0.1, event type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +38,14 @@ class Arrival:
     """A frame to keep and, if it is a request that we carry out, the request in it.
 
     frame   unsaved
+    version of OCPP that its connection speaks
     call    None: only keep the frame
     notes   what was odd about the call
     values  the readings in it
     """
 
     frame: Frame
+    version: Version = OCPP_16
     call: frames.Call | None = None
     notes: tuple[str, ...] = ()
     values: Readings = NO_READINGS
@@ -54,10 +64,9 @@ def act_together(arrivals: Sequence[Arrival]) -> list[str | None]:
     repeats on the newer one).
     """
     acting = _current(arrivals)
-    payloads = v16.answer_requests([_request_of(arrival) for arrival in acting])
+    payloads = _answer(acting)
     texts = {
-        arrival.frame.pk: frames.call_result(arrival.frame.message_id, payload)
-        for arrival, payload in zip(acting, payloads, strict=True)
+        arrival.frame.pk: frames.call_result(arrival.frame.message_id, payloads[arrival.frame.pk]) for arrival in acting
     }
     _keep_answers(acting, texts)
     return [texts.get(arrival.frame.pk) for arrival in arrivals]
@@ -74,7 +83,7 @@ def act_alone(arrivals: Sequence[Arrival]) -> list[str | None]:
     for arrival in acting:
         try:
             with transaction.atomic():
-                (payload,) = v16.answer_requests([_request_of(arrival)])
+                payload = _answer([arrival])[arrival.frame.pk]
             texts[arrival.frame.pk] = frames.call_result(arrival.frame.message_id, payload)
         except OperationalError:
             raise
@@ -95,8 +104,10 @@ def hit_committed(arrivals: Sequence[Arrival]) -> None:
 
 def hit_transaction(call: frames.Call, where: str) -> None:
     """Pass the fail-point ``ocpp.start.<where>`` or ``ocpp.stop.<where>``; other messages have none."""
-    if call.action in _FAILPOINTS:
-        failpoints.hit(f"{_FAILPOINTS[call.action]}.{where}")
+    event = call.payload.get("eventType")
+    name = _FAILPOINTS.get((call.action, event if isinstance(event, str) else None))
+    if name is not None:
+        failpoints.hit(f"{name}.{where}")
 
 
 def note_event(*, station_id: int, at: datetime, kind: EventKind, text: str, frame_id: int | None = None) -> None:
@@ -109,6 +120,21 @@ def _current(arrivals: Sequence[Arrival]) -> list[Arrival]:
     asking = [arrival for arrival in arrivals if arrival.call is not None]
     newest = connection_numbers(station_ids={arrival.frame.station_id for arrival in asking})
     return [arrival for arrival in asking if newest.get(arrival.frame.station_id) == arrival.frame.connection_no]
+
+
+def _answer(acting: Sequence[Arrival]) -> dict[int, dict[str, Any]]:
+    """Carry out the requests, each of an action that its version handles; return the answers' payloads by frame."""
+    groups: defaultdict[tuple[str, str], list[Arrival]] = defaultdict(list)
+    for arrival in acting:
+        groups[arrival.frame.action, arrival.version.protocol].append(arrival)
+    payloads: dict[int, dict[str, Any]] = {}
+    # One order for every process: what a flush locks, it locks in the same order as its neighbour.
+    for action, protocol in sorted(groups):
+        group = groups[action, protocol]
+        answers = group[0].version.handlers[action]([_request_of(arrival) for arrival in group])
+        for arrival, answer in zip(group, answers, strict=True):
+            payloads[arrival.frame.pk] = to_wire(answer)
+    return payloads
 
 
 def _request_of(arrival: Arrival) -> Request:
@@ -145,7 +171,7 @@ def _set_aside(arrival: Arrival, error: Exception) -> str:
         text=f"{arrival.frame.action} could not be acted on ({type(error).__name__})",
         frame_id=arrival.frame.pk,
     )
-    payload = v16.minimal_answer(arrival.frame.action)
+    payload = arrival.version.minimal_answer(arrival.frame.action)
     if payload is None:
         return frames.call_error(arrival.frame.message_id, "InternalError", "the message could not be acted on")
     return frames.call_result(arrival.frame.message_id, payload)

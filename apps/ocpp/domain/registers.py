@@ -25,6 +25,8 @@ from apps.ocpp.domain.signed import find_signed, is_signed
 from apps.sessions.domain.commands import Measurand, MeasuredSample, MeterSample
 from apps.sessions.domain.signed import SignedSample
 
+ADDED_UP: Final = "the energy was sent per phase and added up"
+"""The one note that nobody has to look at: the phases of one meter make its total."""
 ENERGY_REGISTER: Final = "Energy.Active.Import.Register"
 DEFAULT_CONTEXT: Final = "Sample.Periodic"
 # Any longer text is noise; the library's own contexts have at most 18 characters.
@@ -143,7 +145,7 @@ def _energy_of(samples: list[dict[str, Any]], problems: list[str]) -> int | None
     if len(known) != len(values):
         return None
     if not totals:
-        problems.append("the energy was sent per phase and added up")
+        problems.append(ADDED_UP)
         return sum(known)
     if len(set(known)) > 1:
         problems.append("two different totals for one instant")

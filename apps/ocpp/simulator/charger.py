@@ -1,4 +1,4 @@
-"""A charger that speaks OCPP 1.6J, for the demo, the tests and whoever has no hardware at hand.
+"""A charger that speaks OCPP 1.6J or 2.0.1, for the demo, the tests and whoever has no hardware at hand.
 
 Instants and registers are given, not measured, so that a night of charging is told in seconds. What was not answered
 stays in ``unanswered`` and can be sent again, over this socket or the next, under its own id or a new one.
@@ -17,14 +17,32 @@ from urllib.parse import quote
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from apps.ocpp.simulator.dialects import (
+    RemoteStart,
+    Said,
+    Started,
+    TransactionId,
+    UnsupportedProtocolError,
+    dialect_of,
+    meter_value,
+    wire_time,
+)
+
+__all__ = [
+    "ConnectionLostError",
+    "RefusedError",
+    "SentCall",
+    "SimulatedCharger",
+    "Started",
+    "UnsupportedProtocolError",
+    "meter_value",
+    "wire_time",
+]
+
 ANSWER_TIMEOUT_S: Final = 30.0
 
 OnFrame: TypeAlias = Callable[[str, str], None]
 Reply: TypeAlias = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
-
-
-class UnsupportedProtocolError(ValueError):
-    """The simulator does not speak the protocol asked for."""
 
 
 class ConnectionLostError(Exception):
@@ -52,29 +70,11 @@ class SentCall:
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """The answer to StartTransaction."""
-
-    transaction_id: int
-    status: str
-
-
-def wire_time(at: datetime) -> str:
-    """Write an instant as a charger does."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def meter_value(at: datetime, energy_wh: int, context: str = "Sample.Periodic") -> dict[str, Any]:
-    """Write one sample of the energy register (OCPP 1.6 §7.32)."""
-    sample = {"value": str(energy_wh), "context": context, "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
-    return {"timestamp": wire_time(at), "sampledValue": [sample]}
-
-
 class SimulatedCharger:
     """One charging station and its socket.
 
     url       the central system's, without the identity: ``ws://127.0.0.1:8000/ocpp``
+    protocol  "1.6" or "2.0.1"
     power_w   what its connectors deliver
     clock     gives the instants of messages for which none is given
     on_frame  is told each frame: "→" or "←", and the text; "×" and why the connection was lost
@@ -93,8 +93,7 @@ class SimulatedCharger:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_frame: OnFrame | None = None,
     ) -> None:
-        if protocol != "1.6":
-            raise UnsupportedProtocolError(f"OCPP {protocol} is not spoken yet; only 1.6 is")
+        self.dialect = dialect_of(protocol)
         self.url = url.rstrip("/")
         self.identity = identity
         self.password = password
@@ -103,9 +102,9 @@ class SimulatedCharger:
         self.unanswered: list[SentCall] = []
         self.requests: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self.replies: dict[str, Reply] = {
-            "RemoteStartTransaction": self.on_remote_start,
-            "RemoteStopTransaction": self.on_remote_stop,
-            "UnlockConnector": self.on_unlock,
+            self.dialect.actions["start"]: self.on_remote_start,
+            self.dialect.actions["stop"]: self.on_remote_stop,
+            self.dialect.actions["unlock"]: self.on_unlock,
         }
         self.closed = asyncio.Event()
         self._on_frame = on_frame
@@ -124,7 +123,7 @@ class SimulatedCharger:
     # --- the socket -------------------------------------------------------------------------------------------
 
     async def connect(self) -> None:
-        """Open the socket (HTTP Basic, subprotocol ocpp1.6); one that is still open is dropped.
+        """Open the socket (HTTP Basic, the version's subprotocol); one that is still open is dropped.
 
         :raises websockets.exceptions.InvalidStatus: the central system refused
         """
@@ -132,7 +131,7 @@ class SimulatedCharger:
         pair = base64.b64encode(f"{self.identity}:{self.password}".encode()).decode()
         self._socket = await connect(
             f"{self.url}/{quote(self.identity, safe='*-_=+|@.:')}",
-            subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+            subprotocols=[self.dialect.subprotocol],  # type: ignore[list-item]
             additional_headers={"Authorization": f"Basic {pair}"},
             compression=None,
             proxy=None,
@@ -250,13 +249,13 @@ class SimulatedCharger:
             self.unanswered.remove(sent)
         return await self.call(sent.action, sent.payload, message_id=sent.message_id if same_id else None)
 
+    async def say(self, said: Said) -> dict[str, Any]:
+        """Send a message of the dialect and return the payload of its answer; as ``call``."""
+        return await self.call(*said)
+
     async def boot(self) -> str:
         """Send BootNotification and return the registration status."""
-        answer = await self.call(
-            "BootNotification",
-            {"chargePointVendor": "Wattledger", "chargePointModel": "Simulator", "firmwareVersion": "1.0"},
-        )
-        return str(answer["status"])
+        return str((await self.say(self.dialect.boot()))["status"])
 
     async def heartbeat(self) -> str:
         """Send Heartbeat and return the central system's time."""
@@ -265,40 +264,55 @@ class SimulatedCharger:
     async def status(
         self, status: str, *, connector: int = 1, at: datetime | None = None, error: str = "NoError"
     ) -> None:
-        """Report a connector's status; connector 0 is the whole station."""
-        payload = {"connectorId": connector, "errorCode": error, "status": status}
-        await self.call("StatusNotification", {**payload, "timestamp": wire_time(at or self.clock())})
+        """Report a connector's status, in the words of 1.6; connector 0 is the whole station."""
+        said = self.dialect.status(status, connector=connector, at=at or self.clock(), error=error)
+        if said is not None:
+            await self.say(said)
 
     async def authorize(self, token: str) -> str:
         """Ask whether a token may charge and return the status."""
-        return str((await self.call("Authorize", {"idTag": token}))["idTagInfo"]["status"])
+        return self.dialect.token_status(await self.say(self.dialect.authorize(token)))
 
-    async def start(self, token: str, *, at: datetime, meter_wh: int, connector: int = 1) -> Started:
-        """Begin a transaction; ``meter_wh`` is what the register shows."""
-        payload = {"connectorId": connector, "idTag": token, "meterStart": meter_wh, "timestamp": wire_time(at)}
-        answer = await self.call("StartTransaction", payload)
-        return Started(transaction_id=answer["transactionId"], status=answer["idTagInfo"]["status"])
+    async def start(
+        self,
+        token: str,
+        *,
+        at: datetime,
+        meter_wh: int,
+        connector: int = 1,
+        remote: RemoteStart | None = None,
+    ) -> Started:
+        """Begin a transaction; ``meter_wh`` is what the register shows, ``remote`` what asked for it."""
+        said = self.dialect.start(
+            token,
+            at=at,
+            meter_wh=meter_wh,
+            connector=connector,
+            transaction_id=self.dialect.new_transaction_id(),
+            remote=remote,
+        )
+        return self.dialect.started(said, await self.say(said))
 
     async def meter_values(
-        self, transaction_id: int | None, readings: Sequence[tuple[datetime, int]], *, connector: int = 1
+        self, transaction_id: TransactionId | None, readings: Sequence[tuple[datetime, int]], *, connector: int = 1
     ) -> None:
         """Report the register: (at, Wh) each."""
-        payload: dict[str, Any] = {"connectorId": connector, "meterValue": [meter_value(*one) for one in readings]}
-        if transaction_id is not None:
-            payload["transactionId"] = transaction_id
-        await self.call("MeterValues", payload)
+        await self.say(self.dialect.meter_values(transaction_id, readings, connector=connector))
 
     async def stop(
-        self, transaction_id: int, *, at: datetime, meter_wh: int, reason: str = "Local", token: str | None = None
+        self,
+        transaction_id: TransactionId,
+        *,
+        at: datetime,
+        meter_wh: int,
+        reason: str = "Local",
+        token: str | None = None,
+        connector: int = 1,
     ) -> dict[str, Any]:
         """End a transaction and return the answer's payload."""
-        payload: dict[str, Any] = {
-            "transactionId": transaction_id,
-            "meterStop": meter_wh,
-            "timestamp": wire_time(at),
-            "reason": reason,
-        }
-        return await self.call("StopTransaction", payload if token is None else {**payload, "idTag": token})
+        return await self.say(
+            self.dialect.stop(transaction_id, at=at, meter_wh=meter_wh, reason=reason, token=token, connector=connector)
+        )
 
     async def unplug(self, *, connector: int = 1, at: datetime | None = None) -> None:
         """Report that the cable is out."""
@@ -321,7 +335,13 @@ class SimulatedCharger:
         await self.authorize(token)
         started = await self.start(token, at=started_at, meter_wh=meter_start_wh, connector=connector)
         if started.status != "Accepted":
-            await self.stop(started.transaction_id, at=started_at, meter_wh=meter_start_wh, reason="DeAuthorized")
+            await self.stop(
+                started.transaction_id,
+                at=started_at,
+                meter_wh=meter_start_wh,
+                reason="DeAuthorized",
+                connector=connector,
+            )
             await self.unplug(connector=connector, at=started_at)
             return started
         await self.status("Charging", connector=connector, at=started_at)
@@ -330,7 +350,13 @@ class SimulatedCharger:
             energy = meter_start_wh + energy_wh * (at - started_at) // duration
             await self.meter_values(started.transaction_id, [(at, energy)], connector=connector)
             at += sample_every
-        await self.stop(started.transaction_id, at=ended_at, meter_wh=meter_start_wh + energy_wh, token=token)
+        await self.stop(
+            started.transaction_id,
+            at=ended_at,
+            meter_wh=meter_start_wh + energy_wh,
+            token=token,
+            connector=connector,
+        )
         await self.status("Finishing", connector=connector, at=ended_at)
         await self.unplug(connector=connector, at=ended_at)
         return started

@@ -1,7 +1,7 @@
 """A simulated charger that lives in real time: it reacts to remote starts, charges, and survives lost connections.
 
-Transaction messages wait in a queue until they are answered, in order, as OCPP 1.6 §4.7–4.10 asks of a charger; the
-transaction's id is filled in when a message is sent, since the answer to its start may have come late.
+Transaction messages wait in a queue until they are answered, in order, as OCPP 1.6 §4.7–4.10 and 2.0.1 E04 ask of a
+charger. Each is worded when it is sent: in 1.6 the transaction's id is known only once its start has been answered.
 """
 
 import asyncio
@@ -10,14 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from apps.ocpp.simulator.charger import (
-    ConnectionLostError,
-    OnFrame,
-    RefusedError,
-    SimulatedCharger,
-    meter_value,
-    wire_time,
-)
+from apps.ocpp.simulator.charger import ConnectionLostError, OnFrame, RefusedError, SimulatedCharger
+from apps.ocpp.simulator.dialects import RemoteStart, Said, TransactionId
 
 _RECONNECT_S: Final = 2.0
 _HEARTBEAT_S: Final = 60.0
@@ -59,8 +53,8 @@ class LiveCharger(SimulatedCharger):
         self.meter_wh = meter_wh
         self.interval_s = interval_s
         self.state = "Available"
-        self.transaction_id = -1
-        self._queue: deque[tuple[str, dict[str, Any]]] = deque()
+        self.transaction_id: TransactionId = -1
+        self._queue: deque[Callable[[TransactionId], Said]] = deque()
         self._sending = asyncio.Lock()
         self._stop_reason: asyncio.Future[str] | None = None
         self._charging: asyncio.Task[None] | None = None
@@ -98,8 +92,9 @@ class LiveCharger(SimulatedCharger):
         """Start unless a charge runs; the car drives to the connector that is meant."""
         if self._charging is not None:
             return {"status": "Rejected"}
-        self.connector = payload.get("connectorId", self.connector)
-        self._charging = asyncio.create_task(self._charge(payload["idTag"]))
+        asked = self.dialect.remote_start(payload)
+        self.connector = asked.connector or self.connector
+        self._charging = asyncio.create_task(self._charge(asked))
         return {"status": "Accepted"}
 
     async def on_remote_stop(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -121,20 +116,40 @@ class LiveCharger(SimulatedCharger):
 
     # --- one charge -------------------------------------------------------------------------------------------
 
-    async def _charge(self, token: str) -> None:
+    async def _charge(self, asked: RemoteStart) -> None:
         self._stop_reason = asyncio.get_running_loop().create_future()
         try:
             await self._show("Preparing")
-            self.transaction_id = -1
-            await self._queue_up("StartTransaction", idTag=token, meterStart=self.meter_wh)
+            self.transaction_id = self.dialect.new_transaction_id()
+            at, meter_wh, connector = self.clock(), self.meter_wh, self.connector
+            await self._queue_up(
+                lambda transaction_id: self.dialect.start(
+                    asked.token,
+                    at=at,
+                    meter_wh=meter_wh,
+                    connector=connector,
+                    transaction_id=transaction_id,
+                    remote=asked,
+                )
+            )
             await self._show("Charging")
             reason = await self._deliver()
-            await self._queue_up("StopTransaction", meterStop=self.meter_wh, reason=reason)
+            await self._queue_up(self._stop(reason))
             await self._show("Finishing")
             await asyncio.sleep(min(2.0, self.interval_s))
             await self._show("Available")
         finally:
             self._charging = self._stop_reason = None
+
+    def _stop(self, reason: str) -> Callable[[TransactionId], Said]:
+        at, meter_wh = self.clock(), self.meter_wh
+        return lambda transaction_id: self.dialect.stop(
+            transaction_id, at=at, meter_wh=meter_wh, reason=reason, token=None, connector=self.connector
+        )
+
+    def _sample(self) -> Callable[[TransactionId], Said]:
+        reading = (self.clock(), self.meter_wh)
+        return lambda transaction_id: self.dialect.meter_values(transaction_id, [reading], connector=self.connector)
 
     async def _deliver(self) -> str:
         """Turn the register until somebody stops it or the car is full, and return the reason of the stop."""
@@ -146,7 +161,7 @@ class LiveCharger(SimulatedCharger):
             self.meter_wh = begun_wh + given_wh
             if stopped:
                 return self._stop_reason.result()
-            await self._queue_up("MeterValues", meterValue=[meter_value(self.clock(), self.meter_wh)])
+            await self._queue_up(self._sample())
             if given_wh == self.energy_wh:
                 return "EVDisconnected"
 
@@ -162,31 +177,29 @@ class LiveCharger(SimulatedCharger):
             # The state is reported again after the next boot.
             return
 
-    async def _queue_up(self, action: str, **fields: Any) -> None:
-        payload = {"connectorId": self.connector, **fields} if action != "StopTransaction" else fields
-        if action != "MeterValues":
-            payload["timestamp"] = wire_time(self.clock())
-        self._queue.append((action, payload))
+    async def _queue_up(self, word: Callable[[TransactionId], Said]) -> None:
+        self._queue.append(word)
         await self._send_queue()
 
     async def _send_queue(self) -> None:
         async with self._sending:
             while self._queue:
-                action, payload = self._queue[0]
-                filled = payload if action == "StartTransaction" else {**payload, "transactionId": self.transaction_id}
+                said = self._queue[0](self.transaction_id)
                 try:
-                    answer = await self.call(action, filled)
+                    answer = await self.say(said)
                 except (ConnectionLostError, TimeoutError):
                     return
                 except RefusedError:
                     # OCPP 1.6 §4.8: a message that was answered, even so, is not repeated.
                     answer = {}
                 self._queue.popleft()
-                self._take_start(action, answer)
+                self._take_start(said, answer)
 
-    def _take_start(self, action: str, answer: dict[str, Any]) -> None:
-        if action != "StartTransaction" or not answer:
+    def _take_start(self, said: Said, answer: dict[str, Any]) -> None:
+        action, payload = said
+        if not answer or not (action == "StartTransaction" or payload.get("eventType") == "Started"):
             return
-        self.transaction_id = answer["transactionId"]
-        if answer["idTagInfo"]["status"] != "Accepted":
+        started = self.dialect.started(said, answer)
+        self.transaction_id = started.transaction_id
+        if started.status != "Accepted":
             self._ask_to_stop("DeAuthorized")

@@ -30,7 +30,7 @@ def knock(url: str, headers: dict[str, str] | None = None, subprotocols: list[st
                 subprotocols=["ocpp1.6"] if subprotocols is None else subprotocols or None,
                 proxy=None,
             ) as socket:
-                assert socket.subprotocol == "ocpp1.6"
+                assert socket.subprotocol == ("ocpp2.0.1" if "ocpp2.0.1" in (subprotocols or ()) else "ocpp1.6")
                 return 101
         except InvalidStatus as error:
             return error.response.status_code
@@ -43,7 +43,7 @@ class TestTheDoor:
         assert knock(f"{url}/BOX-1", basic(f"BOX-1:{box.key}"), ["ocpp2.0.1", "ocpp1.6"]) == 101
 
         box.station.refresh_from_db()
-        assert box.station.connection_no == 1
+        assert (box.station.connection_no, box.station.protocol) == (1, "2.0.1")
 
     def test_opens_behind_a_doubled_slash(self, url, box):
         assert knock(f"{url}//BOX-1", basic(f"BOX-1:{box.key}")) == 101
@@ -84,7 +84,7 @@ class TestTheDoor:
         assert [knock(f"{url}/BOX-1", header) for header in headers] == [401] * 4
 
     def test_refuses_without_a_protocol_in_common(self, url, box):
-        offers = [[], ["ocpp2.0.1"], ["OCPP1.6"]]
+        offers = [[], ["ocpp2.1"], ["OCPP1.6"]]
 
         assert [knock(f"{url}/BOX-1", basic(f"BOX-1:{box.key}"), offer) for offer in offers] == [400] * 3
         box.station.refresh_from_db()

@@ -66,7 +66,7 @@ class TestAFrameThatIsNoMessage:
 class TestARequest:
     @pytest.mark.parametrize(
         ("action", "code"),
-        [("MakeCoffee", "NotImplemented"), ("SignCertificate", "NotSupported"), ("Reset", "NotSupported")],
+        [("MakeCoffee", "NotImplemented"), ("RemoteStopTransaction", "NotSupported"), ("Reset", "NotSupported")],
     )
     def test_that_nobody_handles_is_refused_by_name(self, url, box, action, code):
         async def story():

@@ -51,7 +51,7 @@ class TestTheCommand:
         ("change", "words"),
         [
             ({"--password": "wrong"}, "refused: HTTP 401"),
-            ({"--protocol": "2.0.1"}, "OCPP 2.0.1 is not spoken yet"),
+            ({"--protocol": "2.1"}, "OCPP 2.1 is not spoken; 1.6 and 2.0.1 are"),
             ({"--url": "ws://127.0.0.1:9/ocpp", "--token": "CARD"}, "no central system at ws://127.0.0.1:9/ocpp"),
         ],
     )
@@ -126,6 +126,6 @@ class TestALiveCharger:
 
 
 class TestTheProtocol:
-    def test_is_one_six_only(self):
-        with pytest.raises(UnsupportedProtocolError, match="not spoken yet"):
-            SimulatedCharger("ws://127.0.0.1/ocpp", "BOX", "key", protocol="2.0.1")
+    def test_is_one_that_is_spoken(self):
+        with pytest.raises(UnsupportedProtocolError, match="not spoken"):
+            SimulatedCharger("ws://127.0.0.1/ocpp", "BOX", "key", protocol="2.1")

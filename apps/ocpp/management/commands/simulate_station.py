@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--url", default="ws://127.0.0.1:8000/ocpp", help="central system, without the identity")
         parser.add_argument("--identity", required=True)
         parser.add_argument("--password", required=True, help="the station's key")
-        parser.add_argument("--protocol", default="1.6", help="1.6")
+        parser.add_argument("--protocol", default="1.6", help="1.6 or 2.0.1")
         parser.add_argument("--connector", type=int, default=1)
         parser.add_argument("--token", help="id token (RFID uid): tell one session and leave")
         parser.add_argument("--energy-wh", type=int, help="what the car takes (with --token: 10000)")
