@@ -18,12 +18,12 @@ from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus, RefundStatus
 from apps.payments.models import Payment, PaymentAttempt
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import ChargingSession, StartGrant
-from apps.sessions.selectors import LiveSession, live_session
-from apps.sessions.services.limits import STOP
-from apps.stations.domain.status import CommandStatus, ConnectorStatus
+from apps.sessions.models import StartGrant
+from apps.sessions.selectors import LiveSession, claimed_session, live_session
+from apps.sessions.services.limits import is_stop_asked
+from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import ChargingStation, Evse, PayCode, StationCommand
-from apps.stations.selectors import find_pay_code
+from apps.stations.selectors import find_pay_code, find_start_commands
 from apps.tariffs.domain.matching import reachable_at
 from apps.tariffs.domain.price_text import LineKind, PriceLine, price_text
 from apps.tariffs.domain.sentences import Language
@@ -32,10 +32,12 @@ from apps.tariffs.models import TariffVersion
 
 ONLINE_FOR: Final = timedelta(seconds=90)
 """A station that was heard of within this span will hear a start command."""
-START: Final = "RemoteStartTransaction"
 OUT_OF_ORDER: Final = frozenset({ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE})
 _NOT_TOLD: Final = (LineKind.RESERVATION, LineKind.TAX, LineKind.FREE)
-FREE: Final = frozenset({ConnectorStatus.AVAILABLE, ConnectorStatus.PREPARING, ConnectorStatus.UNKNOWN})
+FREE: Final = frozenset(
+    {ConnectorStatus.AVAILABLE, ConnectorStatus.PREPARING, ConnectorStatus.OCCUPIED, ConnectorStatus.UNKNOWN}
+)
+"""Whether somebody charges already at a connector with a cable in it, its session says."""
 
 
 class Hindrance(StrEnum):
@@ -80,7 +82,7 @@ def find_offer(code: str, *, at: datetime) -> Offer | None:
     evse = pay_code.connector.evse
     version = find_tariff(token=None, evse=evse, at=at).version
     quote = _quote(pay_code, version, at=at) if version else None
-    live = ChargingSession.objects.filter(evse=evse, status=SessionStatus.LIVE).first()
+    live = claimed_session(evse.pk)
     return Offer(
         pay_code=pay_code,
         version=version,
@@ -219,10 +221,7 @@ def _is_stopping(attempt: PaymentAttempt) -> bool:
     session = attempt.grant.used_by_session if attempt.grant else None
     if session is None or session.status != SessionStatus.LIVE:
         return False
-    asked = StationCommand.objects.filter(
-        station_id=session.station_id, action=STOP, payload={"transactionId": session.transaction_id}
-    )
-    return asked.exclude(status__in=[CommandStatus.REJECTED, CommandStatus.TIMED_OUT]).exists()
+    return is_stop_asked(session)
 
 
 def start_command_of(attempt: PaymentAttempt) -> StationCommand | None:
@@ -230,12 +229,8 @@ def start_command_of(attempt: PaymentAttempt) -> StationCommand | None:
     if attempt.grant is None:
         return None
     # Grants of one EVSE are written one after the other, so that station, connector and instant name the command.
-    return StationCommand.objects.filter(
-        station_id=attempt.grant.station_id,
-        action=START,
-        requested_at=attempt.grant.granted_at,
-        payload__connectorId=attempt.evse.number,
-    ).first()
+    starts = find_start_commands(station_id=attempt.grant.station_id, evse_number=attempt.evse.number)
+    return starts.filter(requested_at=attempt.grant.granted_at).first()
 
 
 def attempts_to_watch() -> list[int]:

@@ -13,18 +13,17 @@ from typing import Final
 from django.db import transaction
 
 from apps.adhoc.domain.progress import CloseReason
-from apps.adhoc.selectors import FREE, OUT_OF_ORDER, START, attempts_to_watch, open_grants, start_command_of
+from apps.adhoc.selectors import FREE, OUT_OF_ORDER, attempts_to_watch, open_grants, start_command_of
 from apps.adhoc.services.locks import lock_evse_and_attempt
 from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import AttemptStatus
 from apps.payments.models import PaymentAttempt
 from apps.payments.services.attempts import release_attempt, set_grant
-from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import ChargingSession
+from apps.sessions.selectors import claimed_session
 from apps.sessions.services import close_grant, write_grant
 from apps.stations.domain.status import CommandStatus
 from apps.stations.models import Evse
-from apps.stations.services import request_command
+from apps.stations.services import request_start
 
 START_TIMEOUT: Final = timedelta(seconds=180)
 """A station's usual connection timeout of 150 s and 30 s for the way."""
@@ -71,10 +70,10 @@ def _grant_and_command(attempt_id: int, *, at: datetime) -> CloseReason | None:
         language=attempt.language,
     )
     set_grant(attempt_id=attempt.pk, grant_id=grant.pk)
-    request_command(
+    request_start(
         station_id=evse.station_id,
-        action=START,
-        payload={"connectorId": evse.number, "idTag": token},
+        evse_number=evse.number,
+        token=token,
         requested_at=at,
         deadline_at=at + COMMAND_PATIENCE,
         reason="A driver has paid at the charger.",
@@ -87,7 +86,7 @@ def _obstacle(evse: Evse, attempt: PaymentAttempt, *, at: datetime) -> CloseReas
     statuses = set(evse.connectors.values_list("status", flat=True))
     if statuses and statuses <= OUT_OF_ORDER:
         return CloseReason.UNAVAILABLE
-    is_charging = ChargingSession.objects.filter(evse=evse, status=SessionStatus.LIVE).exists()
+    is_charging = claimed_session(evse.pk) is not None
     if is_charging or not statuses & FREE or open_grants(evse, at=at).exists() or _is_second(attempt):
         return CloseReason.TAKEN
     return None
