@@ -46,15 +46,9 @@ class Tls:
     client_ca: Path | None = None
 
     def options(self) -> list[str]:
-        """Return uvicorn's options; a certificate is asked for and not demanded, so that profiles 2 and 3 share a port."""
-        options = [
-            "--ssl-certfile",
-            str(self.certificate),
-            "--ssl-keyfile",
-            str(self.key),
-            "--ssl-ciphers",
-            TLS_CIPHERS,
-        ]
+        """Return uvicorn's options. A certificate is asked for, not demanded: profiles 2 and 3 share a port."""
+        options = ["--ssl-certfile", str(self.certificate), "--ssl-keyfile", str(self.key)]
+        options += ["--ssl-ciphers", TLS_CIPHERS]
         if self.client_ca is not None:
             options += ["--ssl-ca-certs", str(self.client_ca), "--ssl-cert-reqs", str(int(ssl.CERT_OPTIONAL))]
         return options

@@ -40,12 +40,13 @@ class Connections:
         self._look = asyncio.Event()
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving: set[asyncio.Task[None]] = set()
 
-    async def add(self, consumer: "StationConsumer") -> None:
+    def add(self, consumer: "StationConsumer") -> None:
         """Hold a station's newest socket; an older one of this process is closed."""
         older = self._held.get(consumer.station_id)
         if older is not None and older.connection_no > consumer.connection_no:
-            await consumer.supersede()
+            self._send_away(consumer)
             return
         self._held[consumer.station_id] = consumer
         if not self._tasks:
@@ -53,7 +54,7 @@ class Connections:
         self._changed.set()
         self._look.set()
         if older is not None:
-            await older.supersede()
+            self._send_away(older)
 
     def remove(self, consumer: "StationConsumer") -> None:
         """Let go of a socket that has closed."""
@@ -66,6 +67,12 @@ class Connections:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
+
+    def _send_away(self, consumer: "StationConsumer") -> None:
+        """Close an older socket in a task of its own: a peer that reads nothing keeps its closing waiting."""
+        task = asyncio.create_task(consumer.supersede())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     async def _poll_forever(self) -> None:
         while True:
@@ -85,7 +92,7 @@ class Connections:
         for station_id, connection_no in newest.items():
             consumer = self._held.get(station_id)
             if consumer is not None and consumer.connection_no < connection_no:
-                await consumer.supersede()
+                self._send_away(consumer)
 
     async def _claim_commands(self) -> None:
         idle = tuple(station_id for station_id, consumer in self._held.items() if consumer.is_idle)

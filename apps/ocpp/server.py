@@ -82,6 +82,13 @@ class StationProtocol(WebSocketsSansIOProtocol):
         extensions["peer"] = {"address": self.client[0] if self.client else "", "is_encrypted": self.scheme == "wss"}
         extensions["tls"] = {"client_cert_name": _subject(self.transport)}
 
+    def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is None:
+            # A frame came before the handshake was answered; uvicorn takes it for a fault of its own.
+            self.transport.abort()
+        else:
+            super().handle_parser_exception()
+
 
 def _subject(transport: asyncio.Transport) -> str | None:
     """Return the subject of the client's certificate; None without one that was verified."""
