@@ -24,6 +24,8 @@ from apps.payments.models import Payment
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.review_queue import in_review as in_review_sessions
+from apps.sessions.review_queue import is_alarming
 from apps.stations.admin import OFFLINE_AFTER
 from apps.stations.models import ChargingStation, Location
 
@@ -54,7 +56,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
     """Return a tile for each kind of work that waits for a person; none when all is well."""
-    in_review = operated_rows(request, ChargingSession.objects.filter(status=SessionStatus.REVIEW)).count()
+    waiting = operated_rows(request, in_review_sessions())
+    in_review = waiting.count()
+    longest = waiting.first()
+    is_alarming_review = longest is not None and is_alarming(longest.waiting_since, at)
     offline = operated_rows(request, ChargingStation.objects.filter(last_seen_at__lt=at - OFFLINE_AFTER)).count()
     drafts = operated_rows(request, Invoice.objects.filter(status=InvoiceStatus.DRAFT)).count()
     stuck = (PaymentStatus.REQUIRES_PAYMENT_METHOD, PaymentStatus.REQUIRES_ACTION)
@@ -64,8 +69,8 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
         (
             in_review,
             ngettext("session in review", "sessions in review", in_review),
-            f"{_list('charging_sessions_chargingsession')}?status__exact=review",
-            "danger",
+            reverse("console:reviews"),
+            "danger" if is_alarming_review else "warning",
         ),
         (
             failed,

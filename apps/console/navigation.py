@@ -26,6 +26,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         },
         _group(
             _("Operations"),
+            {"title": _("Review"), "icon": "rule", "link": reverse("console:reviews")},
             _row(_("Sessions"), "bolt", "charging_sessions_chargingsession"),
             _row(_("Locations"), "location_on", "stations_location"),
             _row(_("Stations"), "ev_station", "stations_chargingstation"),

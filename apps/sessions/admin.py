@@ -1,6 +1,5 @@
 """Charging sessions in the console: what was delivered, what needs a person, and the records made of it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -11,15 +10,11 @@ from django.utils.safestring import mark_safe
 from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import SUPPORT_ROLES
-from apps.accounts.scope import has_role, operator_of
-from apps.accounts.tenant_admin import ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
-from apps.core import clock
-from apps.core.domain.moves import IllegalMove
+from apps.accounts.scope import has_role
+from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core.words import duration, kwh
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.errors import SessionError
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant
-from apps.sessions.services.review import accept_session, bill_nothing
 
 STATUS_LABELS = {
     SessionStatus.LIVE: "info",
@@ -91,7 +86,7 @@ class ChargingSessionAdmin(TenantAdmin):
         "trace",
     )
     inlines = (CdrInline, ReadingInline)
-    actions_detail = ("explain", "accept", "forgive")
+    actions_detail = ("explain", "decide")
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, session: ChargingSession) -> str:
@@ -148,35 +143,10 @@ class ChargingSessionAdmin(TenantAdmin):
         session = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:session", args=[session.uid]))
 
-    @action(description="Accept as it is", url_path="accept", permissions=["review"], icon="check")
-    def accept(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @action(description="Decide", url_path="decide", permissions=["review"], icon="rule")
+    def decide(self, request: HttpRequest, object_id: str) -> HttpResponse:
         session = self.get_object_or_404(request, object_id)
-        text = "The session is settled with the readings it has, priced and billed. Look at its readings first."
-        return self.decide(request, session, title="Accept and bill", text=text, decide=accept_session)
-
-    @action(description="Bill nothing", url_path="bill-nothing", permissions=["review"], icon="money_off")
-    def forgive(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        session = self.get_object_or_404(request, object_id)
-        text = "The session is closed and nobody pays for it. Its readings are kept."
-        return self.decide(request, session, title="Bill nothing", text=text, decide=bill_nothing)
-
-    def decide(
-        self, request: HttpRequest, session: ChargingSession, *, title: str, text: str, decide: Callable[..., Any]
-    ) -> HttpResponse:
-        def do(cleaned: dict[str, Any]) -> str:
-            decide(session_id=session.pk, reason=cleaned["reason"], by=operator_of(request), at=clock.now())
-            return f"{title}: done, with your reason."
-
-        return self.act(
-            request,
-            obj=session,
-            title=f"{title}: {session}",
-            text=text,
-            submit=title,
-            form_class=ReasonForm,
-            refused=(SessionError, IllegalMove),
-            do=do,
-        )
+        return HttpResponseRedirect(reverse("console:review", args=[session.uid]))
 
 
 @admin.register(Cdr)

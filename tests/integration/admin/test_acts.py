@@ -7,7 +7,6 @@ from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, User
 from apps.contracts.models import Contract, IdToken, TariffAssignment
 from apps.invoices.models import BillingRun, Invoice
-from apps.sessions.models import Cdr
 from apps.stations.models import ChargingStation, Location
 from apps.stations.services import hash_key
 from tests.factories import make_member, make_user
@@ -80,37 +79,10 @@ class TestACard:
 
 
 class TestASessionInReview:
-    def test_is_billed_to_nobody_with_a_reason_and_a_name(self, ours, owner):
-        page = reverse("admin:charging_sessions_chargingsession_forgive", args=[ours.in_review.pk])
+    def test_leads_to_where_it_is_decided(self, ours, owner):
+        page = reverse("admin:charging_sessions_chargingsession_decide", args=[ours.in_review.pk])
 
-        response = owner.post(page, {"reason": "The meter was replaced."})
-
-        ours.in_review.refresh_from_db()
-        assert response.status_code == 302
-        assert ours.in_review.status == "settled"
-        record = Cdr.objects.get(session=ours.in_review)
-        assert (record.gross.amount, record.reason, record.revised_by) == (
-            0,
-            "The meter was replaced.",
-            ours.operator.user,
-        )
-
-    def test_is_left_alone_without_a_reason(self, ours, owner):
-        page = reverse("admin:charging_sessions_chargingsession_forgive", args=[ours.in_review.pk])
-
-        response = owner.post(page, {"reason": ""})
-
-        ours.in_review.refresh_from_db()
-        assert response.status_code == 200
-        assert ours.in_review.status == "review"
-
-    def test_says_why_it_cannot_be_decided_twice(self, ours, owner):
-        page = reverse("admin:charging_sessions_chargingsession_accept", args=[ours.session.pk])
-
-        response = owner.post(page, {"reason": "Again"})
-
-        assert "settled cannot become settled" in response.content.decode()
-        assert Cdr.objects.filter(session=ours.session).count() == 1
+        assert owner.get(page).url == reverse("console:review", args=[ours.in_review.uid])
 
 
 class TestAnInvoice:

@@ -18,7 +18,7 @@ ACTS = {
     "stations_paycode": ("revoke",),
     "tariffs_tariff": ("new_draft", "import_ocpi", "which_tariff"),
     "tariffs_tariffversion": ("publish", "withdraw", "end", "copy", "export", "preview"),
-    "charging_sessions_chargingsession": ("explain", "accept", "forgive"),
+    "charging_sessions_chargingsession": ("explain", "decide"),
     "invoices_invoice": ("explain", "pdf", "issue", "credit"),
     "documents_document": ("download",),
     "analytics_tarifftrial": ("progress", "export"),
