@@ -3,16 +3,27 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import review, views
+from apps.console import review, station_views, views
 
 app_name = "console"
 urlpatterns = [
     path("sessions/<uuid:uid>/", admin.site.admin_view(views.session), name="session"),
     path("invoices/<uuid:uid>/", admin.site.admin_view(views.invoice), name="invoice"),
-    path("stations/<int:station_id>/", admin.site.admin_view(views.station), name="station"),
-    path("stations/<int:station_id>/start/", admin.site.admin_view(views.start), name="station-start"),
-    path("stations/<int:station_id>/stop/", admin.site.admin_view(views.stop), name="station-stop"),
-    path("stations/<int:station_id>/unlock/", admin.site.admin_view(views.unlock), name="station-unlock"),
+    path("stations/", admin.site.admin_view(station_views.station_list), name="stations"),
+    path("stations/<int:station_id>/", admin.site.admin_view(station_views.station), name="station"),
+    path("stations/<int:station_id>/live/", admin.site.admin_view(station_views.station_live), name="station-live"),
+    path("stations/<int:station_id>/frames/", admin.site.admin_view(station_views.frames), name="station-frames"),
+    path("stations/<int:station_id>/commands/", admin.site.admin_view(station_views.commands), name="station-commands"),
+    path(
+        "stations/<int:station_id>/settings/",
+        admin.site.admin_view(station_views.configuration),
+        name="station-configuration",
+    ),
+    path("stations/<int:station_id>/ask/<slug:slug>/", admin.site.admin_view(station_views.act), name="station-act"),
+    path("stations/<int:station_id>/any/", admin.site.admin_view(station_views.actions), name="station-actions"),
+    path(
+        "stations/<int:station_id>/any/<slug:name>/", admin.site.admin_view(station_views.action), name="station-action"
+    ),
     path("review/", admin.site.admin_view(review.reviews), name="reviews"),
     path("review/<uuid:uid>/", admin.site.admin_view(review.review), name="review"),
     path("locations/<int:location_id>/stickers/", admin.site.admin_view(views.stickers), name="stickers"),

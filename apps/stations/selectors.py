@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
@@ -86,10 +86,11 @@ def open_reservations(station_id: int, *, at: datetime) -> list[Reservation]:
 
 
 def _reservation(payload: Mapping[str, Any]) -> Reservation:
+    expires_at = datetime.fromisoformat(payload.get("expiryDate") or payload["expiryDateTime"])
     return Reservation(
         reservation_id=payload.get("reservationId", payload.get("id", 0)),
         evse_number=payload.get("connectorId", payload.get("evseId", 0)) or 0,
-        expires_at=datetime.fromisoformat(payload.get("expiryDate") or payload["expiryDateTime"]),
+        expires_at=expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC),
     )
 
 

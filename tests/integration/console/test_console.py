@@ -3,9 +3,8 @@
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.domain.roles import Role
-from apps.stations.models import PayCode, StationCommand
-from tests.factories import make_evse, make_location, make_member, make_session, make_user
+from apps.stations.models import PayCode
+from tests.factories import make_evse, make_location
 from tests.integration.tenants import CANARY, answer, signed_in
 
 
@@ -74,57 +73,6 @@ class TestTheTraceOfAnInvoice:
     def test_asks_the_database_a_bounded_number_of_times(self, ours, owner, django_assert_max_num_queries):
         with django_assert_max_num_queries(18):
             owner.get(reverse("console:invoice", args=[ours.invoice.uid]))
-
-
-class TestOperatingAStation:
-    def test_starts_on_a_card_of_ones_own(self, ours, owner):
-        page = reverse("console:station-start", args=[ours.site.station.pk])
-
-        owner.post(page, {"evse": ours.site.evse.pk, "token": ours.site.token.pk})
-
-        command = StationCommand.objects.get(action="RemoteStartTransaction")
-        assert command.payload == {"connectorId": 1, "idTag": "OURSCARD"}
-        assert (command.station, command.requested_by) == (ours.site.station, ours.operator.user)
-
-    def test_never_starts_on_another_tenants_card_or_evse(self, ours, theirs, owner):
-        page = reverse("console:station-start", args=[ours.site.station.pk])
-
-        owner.post(page, {"evse": ours.site.evse.pk, "token": theirs.site.token.pk})
-        owner.post(page, {"evse": theirs.site.evse.pk, "token": ours.site.token.pk})
-
-        assert not StationCommand.objects.filter(action="RemoteStartTransaction").exists()
-
-    def test_stops_a_live_session(self, ours, owner):
-        live = make_session(site=ours.site)
-
-        owner.post(reverse("console:station-stop", args=[ours.site.station.pk]), {"session": live.uid})
-
-        command = StationCommand.objects.get(action="RemoteStopTransaction")
-        assert command.payload == {"transactionId": live.transaction_id}
-
-    def test_stops_no_session_that_is_over_or_anothers(self, ours, theirs, owner):
-        live = make_session(site=theirs.site)
-        page = reverse("console:station-stop", args=[ours.site.station.pk])
-
-        answers = [owner.post(page, {"session": uid}).status_code for uid in (live.uid, ours.session.uid, "x")]
-
-        assert answers == [404, 404, 404]
-        assert not StationCommand.objects.filter(action="RemoteStopTransaction").exists()
-
-    def test_unlocks_ones_own_evse_and_no_stranger(self, ours, theirs, owner):
-        stranger = owner.post(reverse("console:station-unlock", args=[theirs.site.station.pk]), {"evse": "1"})
-        owner.post(reverse("console:station-unlock", args=[ours.site.station.pk]), {"evse": "1"})
-
-        assert stranger.status_code == 404
-        assert StationCommand.objects.get(action="UnlockConnector").station == ours.site.station
-
-    def test_is_not_done_by_looking_or_by_who_may_only_look(self, ours, owner):
-        page = reverse("console:station-unlock", args=[ours.site.station.pk])
-        reader = make_member(organisation=ours.owner, role=Role.READ_ONLY, user=make_user(is_staff=True)).user
-
-        assert owner.get(page).status_code == 405
-        assert signed_in(reader).post(page, {"evse": "1"}).status_code == 403
-        assert not StationCommand.objects.filter(action="UnlockConnector").exists()
 
 
 class TestHome:

@@ -1,0 +1,198 @@
+"""What the pages of stations show: how each stands now, who charges and for how much, what was said and asked."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import Http404, HttpRequest
+
+from apps.accounts.scope import operated_rows
+from apps.ocpp.admin import pretty
+from apps.ocpp.models import Direction, Frame
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.evidence import Evidence, gather
+from apps.sessions.granted import running_terms
+from apps.sessions.models import ChargingSession
+from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
+from apps.stations.domain.redaction import redact_text
+from apps.stations.domain.wording import command_in_words
+from apps.stations.models import ChargingStation, Connector, Evse, StationCommand
+from apps.stations.selectors import online
+
+NOT_SAID = "answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningSession:
+    """A live session as of its last reading; an amount that cannot be told yet is None, and ``problem`` says why."""
+
+    session: ChargingSession
+    energy_milliwh: int | None
+    gross: Decimal | None
+    currency: str
+    lasts: timedelta
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """A command, and how it stands in a sentence."""
+
+    command: StationCommand
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRow:
+    """A frame as a person reads it: what it says in a line, and all of it, indented, without secrets."""
+
+    frame: Frame
+    summary: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a station stands at an instant.
+
+    is_waiting  a command is open, so that the page looks again soon
+    """
+
+    station: ChargingStation
+    at: datetime
+    is_online: bool
+    evses: Sequence[Evse]
+    running: Sequence[RunningSession]
+    commands: Sequence[CommandRow]
+
+    @property
+    def is_waiting(self) -> bool:
+        return any(row.command.ended_at is None for row in self.commands)
+
+
+def station_of(request: HttpRequest, station_id: int) -> ChargingStation:
+    """Return one of the stations that the request's organisation operates.
+
+    :raises Http404: it is none of them
+    """
+    stations = ChargingStation.objects.select_related("location__owner")
+    found: ChargingStation | None = operated_rows(request, stations).filter(pk=station_id).first()
+    if found is None:
+        raise Http404(f"no station {station_id}")
+    return found
+
+
+def standing_of(request: HttpRequest, station: ChargingStation, *, at: datetime, commands: int = 10) -> Standing:
+    """Gather how a station stands; its newest ``commands`` with it."""
+    live = operated_rows(request, ChargingSession.objects.filter(station=station, status=SessionStatus.LIVE))
+    sessions = live.select_related(
+        "evse__station__location", "contract__customer", "vehicle", "tariff_version", "grant"
+    ).order_by("evse__number")
+    asked = station.commands.select_related("requested_by")[:commands]
+    is_online = station.is_online(at)
+    return Standing(
+        station=station,
+        at=at,
+        is_online=is_online,
+        evses=list(station.evses.prefetch_related("connectors")),
+        running=[_running(evidence, at) for evidence in gather(list(sessions))] if sessions else [],
+        commands=command_rows(asked, is_online=is_online),
+    )
+
+
+def command_rows(commands: Iterable[StationCommand], *, is_online: bool) -> list[CommandRow]:
+    """Say of each command how it stands."""
+    return [
+        CommandRow(
+            command=command,
+            words=command_in_words(
+                action=command.action,
+                status=command.status,
+                answer=command.answer,
+                was_sent=command.sent_at is not None,
+                is_online=is_online,
+            ),
+        )
+        for command in commands
+    ]
+
+
+def _running(evidence: Evidence, at: datetime) -> RunningSession:
+    session, energy, gross, problem = evidence.session, None, None, ""
+    try:
+        register = register_so_far(evidence)
+        energy = register[-1].energy_milliwh - register[0].energy_milliwh
+        gross = gross_so_far(evidence, grant=running_terms(session))
+    except CannotBePriced as error:
+        problem = str(error)
+    return RunningSession(
+        session=session,
+        energy_milliwh=energy,
+        gross=gross,
+        currency=session.tariff_version.currency if session.tariff_version else "",
+        lasts=max(at - session.started_at, timedelta()),
+        problem=problem,
+    )
+
+
+def find_stations(request: HttpRequest, *, text: str, state: str, at: datetime) -> QuerySet[ChargingStation]:
+    """Return the organisation's stations by what people know of them: site, street, town, name, make, serial number.
+
+    text   every word must be found somewhere · state  "online", "offline", "charging", "faulted" or "" for all
+    """
+    stations = operated_rows(request, ChargingStation.objects.all()).select_related("location")
+    for word in text.split()[:8]:
+        stations = stations.filter(_somewhere(word))
+    live = ChargingSession.objects.filter(station=OuterRef("pk"), status=SessionStatus.LIVE)
+    faulted = Connector.objects.filter(evse__station=OuterRef("pk"), status="Faulted")
+    stations = stations.annotate(is_charging=Exists(live), is_faulted=Exists(faulted))
+    conditions = {
+        "online": online(at),
+        "offline": ~online(at),
+        "charging": Q(is_charging=True),
+        "faulted": Q(is_faulted=True),
+    }
+    found: QuerySet[ChargingStation] = stations.filter(conditions.get(state, Q())).order_by(
+        "location__name", "identity"
+    )
+    return found.prefetch_related(Prefetch("evses", Evse.objects.prefetch_related("connectors")))
+
+
+def _somewhere(word: str) -> Q:
+    places = ("location__name", "location__street", "location__city", "location__postcode")
+    own = ("identity", "vendor", "model", "serial_number")
+    condition = Q()
+    for name in (*places, *own):
+        condition |= Q(**{f"{name}__icontains": word})
+    return condition
+
+
+def frames_of(request: HttpRequest, station: ChargingStation, *, action: str = "") -> QuerySet[Frame]:
+    """Return what a station said and heard, newest first; ``action`` keeps those of one action."""
+    frames: QuerySet[Frame] = operated_rows(request, Frame.objects.filter(station=station))
+    return (frames.filter(action=action) if action else frames).order_by("-received_at", "-pk")
+
+
+def frame_rows(frames: Iterable[Frame]) -> list[FrameRow]:
+    """Make frames readable. They are masked once more: older ones were kept before all of today's rules."""
+    rows = []
+    for frame in frames:
+        text = redact_text(frame.payload)
+        rows.append(FrameRow(frame=frame, summary=_summary(frame, text), text=pretty(text)))
+    return rows
+
+
+def _summary(frame: Frame, text: str) -> str:
+    """Say what a frame is about in a few words: its action, and the plain values in it."""
+    try:
+        message: Any = json.loads(text, parse_float=str)
+        payload = message[3] if message[0] == 2 else message[2]
+        plain = [f"{key} {value}" for key, value in payload.items() if isinstance(value, str | int)]
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError):
+        plain = []
+    name = frame.action or (NOT_SAID if frame.direction == Direction.IN else f"our {NOT_SAID}")
+    return f"{name} · {' · '.join(plain)}"[:160] if plain else name
