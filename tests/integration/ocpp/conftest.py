@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from apps.ocpp.simulator.charger import SimulatedCharger
 from apps.ocpp.writer import writer
 from apps.stations.models import ChargingStation
 from apps.stations.services import set_station_key
-from tests.factories import Site, make_evse, make_site, make_station
+from tests.factories import NOON, Site, make_evse, make_site, make_station
 
 PROJECT = Path(__file__).resolve().parents[3]
 SERVER_OPTIONS = {
@@ -114,6 +115,24 @@ def second_url(url) -> Iterator[str]:
     """A second event loop with connections of its own: what another ocpp process is to the first."""
     with serving() as second:
         yield second
+
+
+class HandClock:
+    """What ``apps.core.clock.now`` returns until it is set to something else."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch) -> HandClock:
+    """Let the story say what time it is; it is noon until then."""
+    handed = HandClock(NOON)
+    monkeypatch.setattr("apps.core.clock.now", handed)
+    return handed
 
 
 async def in_database(work: Callable[[], Any]) -> Any:

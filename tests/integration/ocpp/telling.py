@@ -1,4 +1,4 @@
-"""A station's end of the wire, frame by frame, on a clock that the story holds; and what is billed of it."""
+"""A station's end of the wire, frame by frame, and what is billed of it."""
 
 import asyncio
 import base64
@@ -16,16 +16,6 @@ from apps.sessions.models import Cdr, ChargingSession
 from tests.integration.ocpp.conftest import Box
 
 ACCEPTED = {"idTagInfo": {"status": "Accepted"}}
-
-
-class HandClock:
-    """What ``apps.core.clock.now`` returns until it is set to something else."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def __call__(self) -> datetime:
-        return self.at
 
 
 class Wire:

@@ -9,18 +9,11 @@ from apps.ocpp.models import EventKind, Frame, StationEvent
 from apps.sessions.models import ChargingSession, MeterReading
 from tests.factories import NOON, make_evse, make_token
 from tests.integration.ocpp.conftest import in_database, tell
-from tests.integration.ocpp.telling import ACCEPTED, HandClock, bill, start, state, stop, told_once, values, wh, wire
+from tests.integration.ocpp.telling import ACCEPTED, bill, start, state, stop, told_once, values, wh, wire
 
 HOUR = timedelta(hours=1)
 KWH = 1_000_000
 BOOT = {"chargePointVendor": "Tinkerforge", "chargePointModel": "WARP2"}
-
-
-@pytest.fixture
-def clock(monkeypatch) -> HandClock:
-    handed = HandClock(NOON)
-    monkeypatch.setattr("apps.core.clock.now", handed)
-    return handed
 
 
 class TestMessageIdsThatRestartAtEachBoot:
