@@ -1,10 +1,8 @@
-"""What we ask of a station: commands' rows to payloads, and whether an answer says yes."""
+"""What we ask of a station: commands' rows to payloads; what it answers is read by ``answers``."""
 
-from typing import Any, Final
+from typing import Any
 
 from apps.ocpp.versions import Version
-
-_YES: Final = frozenset({"Accepted", "Unlocked"})
 
 
 class UnknownCallError(ValueError):
@@ -22,8 +20,3 @@ def payload_of(version: Version, action: str, payload: dict[str, Any]) -> dict[s
     if verdict is not None:
         raise UnknownCallError(verdict.text)
     return payload
-
-
-def says_yes(answer: dict[str, Any]) -> bool:
-    """Say whether a station's answer accepts what was asked."""
-    return answer.get("status") in _YES if isinstance(answer.get("status"), str) else False

@@ -4,7 +4,6 @@ from apps.stations.services.commands import (
     finish_command,
     request_command,
     request_start,
-    request_unlock,
     sweep_commands,
     take_commands,
 )
@@ -49,7 +48,6 @@ __all__ = [
     "report_meter_keys",
     "request_command",
     "request_start",
-    "request_unlock",
     "revoke_pay_code",
     "rotate_station_key",
     "send_local_list",

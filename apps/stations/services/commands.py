@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.accounts.models import User
-from apps.stations.domain.calls import start_call, unlock_call
+from apps.stations.domain.calls import start_call
 from apps.stations.domain.redaction import redact
 from apps.stations.domain.status import CommandStatus, advance
 from apps.stations.models import ChargingStation, StationCommand
@@ -79,27 +79,6 @@ def request_start(
         deadline_at=deadline_at,
         requested_by=requested_by,
         reason=reason,
-    )
-
-
-@transaction.atomic
-def request_unlock(
-    *,
-    station_id: int,
-    evse_number: int,
-    requested_at: datetime,
-    deadline_at: datetime,
-    requested_by: User | None = None,
-) -> StationCommand:
-    """Ask that the cable of an EVSE be let go, in the words of the version that the station speaks."""
-    action, payload = unlock_call(_protocol_of(station_id), evse_number=evse_number)
-    return request_command(
-        station_id=station_id,
-        action=action,
-        payload=payload,
-        requested_at=requested_at,
-        deadline_at=deadline_at,
-        requested_by=requested_by,
     )
 
 

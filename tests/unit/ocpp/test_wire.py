@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from ocpp.v16 import call_result
 
-from apps.ocpp.calls import UnknownCallError, payload_of, says_yes
+from apps.ocpp.calls import UnknownCallError, payload_of
 from apps.ocpp.domain.frames import Refusal
 from apps.ocpp.versions import OCPP_16, OCPP_201, VERSIONS, choose_version
 from apps.ocpp.wire import to_wire
@@ -112,17 +112,3 @@ class TestCommands:
     def test_are_refused_before_a_station_sees_nonsense(self, action, payload):
         with pytest.raises(UnknownCallError):
             payload_of(OCPP_16, action, payload)
-
-    @pytest.mark.parametrize(
-        ("answer", "is_yes"),
-        [
-            ({"status": "Accepted"}, True),
-            ({"status": "Unlocked"}, True),
-            ({"status": "Rejected"}, False),
-            ({"status": "UnlockFailed"}, False),
-            ({"status": ["Accepted"]}, False),
-            ({}, False),
-        ],
-    )
-    def test_are_accepted_only_by_a_clear_yes(self, answer, is_yes):
-        assert says_yes(answer) is is_yes
