@@ -1,4 +1,4 @@
-"""The pages of stations: which there are, how one stands now, what it said, and what people ask of it."""
+"""The pages of stations: which there are, how one stands now, what it said, what people ask of it; who holds a card."""
 
 from typing import Any
 
@@ -22,8 +22,11 @@ from apps.console.stations import (
     standing_of,
     station_of,
 )
+from apps.contracts.models import IdToken
+from apps.contracts.selectors import cards_in_force
 from apps.core import clock
 from apps.ocpp.models import StationEvent
+from apps.ocpp.offline_cards import holders_of
 from apps.ocpp.schema_form import MOST_ITEMS, NotFilledIn, actions_of, form_of, read_form
 from apps.stations.models import ChargingStation
 from apps.stations.selectors import open_reservations
@@ -223,6 +226,24 @@ def action(request: HttpRequest, station_id: int, name: str) -> HttpResponse:
     )
     response.status_code = 422 if errors else 200
     return response
+
+
+@require_GET
+def card(request: HttpRequest, token_id: int) -> HttpResponse:
+    """Show which stations may take a card without asking, and what will make them forget it."""
+    cards = IdToken.objects.select_related("contract__customer", "vehicle")
+    found = operated_rows(request, cards).filter(pk=token_id).first()
+    if found is None:
+        raise Http404(f"no card {token_id}")
+    at = clock.now()
+    return _page(
+        request,
+        "console/card.html",
+        title=f"Card {found}",
+        card=found,
+        may_charge=cards_in_force(at).filter(pk=found.pk).exists(),
+        holders=holders_of(found, at=at),
+    )
 
 
 def _for_technicians(request: HttpRequest, station_id: int) -> ChargingStation:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import review, station_views, views
+from apps.console import review, station_views, strangers, views
 
 app_name = "console"
 urlpatterns = [
@@ -24,8 +24,11 @@ urlpatterns = [
     path(
         "stations/<int:station_id>/any/<slug:name>/", admin.site.admin_view(station_views.action), name="station-action"
     ),
+    path("strangers/", admin.site.admin_view(strangers.strangers), name="strangers"),
+    path("adopt/", admin.site.admin_view(strangers.adopt), name="adopt"),
     path("review/", admin.site.admin_view(review.reviews), name="reviews"),
     path("review/<uuid:uid>/", admin.site.admin_view(review.review), name="review"),
+    path("cards/<int:token_id>/", admin.site.admin_view(station_views.card), name="card"),
     path("locations/<int:location_id>/stickers/", admin.site.admin_view(views.stickers), name="stickers"),
     path("which-tariff/", admin.site.admin_view(views.which_tariff), name="which-tariff"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),

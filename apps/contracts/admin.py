@@ -171,6 +171,12 @@ class IdTokenAdmin(TenantAdmin):
     search_fields = ("uid", "contract__number", "contract__customer__name", "vehicle__plate")
     autocomplete_fields = ("contract", "vehicle")
     fields = ("contract", "uid", "vehicle", "status")
+    actions_detail = ("holders",)
+
+    @action(description="Who still holds it", url_path="holders", permissions=["view"], icon="ev_station")
+    def holders(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        token = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:card", args=[token.pk]))
 
     def save_model(self, request: HttpRequest, obj: IdToken, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -12,6 +12,7 @@ from tests.integration.tenants import CANARY, answer, registered_models, row_of,
 
 ACTS = {
     "contracts_contract": ("which_tariff",),
+    "contracts_idtoken": ("holders",),
     "stations_evse": ("which_tariff",),
     "stations_chargingstation": ("operate", "new_key"),
     "stations_location": ("stickers",),
