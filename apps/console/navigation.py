@@ -18,6 +18,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     people = [_row(_("People"), "groups", "accounts_membership"), _row(_("Company"), "domain", "accounts_organisation")]
     if is_platform_operator(request):
         people.append(_row(_("Accounts"), "person", "accounts_user"))
+        people.append({"title": _("Refused at the door"), "icon": "door_front", "link": reverse("console:strangers")})
     return [
         {
             "items": [
@@ -60,6 +61,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Billing runs"), "event_repeat", "invoices_billingrun"),
             _row(_("Charge records"), "fact_check", "charging_sessions_cdr"),
             _row(_("Files"), "folder", "documents_document"),
+            _row(_("Mails"), "mail", "documents_mail"),
             _row(_("Number series"), "tag", "invoices_numberseries"),
         ),
         _group(

@@ -42,7 +42,7 @@ class StationEventAdmin(TenantAdmin):
     list_select_related = ("station",)
     search_fields = ("station__identity", "text")
     date_hierarchy = "at"
-    fields = (("station", "at"), "kind", "text", "frame_id")
+    fields = (("station", "at"), "kind", "text", ("frame_id", "address"))
 
     @display(
         description="what",
@@ -50,6 +50,7 @@ class StationEventAdmin(TenantAdmin):
         label={
             EventKind.FAULT.label: "danger",
             EventKind.REVIEW.label: "danger",
+            EventKind.REPLACED.label: "danger",
             EventKind.SECURITY.label: "warning",
             EventKind.SUPERSEDED.label: "warning",
             EventKind.UNREADABLE.label: "warning",

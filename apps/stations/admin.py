@@ -25,6 +25,7 @@ from apps.stations.meter_keys import MAX_CHARS, UnreadableKey, read_public_key
 from apps.stations.models import ChargingStation, Connector, Evse, Location, MeterKey, PayCode, StationCommand
 from apps.stations.stickers import pay_address
 
+KEY_WAITS = "in use; a new one was sent and counts from its first use"
 # Three heartbeats missed at the default interval of five minutes.
 OFFLINE_AFTER = timedelta(minutes=15)
 CONNECTOR_LABELS = {
@@ -110,12 +111,15 @@ class OnlineFilter(admin.SimpleListFilter):
 class ChargingStationAdmin(TenantAdmin):
     change_roles = HARDWARE_ROLES
     deletable = True
-    refusals = {"station_identity_unique_without_case": "A station with this identity exists already."}
+    refusals = {
+        "station_identity_unique_without_case": "A station with this identity exists already.",
+        "station_with_certificate_names_its_serial": "Name the serial number that stands in its certificate.",
+    }
     empty_hint = (
         "Add a station with the identity set in its menu. You then get its key, once, and the address it connects to."
     )
     list_display = ("identity", "location", "connection", "last_seen_at", "vendor", "model", "firmware_version")
-    list_filter = (OnlineFilter, ("location", RelatedOnlyFieldListFilter), "registration")
+    list_filter = (OnlineFilter, ("location", RelatedOnlyFieldListFilter), "registration", "security_profile")
     list_select_related = ("location",)
     search_fields = ("identity", "location__name", "serial_number", "vendor", "model")
     autocomplete_fields = ("location",)
@@ -124,16 +128,18 @@ class ChargingStationAdmin(TenantAdmin):
         "identity",
         "registration",
         "is_under_calibration_law",
-        "only_protocol",
-        "protocol",
+        ("only_protocol", "protocol"),
+        ("security_profile", "used_profile", "key_state"),
+        ("certificate_serial", "certificate_operator"),
         "make",
         "connection",
         "last_seen_at",
         "connected_at",
     )
-    readonly_fields = ("make", "connection", "last_seen_at", "connected_at", "protocol")
+    readonly_fields = ("make", "connection", "last_seen_at", "connected_at", "protocol", "used_profile", "key_state")
     inlines = (EvseInline,)
-    actions_detail = ("operate", "new_key")
+    actions_list = ("adopt",)
+    actions_detail = ("operate", "renew_key", "new_key")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else ("location", "identity")
@@ -153,8 +159,37 @@ class ChargingStationAdmin(TenantAdmin):
         words = (station.vendor, station.model, station.serial_number, station.firmware_version)
         return " · ".join(filter(None, words)) or "not told yet"
 
+    @admin.display(description="key")
+    def key_state(self, station: ChargingStation) -> str:
+        if station.new_key_command is None:
+            return "none yet" if not station.key_hash else "in use"
+        return "in use; a new one is on its way" if station.new_key_command.ended_at is None else KEY_WAITS
+
     def has_hardware_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return self.may_change(request)
+
+    @action(description="Adopt a charger", url_path="adopt", permissions=["hardware"], icon="sensor_door")
+    def adopt(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("console:adopt"))
+
+    @action(description="Renew key", url_path="renew-key", permissions=["hardware"], icon="autorenew")
+    def renew_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        station = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            services.rotate_station_key(station_id=station.pk, at=clock.now(), requested_by=operator_of(request))
+            return "The new key is on its way. Nobody sees it; the old one ends when the station comes with the new."
+
+        return self.act(
+            request,
+            obj=station,
+            title=f"Renew the key of {station}",
+            text="A new key is made and sent to the station itself, while it is connected or within ten minutes. Both "
+            "keys count until it first connects with the new one, so a lost answer locks nobody out.",
+            submit="Send a new key",
+            do=do,
+            refused=(services.CommandRefused,),
+        )
 
     @action(description="Operate: start, stop, unlock", url_path="operate", permissions=["view"], icon="bolt")
     def operate(self, request: HttpRequest, object_id: str) -> HttpResponse:
