@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeAlias
 
 Said: TypeAlias = tuple[str, dict[str, Any]]
-TransactionId: TypeAlias = int | str
-"""The central system's (1.6) or the charger's own (2.0.1)."""
+TransactionId: TypeAlias = Any
+"""A number that the central system gave (1.6), or a text that is the charger's own (2.0.1)."""
 
 
 class UnsupportedProtocolError(ValueError):
