@@ -250,7 +250,7 @@ class SessionReader(Reader):
             self.note(inside(path, name), "must be a number")
         else:
             number = Decimal(value)
-            if abs(number) < 10**9 and int(number.as_tuple().exponent) >= -_MOST_DECIMALS:
+            if number.copy_abs() < 10**9 and int(number.as_tuple().exponent) >= -_MOST_DECIMALS:
                 return number
             self.note(inside(path, name), f"must be below 1000000000, with at most {_MOST_DECIMALS} decimals")
         return None

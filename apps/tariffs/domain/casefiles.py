@@ -149,15 +149,19 @@ class _Translation(Reader):
             self.note("currency", f"the case says {currency!r}, the tariff {document['currency']!r}")
         for name in ("min_price", "max_price"):
             if name in document:
-                document[name] = self._limit(document[name])
+                document[name] = self._limit(document[name], name)
         elements = self.items(document, "elements", "") or _NOTHING["elements"]
         document["elements"] = [self._element(item, f"elements[{at}]") for at, item in enumerate(elements)]
         return {**document, "zero_energy": ZeroEnergyPolicy.FULL.value}
 
-    def _limit(self, value: object) -> object:
+    def _limit(self, value: object, path: str) -> object:
         """Translate OCPI 2.3.0's PriceLimit, and a bare number, into our two sides."""
         if isinstance(value, Mapping):
-            return {_LIMIT_NAMES.get(name, name): amount for name, amount in _present(value).items()}
+            present = _present(value)
+            for name, side in _LIMIT_NAMES.items():
+                if name in present and side in present:
+                    self.note(inside(path, name), f"{side} already states this side")
+            return {_LIMIT_NAMES.get(name, name): amount for name, amount in present.items()}
         return {"incl_vat" if self._tax_included == "YES" else "excl_vat": value}
 
     def _element(self, value: object, path: str) -> object:

@@ -186,6 +186,10 @@ class TestTariffOfACase:
             ({"tariff__elements": None}, "elements: required"),
             ({"tariff": None}, "tariff: required"),
             ({"tariff": 3}, "tariff: must be an object"),
+            (
+                {"tariff__max_price": {"excl_vat": 5, "before_taxes": 6}},
+                "max_price.before_taxes: excl_vat already states this side",
+            ),
             ({"tariff__tax_included": "MAYBE"}, "tax_included: 'MAYBE' is none of YES, NO, N/A"),
             ({"tariff__zero_energy": "free"}, "zero_energy: has no effect here: a case is priced by OCPI's letter"),
             (
@@ -300,6 +304,10 @@ class TestLegs:
             ),
             (
                 [leg("10:00", "10:30", Decimal("1e-999999"))],
+                "session.legs[0].energy_kwh: must be below 1000000000, with at most 40 decimals",
+            ),
+            (
+                [leg("10:00", "10:30", Decimal("1e999999999"))],
                 "session.legs[0].energy_kwh: must be below 1000000000, with at most 40 decimals",
             ),
             ([leg("10:00", "10:30", 1, "idle")], "session.legs[0].state: 'idle' is none of charging, parking"),
