@@ -1,14 +1,14 @@
-"""Issued files in the console."""
+"""Issued files and mails in the console."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from apps.accounts.tenant_admin import TenantAdmin
 from apps.documents.downloads import as_download
-from apps.documents.models import Document
+from apps.documents.models import Document, Mail
 
 
 @admin.register(Document)
@@ -29,3 +29,26 @@ class DocumentAdmin(TenantAdmin):
     @action(description="Download", url_path="download", permissions=["view"], icon="download")
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return as_download(self.get_object_or_404(request, object_id))
+
+
+@admin.register(Mail)
+class MailAdmin(TenantAdmin):
+    empty_hint = "Alerts to your operators appear here: stations that are offline, faults, sessions in review."
+    list_display = ("subject", "recipient", "kind", "state", "created_at", "sent_at")
+    list_filter = ("kind", ("sent_at", admin.EmptyFieldListFilter))
+    search_fields = ("subject", "recipient")
+    date_hierarchy = "created_at"
+    fields = (
+        "subject",
+        ("recipient", "kind", "language"),
+        "body",
+        ("created_at", "sent_at", "given_up_at"),
+        ("attempts", "next_attempt_at"),
+        "error",
+    )
+
+    @display(description="state", label={"sent": "success", "waits": "warning", "given up": "danger"})
+    def state(self, mail: Mail) -> str:
+        if mail.sent_at is not None:
+            return "sent"
+        return "waits" if mail.given_up_at is None else "given up"

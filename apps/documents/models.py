@@ -1,7 +1,10 @@
-"""Files that were issued: bytes, their hash, and who may see them. A document is never changed."""
+"""Files that were issued, which are never changed; and mails: what is to be told to whom, each thing once."""
+
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
@@ -38,3 +41,86 @@ class Document(TenantModel):
 
     def __str__(self) -> str:
         return self.file_name
+
+
+class Mail(TenantModel):
+    """A message to one person. It waits until it is sent, or until it is so old that it would help nobody.
+
+    organisation  whose business it is about · kind  what it is, e.g. ``stations``
+    next_attempt_at  when it is tried next, while it is neither sent nor given up
+    """
+
+    TENANT = ("organisation",)
+
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    recipient = models.EmailField()
+    kind = models.CharField(max_length=20)
+    language = models.CharField(max_length=2)
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+    created_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True, help_text="Of the last attempt.")
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=Q(sent_at__isnull=True, given_up_at__isnull=True),
+                name="mail_due",
+            ),
+            models.Index(fields=["recipient", "kind", "-created_at"], name="mail_by_recipient_and_kind"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(sent_at__isnull=True) | Q(given_up_at__isnull=True), name="mail_sent_is_not_given_up"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    def set_attempted(self, *, next_attempt_at: datetime) -> None:
+        self.attempts += 1
+        self.next_attempt_at = next_attempt_at
+        self.save(update_fields=["attempts", "next_attempt_at"])
+
+    def set_sent(self, at: datetime) -> None:
+        self.sent_at, self.error = at, ""
+        self.save(update_fields=["sent_at", "error"])
+
+    def set_failed(self, error: str, *, given_up_at: datetime | None) -> None:
+        self.error, self.given_up_at = error[:300], given_up_at
+        self.save(update_fields=["error", "given_up_at"])
+
+
+class MailTopic(TenantModel):
+    """A thing that a mail tells its recipient; until it is over nobody is told it again.
+
+    key         natural, e.g. ``station:12:offline``
+    cleared_at  when it was over; null = it is not, as far as is known
+    """
+
+    TENANT = ("mail__organisation",)
+
+    mail = models.ForeignKey(Mail, on_delete=models.CASCADE, related_name="topics")
+    recipient = models.EmailField()
+    key = models.CharField(max_length=80)
+    cleared_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("recipient"),
+                "key",
+                condition=Q(cleared_at__isnull=True),
+                name="mail_tells_a_thing_once_until_it_is_over",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} to {self.recipient}"

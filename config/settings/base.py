@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from config.logs import logging_settings
+from config.mail import mail_settings
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -80,6 +81,10 @@ LIVE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
 # Of the Stripe double, known to everybody; good for nothing but test mode.
 SANDBOX_WEBHOOK_SECRET = "whsec_wattledger"  # noqa: S105
 SANDBOX_SECRET_KEY = "sk_test_wattledger"  # noqa: S105
+
+# Alerts and documents. Without a server mails are kept, wait, and the audit says so.
+SENDS_MAILS = False
+globals().update(mail_settings(env("EMAIL_URL"), sender=env("MAIL_FROM", "wattledger@localhost")))
 
 # The most that is held on a driver's card; a currency without an entry takes no card at the charger.
 ADHOC_HOLD_MAX = {

@@ -1,6 +1,7 @@
 """A fresh machine: real PostgreSQL and Valkey from wheels unless DATABASE_URL or REDIS_URL name others."""
 
 from apps.core.embedded import ensure_services
+from config.mail import mail_settings
 from config.settings.base import *  # noqa: F403
 from config.settings.base import (
     BASE_DIR,
@@ -19,6 +20,8 @@ DATABASES = database(env("DATABASE_URL") or str(services.database_url))
 globals().update(redis_settings(env("REDIS_URL") or str(services.redis_url)))
 
 DEBUG = env("DEBUG") == "1"
+if not env("EMAIL_URL"):
+    globals().update(mail_settings(f"file://{BASE_DIR}/var/mail", sender=env("MAIL_FROM", "wattledger@localhost")))
 # The double's key and secret: a real key in the environment wins (docs/sandbox.md).
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", SANDBOX_SECRET_KEY)
 # Everybody knows the double's secret: beside a live key it would let anybody sign.

@@ -15,6 +15,7 @@ from django.test import Client
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
+from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document
 from apps.documents.services import store_document
 from apps.invoices.models import Invoice
@@ -160,6 +161,15 @@ def make_tenant(name: str) -> Tenant:
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
+    enqueue_mail(
+        organisation_id=site.owner.pk,
+        recipient="operator@example.com",
+        kind="stations",
+        language="en",
+        subject=f"{name}: 1 station is down",
+        body=name,
+        at=NOON,
+    )
     request_command(
         station_id=site.station.pk,
         action="Reset",

@@ -1,0 +1,106 @@
+"""Mails: enqueued in the transaction of the fact that they tell, sent afterwards, each thing once.
+
+A crash between the mail server's answer and our note of it sends a mail again, under the same Message-ID.
+"""
+
+import logging
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from smtplib import SMTPException
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+
+from apps.core.bells import ring_on_commit
+from apps.documents.models import Mail, MailTopic
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE: Final = timedelta(minutes=1)
+LONGEST_PAUSE: Final = timedelta(hours=1)
+USEFUL_FOR: Final = timedelta(days=1)
+"""A mail that cannot be sent for so long is given up."""
+
+
+def told_keys(*, recipient: str, keys: Collection[str]) -> set[str]:
+    """Return those of ``keys`` that the recipient was told of and that are not over."""
+    open_ = MailTopic.objects.filter(recipient__iexact=recipient, key__in=keys, cleared_at__isnull=True)
+    return set(open_.values_list("key", flat=True))
+
+
+@transaction.atomic
+def enqueue_mail(
+    *,
+    organisation_id: int,
+    recipient: str,
+    kind: str,
+    language: str,
+    subject: str,
+    body: str,
+    at: datetime,
+    keys: Collection[str] = (),
+) -> Mail:
+    """Keep one mail to be sent. Telling a thing again before it is over is refused.
+
+    keys  of the things it tells · subject  cut to one line of 200 characters
+
+    :raises IntegrityError: the recipient was told one of ``keys`` already
+    """
+    mail = Mail.objects.create(
+        organisation_id=organisation_id,
+        recipient=recipient,
+        kind=kind,
+        language=language,
+        subject=" ".join(subject.split())[:200],
+        body=body,
+        created_at=at,
+        next_attempt_at=at,
+    )
+    MailTopic.objects.bulk_create(MailTopic(mail=mail, recipient=recipient, key=key) for key in sorted(keys))
+    ring_on_commit("mail.enqueued", id=mail.pk)
+    return mail
+
+
+def send_due_mails(*, at: datetime, limit: int = 100) -> int:
+    """Send what is due, oldest first, and return how many were tried; nothing where no mail server is set."""
+    if not settings.SENDS_MAILS:
+        return 0
+    for tried in range(limit):
+        mail = _claim(at)
+        if mail is None:
+            return tried
+        _send(mail, at)
+    return limit
+
+
+@transaction.atomic
+def _claim(at: datetime) -> Mail | None:
+    due = Mail.objects.select_for_update(skip_locked=True).filter(
+        next_attempt_at__lte=at, sent_at__isnull=True, given_up_at__isnull=True
+    )
+    mail: Mail | None = due.order_by("next_attempt_at", "pk").first()
+    if mail is not None:
+        # Noted before the network is asked, so that a mail that kills its sender is not tried in a circle.
+        mail.set_attempted(next_attempt_at=at + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(mail.attempts, 10)))
+    return mail
+
+
+def _send(mail: Mail, at: datetime) -> None:
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    message = EmailMessage(
+        mail.subject,
+        mail.body,
+        to=[mail.recipient],
+        headers={"Message-ID": f"<mail-{mail.pk}@{host}>", "Auto-Submitted": "auto-generated"},
+    )
+    try:
+        message.send()
+    except (SMTPException, OSError) as error:
+        log.warning("mail %s not sent: %s", mail.pk, type(error).__name__)
+        is_too_old = at - mail.created_at > USEFUL_FOR
+        mail.set_failed(f"{type(error).__name__}: {error}", given_up_at=at if is_too_old else None)
+    else:
+        mail.set_sent(at)

@@ -1,0 +1,119 @@
+"""Mails: a thing is told once until it is over; a mail server that is down costs time."""
+
+from datetime import timedelta
+from smtplib import SMTPServerDisconnected
+
+import pytest
+from django.core import mail as outbox
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, transaction
+
+from apps.documents.mails import enqueue_mail, send_due_mails, told_keys
+from apps.documents.models import Mail, MailTopic
+from config.mail import mail_settings
+from tests.factories import NOON, make_owner
+
+
+@pytest.fixture
+def enqueue(db):
+    owner = make_owner()
+
+    def enqueue(**fields) -> Mail:
+        values = {
+            "organisation_id": owner.pk,
+            "recipient": "olga@example.com",
+            "kind": "stations",
+            "language": "en",
+            "subject": "Depot: 1 station is down",
+            "body": "CS-1: offline",
+            "at": NOON,
+            "keys": ("station:1:offline",),
+        }
+        return enqueue_mail(**{**values, **fields})
+
+    return enqueue
+
+
+class TestEnqueueMail:
+    def test_refuses_to_tell_the_same_thing_twice(self, enqueue):
+        enqueue()
+
+        with pytest.raises(IntegrityError), transaction.atomic():
+            enqueue(recipient="Olga@Example.com")
+
+        assert Mail.objects.count() == 1
+
+    def test_tells_it_again_once_it_was_over(self, enqueue):
+        enqueue()
+        MailTopic.objects.update(cleared_at=NOON)
+
+        told = told_keys(recipient="olga@example.com", keys=["station:1:offline"])
+        enqueue()
+
+        assert told == set()
+        assert Mail.objects.count() == 2
+
+    def test_keeps_the_subject_on_one_line(self, enqueue):
+        assert enqueue(subject="Depot\r\nBcc: everybody@example.com").subject == "Depot Bcc: everybody@example.com"
+
+
+class TestSendDueMails:
+    def test_sends_each_mail_once(self, enqueue):
+        mail = enqueue()
+
+        counts = [send_due_mails(at=NOON), send_due_mails(at=NOON + timedelta(hours=1))]
+
+        (sent,) = outbox.outbox
+        mail.refresh_from_db()
+        assert counts == [1, 0]
+        assert (sent.to, sent.subject, sent.body) == (["olga@example.com"], mail.subject, mail.body)
+        assert sent.extra_headers["Message-ID"] == f"<mail-{mail.pk}@127.0.0.1>"
+        assert (mail.sent_at, mail.attempts) == (NOON, 1)
+
+    def test_tries_again_later_while_the_server_is_down_and_gives_up_after_a_day(self, enqueue, monkeypatch):
+        def send(self, fail_silently=False):
+            raise SMTPServerDisconnected("no server")
+
+        monkeypatch.setattr("apps.documents.mails.EmailMessage.send", send)
+        mail = enqueue()
+
+        tried = [send_due_mails(at=NOON + timedelta(minutes=m)) for m in (0, 0, 1, 2, 3, 60 * 25, 60 * 27)]
+
+        mail.refresh_from_db()
+        assert tried == [1, 0, 1, 0, 1, 1, 0]
+        assert (mail.attempts, mail.error) == (4, "SMTPServerDisconnected: no server")
+        assert mail.given_up_at == NOON + timedelta(hours=25)
+        assert outbox.outbox == []
+
+    def test_keeps_mails_where_no_server_is_set(self, enqueue, settings):
+        settings.SENDS_MAILS = False
+        mail = enqueue()
+
+        count = send_due_mails(at=NOON)
+
+        mail.refresh_from_db()
+        assert (count, mail.attempts, outbox.outbox) == (0, 0, [])
+
+
+class TestMailSettings:
+    def test_reads_server_user_and_password_from_one_url(self):
+        settings = mail_settings("smtp://us%40er:p%2Fw@mail.example", sender="a@b.example")
+
+        assert {name: settings[name] for name in settings if name.startswith("EMAIL_")} == {
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_HOST": "mail.example",
+            "EMAIL_PORT": 587,
+            "EMAIL_HOST_USER": "us@er",
+            "EMAIL_HOST_PASSWORD": "p/w",
+            "EMAIL_USE_TLS": True,
+            "EMAIL_USE_SSL": False,
+            "EMAIL_TIMEOUT": 10,
+        }
+
+    def test_sends_nothing_without_one(self):
+        assert mail_settings("", sender="a@b.example")["SENDS_MAILS"] is False
+
+    @pytest.mark.parametrize("url", ["http://mail.example", "smtp://"])
+    def test_refuses_a_url_that_names_no_server(self, url):
+        with pytest.raises(ImproperlyConfigured):
+            mail_settings(url, sender="a@b.example")
