@@ -16,6 +16,7 @@ BELLS: dict[str, tuple[str, ...]] = {
     "payment.operation": ("payments.drive_operation",),
     "stripe.event": ("payments.process_event",),
     "card.changed": ("ocpp.forget_cards",),
+    "mail.enqueued": ("documents.send_mails",),
     "trial.waiting": ("analytics.price_trial",),
 }
 
@@ -36,4 +37,6 @@ SWEEPERS: dict[str, float] = {
     "payments.sweep_operations": 60.0,
     "payments.sweep_events": 60.0,
     "analytics.sweep_trials": 60.0,
+    "console.sweep_alerts": 60.0,
+    "documents.send_mails": 60.0,
 }
