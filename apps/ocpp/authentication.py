@@ -13,7 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final
 
-IDENTITY: Final = re.compile(r"[A-Za-z0-9*\-_=+|@.:]{1,48}", re.ASCII)
+# "." and ".." mean another path to every proxy on the way.
+IDENTITY: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9*\-_=+|@.:]{1,48}", re.ASCII)
 
 
 def read_key(headers: Iterable[tuple[bytes, bytes]], identity: str) -> bytes | None:
