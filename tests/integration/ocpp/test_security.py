@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import os
 import ssl
 
 import pytest
-from django.db import IntegrityError
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
@@ -15,7 +17,7 @@ from apps.ocpp.models import EventKind, Frame, StationEvent
 from apps.ocpp.pool import stop_pool
 from apps.ocpp.writer import writer
 from apps.stations.models import ChargingStation
-from config.processes import TLS_CIPHERS
+from config.processes import TLS_CIPHERS, Processes, Tls, asgi_command, free_port
 from tests.integration.ocpp.certificates import Authority
 from tests.integration.ocpp.conftest import serving, tell
 
@@ -195,6 +197,44 @@ class TestProfile3:
     def test_cannot_be_asked_of_a_station_without_a_serial_number(self, box):
         with pytest.raises(IntegrityError):
             ChargingStation.objects.filter(pk=box.station.pk).update(security_profile=3)
+
+
+class TestTheServersCommand:
+    def test_serves_every_profile_over_tls_on_one_port(self, transactional_db, authority, box, make_box):
+        guarded = make_box("BOX-2")
+        demand(guarded, 3)
+        server = authority.issue("127.0.0.1")
+        tls = Tls(certificate=server.certificate, key=server.key, client_ca=authority.path)
+        port = free_port(0)
+        shown = authority.client_context(authority.issue("SN-1", OPERATOR))
+        host, _, _ = os.environ["DATABASE_URL"].rpartition("/")
+        environment = {
+            "DATABASE_URL": f"{host}/{connection.settings_dict['NAME']}",
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        }
+
+        with Processes(env=environment) as processes:
+            processes.start("ocpp", asgi_command(port, tls=tls))
+            processes.wait_ready(f"https://127.0.0.1:{port}/healthz", name="ocpp")
+            url = f"wss://127.0.0.1:{port}/ocpp"
+            answers = [
+                knock(f"{url}/BOX-1", key=box.key, context=authority.client_context()),
+                knock(f"{url}/BOX-2", context=shown),
+                knock(f"{url}/BOX-2", context=authority.client_context()),
+                knock(f"{url}/BOX-1/more", context=shown),
+            ]
+
+        assert answers == [101, 101, 401, 404]
+        assert (used(box), used(guarded)) == ((1, 2), (1, 3))
+
+    @pytest.mark.parametrize(
+        "options", [{"tls_cert": "missing.pem"}, {"client_ca": "ca.pem"}, {"tls_cert": "a.pem", "tls_key": "b.pem"}]
+    )
+    def test_is_not_begun_with_half_of_what_tls_needs(self, tmp_path, options):
+        paths = {name: tmp_path / file for name, file in options.items()}
+
+        with pytest.raises(CommandError):
+            call_command("run", **paths)
 
 
 class TestAProxy:
