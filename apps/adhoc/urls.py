@@ -14,5 +14,6 @@ urlpatterns = [
     path("s/<str:token>/return/", views.returned, name="return"),
     path("s/<str:token>/stop/", views.stop, name="stop"),
     path("s/<str:token>/receipt/", views.receipt, name="receipt"),
+    path("s/<str:token>/receipt/signed.xml", views.signed_values, name="signed-values"),
     path("s/<str:token>/receipt/document/", views.document, name="document"),
 ]

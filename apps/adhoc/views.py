@@ -23,7 +23,9 @@ from apps.payments.models import PaymentAttempt
 from apps.payments.services.attempts import CheckoutUnavailable, sync_attempt
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
+from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
+from apps.sessions.models import Cdr
 from apps.tariffs.domain.sentences import Language
 
 POLL_S = 3
@@ -159,8 +161,7 @@ def stop(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
 def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Show the receipt and why this price: each period, its rule and its readings."""
     found = _receipt_of(attempt)
-    # Its lines are of one charge record, one for each VAT category.
-    record = found.lines.select_related("cdr__session", "cdr__tariff_version").earliest("position").cdr
+    record = _record_of(found)
     readings = list(record.session.readings.order_by("at", "energy_milliwh"))
     context = {
         "attempt": attempt,
@@ -170,9 +171,23 @@ def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
         "explained": explain_cdr(record, readings=readings, language=_language()),
         "session": record.session,
         "readings": readings,
+        "signed": transparency.signed_values(record.session_id),
         "has_file": get_file(found) is not None,
     }
     return render(request, "adhoc/receipt.html", context)
+
+
+@never_cache
+@limited("receipt", per_minute=60)
+@require_GET
+@charge_page
+def signed_values(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
+    """Send the charge's signed meter values for the transparency software; 404 where its station sent none."""
+    session = _record_of(_receipt_of(attempt)).session
+    values = transparency.signed_values(session.pk)
+    if values is None:
+        raise Http404("no signed meter values")
+    return transparency.container_response(session, values)
 
 
 @never_cache
@@ -185,6 +200,12 @@ def document(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     if file is None:
         raise Http404("not rendered yet")
     return as_download(file)
+
+
+def _record_of(receipt: Invoice) -> Cdr:
+    """Return the receipt's charge record: its lines are of one, one for each VAT category."""
+    record: Cdr = receipt.lines.select_related("cdr__session", "cdr__tariff_version").earliest("position").cdr
+    return record
 
 
 def _receipt_of(attempt: PaymentAttempt) -> Invoice:

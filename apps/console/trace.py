@@ -17,17 +17,20 @@ from apps.ocpp.models import Frame
 from apps.payments.models import Payment
 from apps.sessions.explanation import CdrExplained, explain_cdr
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant, StateChange
+from apps.sessions.transparency import SignedValues, signed_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTrace:
-    """records: revisions, current first · lines: document lines that bill or credit one of them."""
+    """records: revisions, current first · lines: document lines that bill or credit one of them · signed: the meter's
+    signed values; None: there are none."""
 
     session: ChargingSession
     grant: StartGrant | None
     records: tuple[CdrExplained, ...]
     readings: Sequence[MeterReading]
     states: Sequence[StateChange]
+    signed: SignedValues | None
     frames: Sequence[Frame]
     lines: Sequence[InvoiceLine]
     payments: Sequence[Payment]
@@ -59,6 +62,7 @@ def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
         raise Http404(f"no session {uid}")
     readings = list(session.readings.order_by("at", "energy_milliwh"))
     states = list(session.states.order_by("at", "pk"))
+    signed = signed_values(session.pk)
     records = Cdr.objects.filter(session=session).select_related("tariff_version__tariff", "revised_by")
     lines = _lines_of(request, session)
     return SessionTrace(
@@ -67,7 +71,8 @@ def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
         records=tuple(explain_cdr(cdr, readings=readings) for cdr in records.order_by("-revision")),
         readings=readings,
         states=states,
-        frames=_frames_of(request, session, readings, states),
+        signed=signed,
+        frames=_frames_of(request, session, readings, states, signed),
         lines=lines,
         payments=_payments_of(request, {line.invoice_id for line in lines}),
     )
@@ -105,9 +110,11 @@ def _frames_of(
     session: ChargingSession,
     readings: Iterable[MeterReading],
     states: Iterable[StateChange],
+    signed: SignedValues | None,
 ) -> list[Frame]:
     ids = {session.start_frame_id, session.end_frame_id}
     ids |= {reading.frame_id for reading in readings} | {state.frame_id for state in states}
+    ids |= {shown.record.frame_id for shown in signed.records} if signed else set()
     return list(operated_rows(request, Frame.objects.filter(pk__in=ids - {None})).order_by("received_at", "pk"))
 
 

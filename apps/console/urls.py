@@ -8,6 +8,8 @@ from apps.console import review, station_views, strangers, views
 app_name = "console"
 urlpatterns = [
     path("sessions/<uuid:uid>/", admin.site.admin_view(views.session), name="session"),
+    path("sessions/<uuid:uid>/signed.xml", admin.site.admin_view(views.signed_values), name="signed-values"),
+    path("signed/<int:record_id>/", admin.site.admin_view(views.signed_record), name="signed-record"),
     path("invoices/<uuid:uid>/", admin.site.admin_view(views.invoice), name="invoice"),
     path("stations/", admin.site.admin_view(station_views.station_list), name="stations"),
     path("stations/<int:station_id>/", admin.site.admin_view(station_views.station), name="station"),

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -22,6 +22,8 @@ from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
 from apps.core import clock
 from apps.documents import renderer
+from apps.sessions import transparency
+from apps.sessions.models import ChargingSession, SignedRecord
 from apps.stations.models import Evse, Location, PayCode
 from apps.stations.selectors import codes_to_print
 from apps.stations.stickers import sticker_sheet_html
@@ -32,6 +34,24 @@ def session(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Show every step from the raw frames of a session to the money."""
     trace = trace_session(request, uid=str(uid))
     return _page(request, "console/session.html", title=str(trace.session), trace=trace)
+
+
+@require_GET
+def signed_values(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Send a session's signed meter values for the transparency software; 404 where its station sent none."""
+    found = get_object_or_404(operated_rows(request, ChargingSession.objects.all()), uid=uid)
+    values = transparency.signed_values(found.pk)
+    if values is None:
+        raise Http404("no signed meter values")
+    return transparency.container_response(found, values)
+
+
+@require_GET
+def signed_record(request: HttpRequest, record_id: int) -> HttpResponse:
+    """Send one signed meter value as the station sent it."""
+    return transparency.record_response(
+        get_object_or_404(operated_rows(request, SignedRecord.objects.all()), pk=record_id)
+    )
 
 
 @require_GET

@@ -22,6 +22,7 @@ urlpatterns = [
     path("organisations/", views.organisations, name="organisations"),
     path("sessions/", views.sessions, name="sessions"),
     path("sessions/<uuid:uid>/", views.session, name="session"),
+    path("sessions/<uuid:uid>/signed.xml", views.signed_values, name="signed-values"),
     path("invoices/", views.invoices, name="invoices"),
     path("invoices/<uuid:uid>/", views.invoice, name="invoice"),
     path("invoices/<uuid:uid>/document/", views.document, name="document"),

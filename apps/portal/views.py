@@ -34,6 +34,7 @@ from apps.payments.services.setups import sync_method
 from apps.portal import selectors
 from apps.portal.access import customer_page, memberships_of
 from apps.portal.forms import SignInForm
+from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
 from apps.tariffs.domain.price_text import price_text
 from apps.tariffs.domain.sentences import Language
@@ -98,9 +99,21 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "session": found,
         "explained": explained,
         "readings": readings,
+        "signed": transparency.signed_values(found.pk),
         "prices": price_text(version.terms(), language=_language()),
     }
     return _page(request, "portal/session.html", membership, **context)
+
+
+@require_GET
+@customer_page
+def signed_values(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
+    """Send a session's signed meter values for the transparency software; 404 where its station sent none."""
+    found = selectors.sessions_of(membership).filter(uid=uid).first()
+    values = transparency.signed_values(found.pk) if found else None
+    if values is None:
+        raise Http404("no signed meter values")
+    return transparency.container_response(found, values)
 
 
 @require_GET

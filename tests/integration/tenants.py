@@ -24,9 +24,11 @@ from apps.invoices.services.billing import run_billing
 from apps.ocpp.models import Frame, StationEvent
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeEvent
 from apps.payments.services.attempts import create_attempt, release_attempt
+from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
 from apps.sessions.models import Cdr, ChargingSession, MeterReading
 from apps.sessions.services.rating import rate_settled
-from apps.stations.services import new_pay_code, request_command
+from apps.sessions.services.signing import Signed, store_signed
+from apps.stations.services import add_meter_key, new_pay_code, request_command
 from tests.factories import (
     NOON,
     Site,
@@ -48,6 +50,7 @@ from tests.factories import (
     make_user,
     make_vehicle,
 )
+from tests.meters import SigningMeter
 
 CANARY = "CANARY"
 PDF = b"%PDF-1.7 of a test"
@@ -142,6 +145,7 @@ def make_tenant(name: str) -> Tenant:
     """Make one row of everything a tenant can have, made by the services wherever there is one."""
     site = make_named_site(name)
     session = make_ended_session(site)
+    _make_signed_values(session)
     cdr = rate_settled(session_id=session.pk, at=session.settled_at)
     run_billing(seller_id=site.owner.pk, until_date=date(2026, 6, 30), at=BILLED_AT)
     invoice = Invoice.objects.get(seller=site.owner)
@@ -200,6 +204,23 @@ def make_tenant(name: str) -> Tenant:
         document=document,
         payment=_make_payment(name, site, invoice),
     )
+
+
+def _make_signed_values(session: ChargingSession) -> None:
+    """Make what the meter signed of a session, and the key by which that is verified."""
+    meter, person = SigningMeter(serial=f"{session.station}-METER"), make_user()
+    add_meter_key(station_id=session.station_id, evse_id=None, public_key=meter.public_key, by=person, at=NOON)
+    assert session.ended_at is not None
+    assert session.end_frame_id is not None
+    told = (
+        (Moment.BEGIN, session.started_at, meter.begin(session.started_at, "1000.000")),
+        (Moment.END, session.ended_at, meter.end(session.ended_at, "1010.000")),
+    )
+    samples = [
+        SignedSample(at=at, moment=moment, format=SignedFormat.OCMF, encoding=Encoding.PLAIN, raw=record.encode())
+        for moment, at, record in told
+    ]
+    store_signed([Signed(session, samples, session.ended_at, session.end_frame_id)])
 
 
 def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:

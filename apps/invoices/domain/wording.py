@@ -64,6 +64,9 @@ class Words:
     record: str
     meter_begin: str
     meter_end: str
+    signed: str
+    signed_verdicts: Mapping[str, str]
+    signed_key: str
     from_to: str
     meter: str
     unrounded: str
@@ -130,6 +133,16 @@ _ENGLISH: Final = Words(
     record="Charge record",
     meter_begin="Meter at begin",
     meter_end="Meter at end",
+    signed="Signed meter values",
+    signed_verdicts={
+        "verified": "verified",
+        "refused": "refused: the meter's key did not sign them",
+        "no key": "not verified: no key of the meter is known",
+        "unknown format": "not verified here: unknown format",
+        "not verifiable": "not verifiable here",
+        "not checked yet": "not checked yet",
+    },
+    signed_key="key {key}",
     from_to="From – to",
     meter="Meter",
     unrounded="Unrounded",
@@ -203,6 +216,16 @@ _GERMAN: Final = Words(
     record="Ladebeleg",
     meter_begin="Zählerstand Beginn",
     meter_end="Zählerstand Ende",
+    signed="Signierte Messwerte",
+    signed_verdicts={
+        "verified": "geprüft",
+        "refused": "abgewiesen: nicht mit dem Schlüssel des Zählers signiert",
+        "no key": "nicht geprüft: kein Schlüssel des Zählers bekannt",
+        "unknown format": "hier nicht geprüft: unbekanntes Format",
+        "not verifiable": "hier nicht prüfbar",
+        "not checked yet": "noch nicht geprüft",
+    },
+    signed_key="Schlüssel {key}",
     from_to="Von – bis",
     meter="Zähler",
     unrounded="Ungerundet",

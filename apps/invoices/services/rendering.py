@@ -1,7 +1,7 @@
 """Print an issued document: from what it copied at issue, explained by its frozen charge records."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -22,6 +22,7 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import document_key, get_file
+from apps.sessions.transparency import SignedValues, signed_values_of
 from apps.tariffs.domain.sentences import Language, describe_reason
 from apps.tariffs.domain.terms import Dimension, TariffTerms
 
@@ -84,7 +85,7 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "lines": [_line(line, invoice, is_split=lines_of[_record_id(line)] > 1) for line in lines],
         "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
         "asks_for_money": invoice.kind == Invoice.Kind.INVOICE and invoice.gross.amount != 0,
-        "annex": [_annexed(line, language) for line in _first_of_each_record(lines)],
+        "annex": _annex(_first_of_each_record(lines), language),
     }
 
 
@@ -197,8 +198,14 @@ def _span(start: datetime, end: datetime, time_zone: str, words: Words) -> str:
     return f"{formats.date_format(first, words.moment)} – {formats.date_format(last, until)} {name}"
 
 
-def _annexed(line: InvoiceLine, language: Language) -> dict[str, Any]:
-    """Return what the annex says of one line: the register at both ends and every period with its parts."""
+def _annex(lines: Sequence[InvoiceLine], language: Language) -> list[dict[str, Any]]:
+    signed = signed_values_of([line.cdr.session_id for line in lines if line.cdr is not None])
+    return [_annexed(line, language, signed) for line in lines]
+
+
+def _annexed(line: InvoiceLine, language: Language, signed: Mapping[int, SignedValues]) -> dict[str, Any]:
+    """Return what the annex says of one line: the register at both ends, whether its meter signed it, and every period
+    with its parts."""
     assert line.cdr is not None, "a line without a record is a credit note's"
     periods = line.cdr.document["periods"]
     terms = line.cdr.tariff_version.terms()
@@ -206,10 +213,19 @@ def _annexed(line: InvoiceLine, language: Language) -> dict[str, Any]:
         "line": line,
         "local": _span(line.started_at, line.ended_at, line.time_zone, WORDS[language]),
         "record": line.cdr,
+        "signed": _signed(signed.get(line.cdr.session_id), WORDS[language]),
         "begin_milliwh": periods[0]["start_register_milliwh"] if periods else None,
         "end_milliwh": periods[-1]["end_register_milliwh"] if periods else None,
         "periods": [_period(period, line.time_zone, terms, language) for period in periods],
     }
+
+
+def _signed(values: SignedValues | None, words: Words) -> str:
+    """Write ``Signed meter values: verified (key 1f2e…)``; "" where the station sent none."""
+    if values is None:
+        return ""
+    key = f" ({words.signed_key.format(key=values.key)})" if values.key else ""
+    return f"{words.signed}: {words.signed_verdicts[values.verdict]}{key}"
 
 
 def _period(period: dict[str, Any], time_zone: str, terms: TariffTerms, language: Language) -> dict[str, Any]:

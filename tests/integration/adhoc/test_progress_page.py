@@ -320,7 +320,7 @@ class TestAnotherAttemptsToken:
     def test_does_not_exist(self, driver, attempt, page):
         assert driver.client.get(f"/s/{attempt.token[:-1]}*/{page}").status_code == 404
 
-    @pytest.mark.parametrize("page", ["receipt/", "receipt/document/"])
+    @pytest.mark.parametrize("page", ["receipt/", "receipt/signed.xml", "receipt/document/"])
     def test_has_no_receipt_before_it_is_issued(self, driver, attempt, page):
         assert driver.client.get(f"/s/{attempt.token}/{page}").status_code == 404
 

@@ -220,7 +220,11 @@ class TestWhoEnters:
 
 class TestRowsOfTheSystem:
     def test_are_never_added_changed_or_deleted_by_hand_not_even_by_the_platform(self, ours, platform):
-        system = [model for model in registered_models() if name_of(model) not in HAND_MADE | {"accounts_user"}]
+        system = [
+            model
+            for model in registered_models()
+            if name_of(model) not in HAND_MADE | {"accounts_user", "stations_meterkey"}
+        ]
         answers = {}
         for model in system:
             row = row_of(model, ours.owner)
@@ -230,7 +234,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 18
+        assert len(answers) == 19
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 

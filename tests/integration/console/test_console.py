@@ -11,6 +11,8 @@ from tests.integration.tenants import CANARY, answer, signed_in
 def pages_of(tenant) -> list[str]:
     return [
         reverse("console:session", args=[tenant.session.uid]),
+        reverse("console:signed-values", args=[tenant.session.uid]),
+        reverse("console:signed-record", args=[tenant.session.signed_records.first().pk]),
         reverse("console:invoice", args=[tenant.invoice.uid]),
         reverse("console:station", args=[tenant.site.station.pk]),
     ]
@@ -21,8 +23,8 @@ class TestTheConsole:
         own = [owner.get(page).status_code for page in pages_of(ours)]
         foreign = [owner.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200, 200, 200]
-        assert foreign == [404, 404, 404]
+        assert own == [200] * 5
+        assert foreign == [404] * 5
 
     def test_holds_no_word_of_another_tenant(self, ours, theirs, owner):
         pages = [*pages_of(ours), reverse("console:unpaid"), reverse("admin:index")]
@@ -34,13 +36,13 @@ class TestTheConsole:
     def test_opens_every_tenants_rows_to_the_platform(self, ours, theirs, platform):
         answers = [platform.get(page).status_code for tenant in (ours, theirs) for page in pages_of(tenant)]
 
-        assert answers == [200] * 6
+        assert answers == [200] * 10
 
     def test_is_closed_to_the_signed_out_and_to_customers(self, ours):
         pages = [*pages_of(ours), reverse("console:unpaid")]
 
         for client in (Client(), signed_in(ours.fleet.user)):
-            assert [client.get(page).status_code for page in pages] == [302] * 4
+            assert [client.get(page).status_code for page in pages] == [302] * 6
 
 
 class TestTheTraceOfASession:

@@ -20,6 +20,7 @@ def pages_of(tenant) -> list[str]:
     return [
         reverse("portal:session", args=[tenant.session.uid]),
         reverse("portal:session", args=[tenant.in_review.uid]),
+        reverse("portal:signed-values", args=[tenant.session.uid]),
         reverse("portal:invoice", args=[tenant.invoice.uid]),
         reverse("portal:document", args=[tenant.invoice.uid]),
     ]
@@ -35,7 +36,7 @@ class TestTheMatrix:
     def test_knows_every_address_of_the_portal(self):
         anybodys = {"login", "logout", "language", "password", "organisations"}
         lists = {name.removeprefix("portal:") for name in LISTS}
-        details = {"session", "invoice", "document", "payment-method-return"}
+        details = {"session", "signed-values", "invoice", "document", "payment-method-return"}
 
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
 
@@ -51,8 +52,8 @@ class TestACustomer:
         own = [fleet.get(page).status_code for page in [*map(reverse, LISTS), *pages_of(ours)]]
         foreign = [fleet.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 8
-        assert foreign == [404] * 4
+        assert own == [200] * 9
+        assert foreign == [404] * 5
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, fleet):
         pages = [*map(reverse, LISTS), *pages_of(ours), reverse("portal:organisations")]
@@ -65,9 +66,9 @@ class TestACustomer:
         neighbour = theirs.fleet.organisation
         type(ours.site.customer).objects.filter(pk=ours.site.customer.pk).update(organisation=neighbour)
 
-        answers = [fleet.get(page).status_code for page in pages_of(ours)[:3]]
+        answers = [fleet.get(page).status_code for page in pages_of(ours)[:4]]
 
-        assert answers == [404, 404, 404]
+        assert answers == [404] * 4
 
     def test_sees_no_draft(self, ours, fleet):
         draft = Invoice.objects.create(
