@@ -44,6 +44,7 @@ _CHARGING_STATES: Final = {
     "Idle": (ReportedState.GONE, None),
 }
 """ChargingStateEnumType → what it says of the vehicle, and of the connector. Its Idle is no idling: no cable is in."""
+_USED_TWICE: Final = "a transaction begins under the id of one that has ended; what it delivers is in no session"
 _AFTER_THE_END: Final = ("EVConnected", "Idle")
 """What an Ended event may say of the time after it; any other state is that of before."""
 
@@ -81,6 +82,7 @@ def transaction_events(requests: Sequence[Request]) -> list[call_result.Transact
     placed = [event for event in events if event.command is not None]
     outcomes = sessions.follow_transactions(tuple(event.command for event in placed if event.command is not None))
     told = list(zip(placed, outcomes, strict=True))
+    ask_for_review((event.request, _USED_TWICE) for event, outcome in told if _begins_anew(event, outcome))
     sessions.record_readings(tuple(_readings(*pair) for pair in told if pair[0].phase is not Phase.ENDED))
     sessions.end_sessions(tuple(_end(*pair) for pair in told if pair[0].phase is Phase.ENDED))
     sessions.record_vehicle_states(tuple(state for pair in told if (state := _vehicle_state(*pair)) is not None))
@@ -185,6 +187,11 @@ def _bound_to_commands(events: Sequence[_Event]) -> list[_Event]:
             event = replace(event, command=start)
         bound.append(event)
     return bound
+
+
+def _begins_anew(event: _Event, outcome: StartOutcome) -> bool:
+    """Tell whether a station uses an id again, which OCPP 2.0.1 forbids (E01.FR.08) and a reset counter does."""
+    return event.phase is Phase.STARTED and outcome.ended_at is not None and event.at > outcome.ended_at
 
 
 def _readings(event: _Event, outcome: StartOutcome) -> ReadingsCommand:

@@ -90,12 +90,14 @@ class StartOutcome:
     """transaction_id: random positive 31-bit, unique per station; the same for the same start repeated.
 
     id_token  on whose account the session runs, normalised; "" where no token was told
+    ended_at  when the session had ended before; None: it runs
     """
 
     session_id: int
     transaction_id: int
     status: AuthorisationStatus
     id_token: str = ""
+    ended_at: datetime | None = None
 
     def speaks_of(self, token: str) -> bool:
         """Tell whether ``status`` is that of ``token``."""

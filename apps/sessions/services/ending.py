@@ -1,7 +1,6 @@
 """How a session ends: by its station's word, once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from django.db import transaction
 
@@ -45,7 +44,6 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     for command in commands:
         session = known.get((command.station_id, command.transaction_id)) or unnamed.find(command)
         if session is not None and session.ended_at is None:
-            command = _with_end_reading(session, command)
             session.set_end(command, status=_status_after(session), reasons=_reasons(session, command))
             ended[session.pk] = (session, command)
         outcomes.append(_outcome(session))
@@ -55,14 +53,6 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in ended.values())
     _settle_where_available([session for session, _ in ended.values()])
     return tuple(outcomes)
-
-
-def _with_end_reading(session: ChargingSession, command: EndCommand) -> EndCommand:
-    """Look for the end reading among what was told before, where a 2.0.1 station does not repeat it with the end."""
-    if command.meter_stop_milliwh is not None or session.transaction_ref is None:
-        return command
-    last = session.readings.filter(context="Transaction.End").order_by("at").last()
-    return command if last is None else replace(command, meter_stop_milliwh=last.energy_milliwh)
 
 
 class _UnnamedStops:
@@ -116,7 +106,7 @@ def _status_after(session: ChargingSession) -> SessionStatus:
 def _reasons(session: ChargingSession, command: EndCommand) -> Iterable[str]:
     """Say what about this end a person must look at before the session is billed."""
     yield from command.notes
-    if command.meter_stop_milliwh is None:
+    if command.meter_stop_milliwh is None and session.transaction_ref is None:
         yield "The end reading could not be read."
     if command.ended_at < session.started_at:
         yield (

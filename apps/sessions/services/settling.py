@@ -26,8 +26,9 @@ GONE_FOR: Final = timedelta(minutes=15)
 START_UNTOLD: Final = "The station never told when this session began."
 BEGIN_UNTOLD: Final = "The station never told the register at the beginning."
 CLAIMED_AT_END: Final = "Its card was told only with its end."
+END_UNTOLD: Final = "The station never told the register at the end."
 UNPAID: Final = "Nobody agreed to pay for this session."
-DERIVED_REASONS: Final = frozenset({START_UNTOLD, BEGIN_UNTOLD, CLAIMED_AT_END, UNPAID})
+DERIVED_REASONS: Final = frozenset({START_UNTOLD, BEGIN_UNTOLD, END_UNTOLD, CLAIMED_AT_END, UNPAID})
 """What an event that comes late may still answer (OCPP 2.0.1)."""
 SWEPT_AT_ONCE: Final = 200
 
@@ -45,6 +46,7 @@ def settle_sessions(*, session_ids: Collection[int], at: datetime, is_queue_told
         .filter(pk__in=session_ids, status=SessionStatus.ENDED)
         .select_related("tariff_version", "station", "evse")
     )
+    _find_end_readings(sessions)
     succeeded = _succeeded(sessions)
     over = []
     for evidence in gather(sessions) if sessions else []:
@@ -53,12 +55,21 @@ def settle_sessions(*, session_ids: Collection[int], at: datetime, is_queue_told
             _close(evidence, until=until, at=at)
             over.append(evidence)
     save_together(
-        [evidence.session for evidence in over], fields=["status", "settled_at", "occupied_until", "review_reasons"]
+        [evidence.session for evidence in over],
+        fields=["status", "settled_at", "occupied_until", "meter_stop_milliwh", "review_reasons"],
     )
     settled = tuple(e.session.pk for e in over if e.session.status == SessionStatus.SETTLED)
     for session_id in settled:
         ring_on_commit("session.settled", id=session_id)
     return settled
+
+
+def _find_end_readings(sessions: Iterable[ChargingSession]) -> None:
+    """Take the end reading from another event where a 2.0.1 station did not send it with the end; the caller saves."""
+    for session in sessions:
+        if session.meter_stop_milliwh is None and session.transaction_ref is not None:
+            told = session.readings.filter(context="Transaction.End").order_by("at").last()
+            session.meter_stop_milliwh = told.energy_milliwh if told is not None else None
 
 
 def _succeeded(sessions: Sequence[ChargingSession]) -> set[int]:
@@ -120,6 +131,8 @@ def _close(evidence: Evidence, *, until: datetime, at: datetime) -> None:
 def _problems(evidence: Evidence) -> Iterable[str]:
     """Say what keeps the session from being billed by itself, besides what was said at its start and end."""
     session = evidence.session
+    if _came_to_nothing(evidence):
+        return
     begin, end = begin_of(session), end_of(session)
     if not session.is_billable and not session.review_reasons:
         yield UNPAID
@@ -134,12 +147,21 @@ def _problems(evidence: Evidence) -> Iterable[str]:
         yield problem.message
 
 
+def _came_to_nothing(evidence: Evidence) -> bool:
+    """Tell whether a cable was in and out again, nobody asked to charge, and the register stood still (OCPP 2.0.1)."""
+    session, energies = evidence.session, [reading.energy_milliwh for reading in evidence.readings]
+    stood_still = not energies or (len(energies) > 1 and min(energies) == max(energies))
+    return not session.is_claimed and session.begun_at is not None and stood_still
+
+
 def _untold(session: ChargingSession) -> Iterable[str]:
     """Say what no event of a named transaction (OCPP 2.0.1) has told."""
     if session.begun_at is None:
         yield START_UNTOLD
     if session.meter_start_milliwh is None:
         yield BEGIN_UNTOLD
+    if session.meter_stop_milliwh is None:
+        yield END_UNTOLD
     if session.id_token and session.claimed_at is None:
         yield CLAIMED_AT_END
 

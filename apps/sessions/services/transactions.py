@@ -34,6 +34,7 @@ _FIELDS: Final = (
     "begun_at",
     "claimed_at",
     "meter_start_milliwh",
+    "settled_at",
     "review_reasons",
 )
 _ORDER: Final = (Phase.STARTED, Phase.UPDATED, Phase.ENDED)
@@ -68,7 +69,7 @@ def _adds(command: StartCommand, session: ChargingSession | None) -> bool:
     """Tell whether the event may say something of the beginning that its session does not know."""
     if session is None:
         return True
-    if session.status == SessionStatus.SETTLED:
+    if _is_closed(session):
         return False
     return (
         (command.phase is Phase.STARTED and session.begun_at is None)
@@ -76,6 +77,11 @@ def _adds(command: StartCommand, session: ChargingSession | None) -> bool:
         or _begins_lower(command, session)
         or (command.evse_number > 0 and PLACE_UNTOLD in session.review_reasons)
     )
+
+
+def _is_closed(session: ChargingSession) -> bool:
+    """Tell whether nothing is taken over any more; one that settled because nobody claimed it may yet be claimed."""
+    return session.status == SessionStatus.SETTLED and (session.is_claimed or bool(session.review_reasons))
 
 
 def _claims(command: StartCommand, session: ChargingSession) -> bool:
@@ -166,12 +172,13 @@ def _add_reasons(session: ChargingSession, reasons: Iterable[str]) -> None:
 
 
 def _reopens(session: ChargingSession) -> bool:
-    """Give back to settling a session that waited for a person only because its events had not all come."""
-    if session.status != SessionStatus.REVIEW or session.ended_at is None or session.settled_at is not None:
+    """Give back to settling a session that was set aside only because its events had not all come."""
+    if session.ended_at is None or session.status not in (SessionStatus.REVIEW, SessionStatus.SETTLED):
         return False
-    rest = [reason for reason in session.review_reasons if reason not in DERIVED_REASONS]
-    if rest:
+    if any(reason not in DERIVED_REASONS for reason in session.review_reasons):
         return False
-    session.review_reasons = []
+    if session.status == SessionStatus.SETTLED:
+        session.status = advance(SessionStatus.SETTLED, SessionStatus.REVIEW)
     session.status = advance(SessionStatus.REVIEW, SessionStatus.ENDED)
+    session.review_reasons, session.settled_at = [], None
     return True

@@ -33,10 +33,11 @@ def live_charger(site_box, url: str, **options) -> LiveCharger:
 
 
 class TestTheCommand:
-    def test_tells_one_session_and_leaves(self, url, site, site_box, capsys):
+    @pytest.mark.parametrize("protocol", ["1.6", "2.0.1"])
+    def test_tells_one_session_and_leaves(self, url, site, site_box, capsys, protocol):
         call_command(
             "simulate_station",
-            *("--url", url, "--identity", site.station.identity, "--password", site_box.key),
+            *("--protocol", protocol, "--url", url, "--identity", site.station.identity, "--password", site_box.key),
             *("--token", site.token.uid, "--energy-wh", "22000", "--power-w", "11000", "--meter-wh", "500"),
         )
 
@@ -45,7 +46,7 @@ class TestTheCommand:
         assert session.meter_stop_milliwh - session.meter_start_milliwh == 22_000_000
         told = capsys.readouterr().out
         assert "→ [2," in told
-        assert told.endswith(f"transaction {session.transaction_id}: Accepted\n")
+        assert told.endswith(f"transaction {session.transaction_ref or session.transaction_id}: Accepted\n")
 
     @pytest.mark.parametrize(
         ("change", "words"),

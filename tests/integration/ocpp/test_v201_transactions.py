@@ -126,10 +126,42 @@ class TestATransactionThatBeginsWithTheCable:
         assert (session.begun_at, session.started_at) == (at, at + 5 * MINUTE)
         assert session.meter_start_milliwh == 1_000_000
 
-    def test_and_is_never_claimed_is_nobodys(self, url, site, site_box, at):
-        told(site_box, url, event("Started", at, values=begin(at)), event("Ended", at + MINUTE, values=end(at, 1_000)))
+    def test_and_ends_with_it_is_over_without_a_word(self, url, site, site_box, at):
+        told(
+            site_box,
+            url,
+            event("Started", at, values=begin(at)),
+            event("Ended", at + MINUTE, values=end(at + MINUTE, 1_000)),
+        )
+
+        session = settled()
+        assert (session.status, session.review_reasons, session.is_billable) == ("settled", [], False)
+
+    def test_and_delivers_what_nobody_asked_for_waits_for_a_person(self, url, site, site_box, at):
+        told(
+            site_box,
+            url,
+            event("Started", at, values=begin(at)),
+            event("Ended", at + 60 * MINUTE, values=end(at + 60 * MINUTE)),
+        )
 
         assert reviewed() == ["Nobody agreed to pay for this session."]
+
+    def test_and_was_over_before_its_card_was_told_is_paid_for_after_all(self, url, site, site_box, at):
+        told(site_box, url, event("Started", at), event("Ended", at + 60 * MINUTE))
+        assert settled().status == "settled"
+
+        told(
+            site_box,
+            url,
+            event("Updated", at + MINUTE, token=site.token.uid, values=begin(at + MINUTE)),
+            event("Updated", at + 60 * MINUTE, values=end(at + 60 * MINUTE)),
+        )
+
+        session = ChargingSession.objects.get()
+        assert (session.contract, session.started_at) == (site.contract, at + MINUTE)
+        session = settled()
+        assert (session.status, session.meter_stop_milliwh) == ("settled", 11_000_000)
 
     def test_may_be_claimed_after_a_card_was_refused(self, url, site, site_box, at):
         answers = told(
@@ -276,6 +308,19 @@ class TestDuplicates:
         assert before == after
         assert not StationEvent.objects.filter(kind=EventKind.REVIEW).exists()
 
+    def test_of_an_id_after_its_end_are_shown_to_a_person(self, url, site, site_box, at):
+        told(
+            site_box,
+            url,
+            event("Started", at, token=site.token.uid, values=begin(at)),
+            event("Ended", at + 10 * MINUTE, values=end(at + 10 * MINUTE, 2_000)),
+            event("Started", at + 20 * MINUTE, token=site.token.uid, values=begin(at + 20 * MINUTE, 2_000)),
+        )
+
+        shown = StationEvent.objects.get(kind=EventKind.REVIEW)
+        assert shown.text.startswith("a transaction begins under the id of one that has ended")
+        assert settled().status == "settled"
+
     def test_of_another_station_are_another_transaction(self, url, site, site_box, make_box, at):
         stranger = make_box("STRANGER")
         told(site_box, url, event("Started", at, token=site.token.uid, values=begin(at)))
@@ -329,16 +374,16 @@ class TestEnergy:
         assert (session.meter_start_milliwh, session.meter_stop_milliwh) == (1_000_000, 11_000_000)
         assert (session.status, session.readings.count()) == ("settled", 3)
 
-    def test_told_only_before_the_end_is_enough_if_it_was_the_last(self, url, site, site_box, at):
+    @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+    def test_told_beside_the_end_is_enough_if_it_was_the_last(self, url, site, site_box, at, order):
         ended_at = at + 60 * MINUTE
-
-        told(
-            site_box,
-            url,
+        events = [
             event("Started", at, token=site.token.uid, values=begin(at)),
             event("Updated", ended_at, values=end(ended_at)),
             event("Ended", ended_at),
-        )
+        ]
+
+        told(site_box, url, events[0], *[events[number] for number in order])
 
         assert settled().meter_stop_milliwh == 11_000_000
 
@@ -346,8 +391,8 @@ class TestEnergy:
         told(site_box, url, event("Started", at, token=site.token.uid), event("Ended", at + 60 * MINUTE))
 
         assert reviewed() == [
-            "The end reading could not be read.",
             "The station never told the register at the beginning.",
+            "The station never told the register at the end.",
         ]
 
     def test_signed_beside_its_value_is_read_and_kept(self, url, site, site_box, at):
