@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import review, station_views, strangers, views
+from apps.console import provisioning, review, station_views, strangers, views
 
 app_name = "console"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("signed/<int:record_id>/", admin.site.admin_view(views.signed_record), name="signed-record"),
     path("invoices/<uuid:uid>/", admin.site.admin_view(views.invoice), name="invoice"),
     path("stations/", admin.site.admin_view(station_views.station_list), name="stations"),
+    path("stations/import/", admin.site.admin_view(provisioning.import_stations), name="import-stations"),
+    path("stations/import/template/", admin.site.admin_view(provisioning.plan_template), name="import-template"),
+    path("stations/<int:station_id>/reported/", admin.site.admin_view(provisioning.reported), name="station-reported"),
     path("stations/<int:station_id>/", admin.site.admin_view(station_views.station), name="station"),
     path("stations/<int:station_id>/live/", admin.site.admin_view(station_views.station_live), name="station-live"),
     path("stations/<int:station_id>/frames/", admin.site.admin_view(station_views.frames), name="station-frames"),

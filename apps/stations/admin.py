@@ -138,8 +138,8 @@ class ChargingStationAdmin(TenantAdmin):
     )
     readonly_fields = ("make", "connection", "last_seen_at", "connected_at", "protocol", "used_profile", "key_state")
     inlines = (EvseInline,)
-    actions_list = ("adopt",)
-    actions_detail = ("operate", "renew_key", "new_key")
+    actions_list = ("adopt", "import_stations")
+    actions_detail = ("operate", "reported", "renew_key", "new_key")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else ("location", "identity")
@@ -190,6 +190,17 @@ class ChargingStationAdmin(TenantAdmin):
             do=do,
             refused=(services.CommandRefused,),
         )
+
+    @action(description="Import", url_path="import", permissions=["hardware"], icon="upload")
+    def import_stations(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("console:import-stations"))
+
+    @action(
+        description="Connectors it reports", url_path="reported", permissions=["hardware"], icon="electrical_services"
+    )
+    def reported(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        station = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:station-reported", args=[station.pk]))
 
     @action(description="Operate: start, stop, unlock", url_path="operate", permissions=["view"], icon="bolt")
     def operate(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -14,7 +14,7 @@ ACTS = {
     "contracts_contract": ("which_tariff",),
     "contracts_idtoken": ("holders",),
     "stations_evse": ("which_tariff",),
-    "stations_chargingstation": ("operate", "new_key"),
+    "stations_chargingstation": ("operate", "reported", "new_key"),
     "stations_location": ("stickers",),
     "stations_paycode": ("revoke",),
     "tariffs_tariff": ("new_draft", "import_ocpi", "which_tariff"),
