@@ -61,12 +61,19 @@ class ChargingSessionAdmin(TenantAdmin):
         ("contract", RelatedOnlyFieldListFilter),
     )
     list_select_related = ("station", "evse", "contract__customer", "token")
-    search_fields = ("station__identity", "id_token", "contract__number", "contract__customer__name", "transaction_id")
+    search_fields = (
+        "station__identity",
+        "id_token",
+        "contract__number",
+        "contract__customer__name",
+        "transaction_id",
+        "transaction_ref",
+    )
     date_hierarchy = "started_at"
     fields = (
         ("state", "authorisation", "stop_reason"),
         "why_review",
-        ("station", "evse_number", "transaction_id"),
+        ("station", "evse_number", "transaction_id", "transaction_ref"),
         ("contract", "vehicle", "id_token"),
         ("started_at", "ended_at"),
         ("reserved_from", "occupied_until"),
