@@ -40,7 +40,7 @@ from apps.stations.services import CommandRefused, ask_station, send_local_list
 
 MOST_OFFERED: Final = 20
 LIST_PATIENCE: Final = timedelta(minutes=10)
-LOGIN_KEYS: Final = frozenset({"authorizationkey", "securityctrlr.basicauthpassword"})
+LOGIN_KEYS: Final = frozenset({"authorizationkey", "basicauthpassword", "securityctrlr.basicauthpassword"})
 
 
 class Act(forms.Form):
@@ -49,6 +49,9 @@ class Act(forms.Form):
     slug    in its address · title, text, submit  what the page says · icon  of its button
     roles   who may · is_grave  whether its button is red
     """
+
+    # A template that is handed an act asks what it is called; it must not make one.
+    do_not_call_in_templates: ClassVar[bool] = True
 
     slug: ClassVar[str]
     title: ClassVar[str]
@@ -166,8 +169,9 @@ class CardAct(Act):
         elif len(found) > MOST_OFFERED:
             self.add_error("card", f"More than {MOST_OFFERED} cards end in “{text}”: type more of it.")
         else:
-            field = _CardField(self._cards().filter(pk__in=[card.pk for card in found]))
-            self.fields["token"] = field
+            field = self.fields["token"]
+            field.widget = UnfoldAdminSelectWidget()
+            field.queryset = self._cards().filter(pk__in=[card.pk for card in found])  # type: ignore[attr-defined]
             self.add_error("card", "Several cards end so: choose one below.")
         return None
 
@@ -442,12 +446,17 @@ ACTS: Final[Mapping[str, type[Act]]] = {
 }
 
 
+def signs_in_with(name: str) -> bool:
+    """Say whether a setting holds what a station signs in with; names are compared without case."""
+    return name.strip().lower() in LOGIN_KEYS
+
+
 def refuse_login_key(name: str) -> None:
     """Refuse to set by hand what a station signs in with: it would be locked out.
 
     :raises forms.ValidationError: it is such a setting
     """
-    if name.strip().lower() in LOGIN_KEYS or name.strip().lower() == "basicauthpassword":
+    if signs_in_with(name):
         raise forms.ValidationError(
             "The station signs in with this one: make a new key on the station's own page, which changes it on both "
             "sides."

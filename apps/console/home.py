@@ -26,8 +26,8 @@ from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.review_queue import in_review as in_review_sessions
 from apps.sessions.review_queue import is_alarming
-from apps.stations.admin import OFFLINE_AFTER
 from apps.stations.models import ChargingStation, Location
+from apps.stations.selectors import online
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,8 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
     in_review = waiting.count()
     longest = waiting.first()
     is_alarming_review = longest is not None and is_alarming(longest.waiting_since, at)
-    offline = operated_rows(request, ChargingStation.objects.filter(last_seen_at__lt=at - OFFLINE_AFTER)).count()
+    seen = operated_rows(request, ChargingStation.objects.filter(last_seen_at__isnull=False))
+    offline = seen.exclude(online(at)).count()
     drafts = operated_rows(request, Invoice.objects.filter(status=InvoiceStatus.DRAFT)).count()
     stuck = (PaymentStatus.REQUIRES_PAYMENT_METHOD, PaymentStatus.REQUIRES_ACTION)
     failed = operated_rows(request, Payment.objects.filter(status__in=stuck).exclude(latest_charge="")).count()

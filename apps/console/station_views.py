@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.accounts.domain.roles import HARDWARE_ROLES, OPERATOR_ROLES
 from apps.accounts.scope import has_role, operated_rows, operator_of
-from apps.console.acts import ACTS, Act, refuse_login_key
+from apps.console.acts import ACTS, Act, refuse_login_key, signs_in_with
 from apps.console.stations import (
     command_rows,
     find_stations,
@@ -137,15 +137,17 @@ def configuration(request: HttpRequest, station_id: int) -> HttpResponse:
     """Show what a station said of its settings."""
     found = station_of(request, station_id)
     text = request.GET.get("q", "").strip()[:100]
-    rows = found.configuration.filter(name__icontains=text)
+    page = Paginator(found.configuration.filter(name__icontains=text), 200).get_page(request.GET.get("page"))
+    may_change = has_role(request, HARDWARE_ROLES)
     return _page(
         request,
         "console/configuration.html",
         title=f"Settings of {found}",
         station=found,
-        page=Paginator(rows, 200).get_page(request.GET.get("page")),
+        page=page,
+        rows=[(row, may_change and not row.is_readonly and not signs_in_with(row.name)) for row in page],
         q=text,
-        may_change=has_role(request, HARDWARE_ROLES),
+        may_change=may_change,
         zone=found.location.time_zone,
     )
 

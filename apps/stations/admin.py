@@ -1,6 +1,5 @@
 """Hardware in the console: sites, stations and their keys, EVSEs, connectors, pay codes, and the commands sent."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -23,11 +22,10 @@ from apps.stations import services
 from apps.stations.domain.status import CommandStatus, ConnectorStatus
 from apps.stations.meter_keys import MAX_CHARS, UnreadableKey, read_public_key
 from apps.stations.models import ChargingStation, Connector, Evse, Location, MeterKey, PayCode, StationCommand
+from apps.stations.selectors import online
 from apps.stations.stickers import pay_address
 
 KEY_WAITS = "in use; a new one was sent and counts from its first use"
-# Three heartbeats missed at the default interval of five minutes.
-OFFLINE_AFTER = timedelta(minutes=15)
 CONNECTOR_LABELS = {
     ConnectorStatus.AVAILABLE: "success",
     ConnectorStatus.CHARGING: "info",
@@ -98,10 +96,10 @@ class OnlineFilter(admin.SimpleListFilter):
         return [("online", "online"), ("offline", "offline"), ("never", "never seen")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        since = clock.now() - OFFLINE_AFTER
+        is_online = online(clock.now())
         conditions = {
-            "online": Q(last_seen_at__gte=since),
-            "offline": Q(last_seen_at__lt=since),
+            "online": is_online,
+            "offline": Q(last_seen_at__isnull=False) & ~is_online,
             "never": Q(last_seen_at__isnull=True),
         }
         return queryset.filter(conditions.get(self.value() or "", Q()))
@@ -152,7 +150,7 @@ class ChargingStationAdmin(TenantAdmin):
     def connection(self, station: ChargingStation) -> str:
         if station.last_seen_at is None:
             return "never seen"
-        return "online" if station.last_seen_at >= clock.now() - OFFLINE_AFTER else "offline"
+        return "online" if station.is_online(clock.now()) else "offline"
 
     @admin.display(description="make")
     def make(self, station: ChargingStation) -> str:

@@ -150,6 +150,7 @@ class TestStarting:
         owner.post(act(ours.site.station, "start"), {**fields, "token": IdToken.objects.get(uid="2SCARD").pk})
 
         assert "Several cards end so" in asked.content.decode()
+        assert all(f'<option value="{card.pk}"' in asked.content.decode() for card in IdToken.objects.all())
         assert before == []
         assert commands(ours.site.station) == [("RemoteStartTransaction", {"connectorId": 1, "idTag": "2SCARD"})]
 
@@ -487,6 +488,12 @@ class TestAnyMessage:
 
 
 class TestAStationsPage:
+    def test_has_a_button_for_each_act(self, ours, owner):
+        text = owner.get(reverse("console:station", args=[ours.site.station.pk])).content.decode()
+
+        for words in ("Start a session", "Restart the station", "Send the local list", "Any OCPP message"):
+            assert words in text
+
     def test_says_how_each_command_stands(self, ours, owner):
         station, at = ours.site.station, clock.now()
         for status, sent, reply in (

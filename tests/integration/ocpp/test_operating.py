@@ -143,6 +143,66 @@ class TestReadingSettings:
         assert tables_that_hold(SECRET) == []
 
 
+class TestReadingVariables:
+    PASSWORD = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+    INTERVAL = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
+
+    def test_keeps_a_row_a_variable_and_its_secrets_nowhere(self, url, site, site_box, desk):
+        reply = {
+            "getVariableResult": [
+                {"attributeStatus": "Accepted", "attributeValue": SECRET, **self.PASSWORD},
+                {"attributeStatus": "Accepted", "attributeValue": "300", **self.INTERVAL},
+                {"attributeStatus": "UnknownVariable", "component": {"name": "X"}, "variable": {"name": "Y"}},
+            ]
+        }
+        names = "SecurityCtrlr.BasicAuthPassword\nOCPPCommCtrlr.HeartbeatInterval\nX.Y"
+
+        async def story():
+            async with site_box.at(url, protocol="2.0.1") as charger:
+                return await told(
+                    charger, "GetVariables", reply, lambda: ask(desk, site, "read-configuration", names=names)
+                )
+
+        payload, command = tell(story)
+        assert payload["getVariableData"][:2] == [self.PASSWORD, self.INTERVAL]
+        assert command.status == "accepted"
+        assert dict(ConfigurationKey.objects.values_list("name", "value")) == {
+            "SecurityCtrlr.BasicAuthPassword": "•••",
+            "OCPPCommCtrlr.HeartbeatInterval": "300",
+        }
+        assert tables_that_hold(SECRET) == []
+        assert "2 of 3 accepted. The station has no such variable." in page(desk, site)
+
+    def test_of_a_whole_report_does_so_too(self, url, site, site_box):
+        report = {
+            "requestId": 1,
+            "generatedAt": "2026-06-01T12:00:00Z",
+            "seqNo": 0,
+            "reportData": [
+                {**self.PASSWORD, "variableAttribute": [{"value": SECRET, "mutability": "ReadWrite"}]},
+                {**self.INTERVAL, "variableAttribute": [{"value": "300", "mutability": "ReadOnly"}]},
+                {
+                    "component": {"name": "Vendor", "evse": {"id": 1, "connectorId": 2}},
+                    "variable": {"name": "Pair", "instance": "A"},
+                    "variableAttribute": [{"value": "42", "mutability": "WriteOnly"}],
+                },
+            ],
+        }
+
+        async def story():
+            async with site_box.at(url, protocol="2.0.1") as charger:
+                await charger.call("NotifyReport", report)
+
+        tell(story)
+        rows = ConfigurationKey.objects.values_list("name", "value", "is_secret", "is_readonly")
+        assert {name: rest for name, *rest in rows} == {
+            "SecurityCtrlr.BasicAuthPassword": ["•••", True, False],
+            "OCPPCommCtrlr.HeartbeatInterval": ["300", False, True],
+            "Vendor@1:2.Pair[A]": ["•••", True, False],
+        }
+        assert tables_that_hold(SECRET) == []
+
+
 class TestChangingASecret:
     def test_reaches_the_station_as_typed_and_stays_nowhere(self, url, site, site_box, desk):
         async def story():
@@ -252,6 +312,27 @@ class TestARemoteStart:
                 return before, await charger.authorize(site.token.uid)
 
         assert tell(story) == ("Accepted", "Blocked")
+
+
+class TestALocalListOf201:
+    def test_names_cards_by_their_kind_and_empties_itself(self, url, site, site_box, desk):
+        make_token(contract=site.contract, uid="04AABBCC")
+
+        async def story():
+            async with site_box.at(url, protocol="2.0.1") as charger:
+                accepted = {"status": "Accepted"}
+                full, _ = await told(charger, "SendLocalList", accepted, lambda: ask(desk, site, "send-list"))
+                await in_database(lambda: site.contract.tokens.update(status="blocked"))
+                await in_database(lambda: forget_cards(at=clock.now()))
+                change = await asyncio.wait_for(charger.requests.get(), 5)
+                await until(lambda: OfflineAuthorisation.objects.get().held_version == 2)
+                return full, change[1]
+
+        full, change = tell(story)
+        kinds = {entry["idToken"]["idToken"]: entry["idToken"]["type"] for entry in full["localAuthorizationList"]}
+        assert kinds == {"04AABBCC": "ISO14443", site.token.uid: "Central"}
+        assert all("idTokenInfo" not in entry for entry in change["localAuthorizationList"])
+        assert not LocalListEntry.objects.exists()
 
 
 class TestABlockedCard:
