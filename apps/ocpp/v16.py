@@ -197,7 +197,8 @@ def _state_command(request: Request) -> ConnectorStateCommand:
     payload = request.call.payload
     return ConnectorStateCommand(
         station_id=request.station_id,
-        evse_number=int(payload["connectorId"]),
+        # A number that no row can hold is no connector that there is.
+        evse_number=read_whole(payload["connectorId"], -1, "connectorId", []),
         status=ConnectorStatus(payload["status"]),
         error_code=payload["errorCode"],
         at=read_at(payload, request.received_at, []),
