@@ -193,6 +193,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
+# A tariff of 100 rows, each with all its days ticked, is 4,000 fields; the size of a request stays bounded besides.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -63,7 +63,8 @@
   form.addEventListener("click", (event) => {
     const button = event.target.closest("button[name=_act]");
     if (!button) return;
-    if (button.value === "add") addRow();
+    const isFull = rows.children.length >= Number(rows.dataset.most);
+    if (button.value === "add" && !isFull) addRow();
     else if (button.dataset.move) rearrange(button.closest("[data-row]"), button.dataset.move);
     else return;
     event.preventDefault();

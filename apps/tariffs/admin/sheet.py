@@ -5,7 +5,7 @@ moving, adding and removing rows needs nothing but the order of what is sent, wi
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from apps.tariffs.domain.wording import WORDS
 from apps.tariffs.models import TariffVersion
 
 MOST_ROWS: Final = 100
+_FULL: Final = Problem(path="elements", message=f"at most {MOST_ROWS} rows are written here; nothing is saved")
 _KEY: Final = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 _DAY: Final = re.compile(r"[^\s,;]+")
 _ELEMENT: Final = re.compile(r"elements\[(\d+)\]\.?(.*)")
@@ -121,10 +122,10 @@ class Row:
 class Sheet:
     """The tariff form and its rows, bound to values: a stored draft's, or what a person sent."""
 
-    def __init__(self, form: TariffForm, rows: list[Row]) -> None:
+    def __init__(self, form: TariffForm, rows: list[Row], *, unplaced: Iterable[Problem] = ()) -> None:
         self.form = form
         self.rows = [Row(key=row.key, form=row.form, number=number) for number, row in enumerate(rows, 1)]
-        self.unplaced: list[Problem] = []
+        self.unplaced = list(unplaced)
         for each in (form, *(row.form for row in rows)):
             each.is_valid()
 
@@ -141,15 +142,18 @@ class Sheet:
 
     @classmethod
     def of_request(cls, data: QueryDict) -> "Sheet":
-        """Read what was sent; rows beyond ``MOST_ROWS`` and keys that no page made are not read."""
-        keys = list(dict.fromkeys(key for key in data.getlist("row") if _KEY.fullmatch(key)))[:MOST_ROWS]
-        return cls(TariffForm(data), [Row(key=key, form=ElementForm(data, prefix=key)) for key in keys])
+        """Read what was sent; keys that no page made are not read, more rows than ``MOST_ROWS`` are a problem."""
+        keys = list(dict.fromkeys(key for key in data.getlist("row") if _KEY.fullmatch(key)))
+        rows = [Row(key=key, form=ElementForm(data, prefix=key)) for key in keys[:MOST_ROWS]]
+        return cls(TariffForm(data), rows, unplaced=[_FULL] if len(keys) > MOST_ROWS else [])
 
     def rearranged(self, act: str) -> "Sheet":
         """Return the sheet after "add", "up:key", "down:key" or "remove:key"; other acts change nothing."""
         name, _, key = act.partition(":")
         rows, keys = list(self.rows), [row.key for row in self.rows]
-        if name == "add" and len(rows) < MOST_ROWS:
+        if name == "add" and len(rows) >= MOST_ROWS:
+            return Sheet(self.form, rows, unplaced=[_FULL])
+        if name == "add":
             rows.append(self.blank_row())
         elif key in keys:
             at = keys.index(key)

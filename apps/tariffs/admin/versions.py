@@ -20,7 +20,7 @@ from apps.tariffs.admin.holidays import fill_in_holidays
 from apps.tariffs.admin.ocpi import OcpiPages
 from apps.tariffs.admin.preview import preview_of
 from apps.tariffs.admin.publishing import PublishPages
-from apps.tariffs.admin.sheet import Sheet
+from apps.tariffs.admin.sheet import MOST_ROWS, Sheet
 from apps.tariffs.admin.words import in_words, notes, rules, sentences
 from apps.tariffs.domain.parse import TariffError
 from apps.tariffs.domain.status import VersionState
@@ -95,13 +95,17 @@ class TariffVersionAdmin(PublishPages, OcpiPages, ComparePages, TenantAdmin):
         version = self.get_object_or_404(request, object_id)
         if not self.has_view_permission(request, version):
             raise PermissionDenied
-        if version.is_draft and self.may_change(request):
+        if self._is_written_here(request, version):
             return self._edit(request, version)
         if request.method == "POST" and not self.may_change(request):
             raise PermissionDenied
-        if request.method == "POST":
+        if request.method == "POST" and not version.is_draft:
             return self._write(request, version, Sheet.of_request(request.POST))
         return self._show(request, version)
+
+    def _is_written_here(self, request: HttpRequest, version: TariffVersion) -> bool:
+        """Whether the person gets the editor; an imported draft may have more rows than it could give back."""
+        return version.is_draft and self.may_change(request) and len(version.elements) <= MOST_ROWS
 
     def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say what is being typed means, row by row and as a whole; save nothing."""
@@ -160,6 +164,7 @@ class TariffVersionAdmin(PublishPages, OcpiPages, ComparePages, TenantAdmin):
             "sheet": sheet,
             "rows": [(row, said[row.key]) for row in sheet.rows],
             "blank": sheet.blank_row(),
+            "most_rows": MOST_ROWS,
             "edit_no": edit_no,
             "has_problems": sheet.has_problems,
             "fill": {
@@ -191,6 +196,7 @@ class TariffVersionAdmin(PublishPages, OcpiPages, ComparePages, TenantAdmin):
             **preview_of(terms, version=version, week=request.GET.get("week", "")),
             "sentences": in_words(version),
             "rules": rules(terms) + notes(version.texts),
+            "most_rows": MOST_ROWS,
         }
         return TemplateResponse(request, "admin/tariffs/show.html", context)
 
