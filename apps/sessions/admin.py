@@ -80,6 +80,7 @@ class ChargingSessionAdmin(TenantAdmin):
         ("lasted", "settled_at"),
         ("meter_start", "meter_stop", "energy"),
         ("tariff_version", "time_zone"),
+        "is_under_calibration_law",
         "trace",
     )
     readonly_fields = (

@@ -125,11 +125,12 @@ def _check_pair(begin: _Signed, end: _Signed) -> None:
 
 
 def _check_times(begin: StatedReading, end: StatedReading, told: ToldSession) -> None:
-    for name, reading, at in (("begin", begin, told.started_at), ("end", end, told.ended_at)):
-        if reading.is_clock_set and abs(reading.at - at) > TOLERANCE:
+    first, last = told.started_at - TOLERANCE, told.ended_at + TOLERANCE
+    for name, reading in (("begin", begin), ("end", end)):
+        if reading.is_clock_set and not first <= reading.at <= last:
             raise NotCalibrated(
-                f"The signed {name} was measured at {reading.at:%Y-%m-%d %H:%M:%S} UTC, "
-                f"the session's was at {at:%Y-%m-%d %H:%M:%S} UTC."
+                f"The signed {name} was measured at {reading.at:%Y-%m-%d %H:%M:%S} UTC, the session was from "
+                f"{told.started_at:%Y-%m-%d %H:%M:%S} to {told.ended_at:%Y-%m-%d %H:%M:%S} UTC."
             )
 
 

@@ -1,4 +1,4 @@
-"""I9: under calibration law the energy is what the meter signed; I10, I13: of signed records and their checks."""
+"""I9: under calibration law the energy is what the meter signed; I13: its key is its station's."""
 
 from importlib import import_module
 

@@ -44,7 +44,7 @@ def add_meter_key(
 def report_meter_keys(reports: Iterable[tuple[int, int | None, str]], *, at: datetime) -> None:
     """Note keys that stations report; each item: station, EVSE or None, text. None of them counts until it is adopted.
 
-    What is no key is left out: the frame keeps it.
+    What is no key is left out: the frame keeps it; and so is a key that is known of the station already.
     """
     rows: dict[tuple[int, int | None, str], MeterKey] = {}
     for station_id, evse_id, text in reports:
@@ -61,8 +61,14 @@ def report_meter_keys(reports: Iterable[tuple[int, int | None, str]], *, at: dat
             source=MeterKey.Source.STATION,
             known_at=at,
         )
+    known = set(
+        MeterKey.objects.filter(fingerprint__in={row.fingerprint for row in rows.values()}).values_list(
+            "station_id", "fingerprint"
+        )
+    )
+    fresh = [found for found in rows if (found[0], found[2]) not in known]
     MeterKey.objects.bulk_create(
-        [rows[found] for found in sorted(rows, key=lambda found: (found[0], found[1] or 0, found[2]))],
+        [rows[found] for found in sorted(fresh, key=lambda found: (found[0], found[1] or 0, found[2]))],
         ignore_conflicts=True,
     )
 

@@ -48,7 +48,9 @@ class TestTheReceipt:
         tell_signed(charge.begin(), SigningMeter().end(NOW, "1010.000"))
         charge.deliver(7 * KWH, at=charge.begun_at + 20 * MINUTE).end(10 * KWH, at=NOW).price()
 
+        german = look(driver, attempt, "receipt/", accept_language="de")
         assert "not verified: no key" in look(driver, attempt, "receipt/")
+        assert "nicht geprüft: kein Schlüssel des Zählers bekannt" in german
         assert "Signed meter values: not verified: no key of the meter is known" in print_html(Invoice.objects.get())
 
     def test_says_nothing_where_the_station_sent_none(self, driver, attempt, charge):

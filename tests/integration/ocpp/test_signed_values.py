@@ -1,5 +1,6 @@
 """A meter that signs, over a real socket: kept bit for bit, verified, shown, sent on; or refused and not billed."""
 
+import base64
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from apps.sessions.models import Cdr, ChargingSession, SignatureCheck, SignedRec
 from apps.stations.services import add_meter_key
 from tests.factories import make_member, make_user
 from tests.integration.ocpp.conftest import tell
+from tests.integration.ocpp.events import event, sample, tell_events
+from tests.integration.ocpp.events import meter as meter_value
 from tests.integration.tenants import signed_in
 from tests.meters import SigningMeter, tampered
 
@@ -126,4 +129,50 @@ class TestAStopWithSignedValues:
 
         assert session.status == "settled"
         assert Cdr.objects.get().energy_milliwh == 9_999_200
+        assert list(find_violations()) == []
+
+
+class TestATransactionOf201WithSignedValues:
+    def test_is_billed_under_calibration_law_by_what_was_signed(self, url, site, site_box, meter, calibrated):
+        records = [meter.begin(BEGUN, "1000.000"), meter.end(ENDED, "1009.9996")]
+        begin, end = (
+            {
+                "signedMeterData": base64.b64encode(record.encode()).decode(),
+                "signingMethod": "",
+                "encodingMethod": "OCMF",
+                "publicKey": base64.b64encode(f"oca:base16:asn1:{meter.public_key}".encode()).decode(),
+            }
+            for record in records
+        )
+        events = [
+            event(
+                kind,
+                at,
+                token=site.token.uid,
+                values=[meter_value(at, sample(register, context=context, signedMeterValue=signed))],
+            )
+            for kind, at, register, context, signed in (
+                ("Started", BEGUN, 1_000_000, "Transaction.Begin", begin),
+                ("Ended", ENDED, 1_010_000, "Transaction.End", end),
+            )
+        ]
+
+        async def story():
+            async with site_box.at(url, protocol="2.0.1") as charger:
+                await tell_events(charger, *events)
+
+        tell(story)
+
+        services.sweep_unsettled(at=RATED)
+        session = ChargingSession.objects.get()
+        services.rate_or_review(session_id=session.pk, at=RATED)
+        kept = SignedRecord.objects.order_by("at")
+        assert [bytes(record.raw) for record in kept] == [
+            begin["signedMeterData"].encode(),
+            end["signedMeterData"].encode(),
+        ]
+        assert [(record.moment, record.encoding) for record in kept] == [("begin", "base64"), ("end", "base64")]
+        assert Cdr.objects.get().energy_milliwh == 9_999_600
+        # The key that came along is the one that its owner has typed: there is nothing to adopt.
+        assert site.station.meter_keys.get().source == "owner"
         assert list(find_violations()) == []

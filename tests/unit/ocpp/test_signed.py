@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.ocpp.domain.registers import read_meter_values
+from apps.ocpp.domain.registers201 import read_meter_values_201
 from apps.ocpp.domain.signed import MAX_BYTES, find_signed, is_signed
 from apps.sessions.domain.commands import MeterSample
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat
@@ -112,6 +113,14 @@ class TestMeterValues:
         assert told.readings == (MeterSample(at=NOON, energy_milliwh=100_000),)
         assert [(one.raw, one.at, one.moment) for one in told.signed] == [(OCMF.encode(), NOON, Moment.BEGIN)]
         assert told.problems == ()
+
+    def test_hold_one_beside_the_number_it_signs(self):
+        sample = {"value": 100, "context": "Transaction.End", "signedMeterValue": OBJECT}
+
+        told = read_meter_values_201([{"timestamp": "2026-03-01T12:00:00Z", "sampledValue": [sample]}])
+
+        assert told.readings == (MeterSample(at=NOON, energy_milliwh=100_000, context="Transaction.End"),)
+        assert [(one.raw, one.moment) for one in told.signed] == [(BASE64.encode(), Moment.END)]
 
     def test_keep_a_record_whose_time_cannot_be_read(self):
         told = read_meter_values([{"timestamp": "yesterday", "sampledValue": [{"value": OCMF}]}])

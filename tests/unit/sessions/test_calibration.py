@@ -81,6 +81,11 @@ class TestVerifiedRegister:
 
         assert energies(verdict(begin, end)) == (1_000 * KWH, 1_010 * KWH - 1_500)
 
+    def test_may_begin_after_the_start_where_nothing_was_delivered_before(self):
+        begin = replace(BEGIN, at=NOON + timedelta(minutes=40))
+
+        assert energies(verdict(begin), verdict(END)) == (1_000 * KWH, 1_010 * KWH)
+
     def test_needs_no_clock_that_was_set(self):
         begin = replace(BEGIN, at=datetime(1970, 1, 1, tzinfo=UTC), is_clock_set=False)
 
@@ -130,8 +135,8 @@ class TestVerifiedRegister:
             ),
             (
                 [verdict(replace(BEGIN, at=NOON - timedelta(minutes=11)), END)],
-                "The signed begin was measured at 2026-06-01 11:49:00 UTC, "
-                "the session's was at 2026-06-01 12:00:00 UTC.",
+                "The signed begin was measured at 2026-06-01 11:49:00 UTC, the session was from "
+                "2026-06-01 12:00:00 to 2026-06-01 13:00:00 UTC.",
             ),
             (
                 [verdict(BEGIN, replace(END, energy_milliwh=1_010 * KWH + 1_001))],
