@@ -90,7 +90,7 @@ class StartOutcome:
     """transaction_id: random positive 31-bit, unique per station; the same for the same start repeated.
 
     id_token  on whose account the session runs, normalised; "" where no token was told
-    ended_at  when the session had ended before; None: it runs
+    ended_at  with a transaction_ref: when the session had ended before; None: it runs
     """
 
     session_id: int

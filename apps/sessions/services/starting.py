@@ -104,7 +104,6 @@ def outcome_of(session: ChargingSession) -> StartOutcome:
         transaction_id=session.transaction_id,
         status=AuthorisationStatus(session.authorisation),
         id_token=session.id_token,
-        ended_at=session.ended_at,
     )
 
 

@@ -6,6 +6,7 @@ comes. What a session has become depends on the events, not on their order.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from django.db import transaction
@@ -57,7 +58,8 @@ def follow_transactions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcom
         start_sessions(tuple(ordered))
         _complete([command for command in ordered if _key(command) in known])
         known = by_ref(ChargingSession.objects.all(), map(_key, commands))
-    return tuple(outcome_of(known[_key(command)]) for command in commands)
+    sessions = [known[_key(command)] for command in commands]
+    return tuple(replace(outcome_of(session), ended_at=session.ended_at) for session in sessions)
 
 
 def _key(command: StartCommand) -> tuple[int, str]:
