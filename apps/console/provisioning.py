@@ -48,7 +48,8 @@ def import_stations(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         content = _content(request)
         plan = read_plan(content)
-        problems = plan.problems or check_plan(owner_id=owner.pk, connectors=plan.connectors)
+        misfits = check_plan(owner_id=owner.pk, connectors=plan.connectors)
+        problems = tuple(sorted((*plan.problems, *misfits), key=lambda problem: problem.line))
         if not problems and "confirm" in request.POST:
             try:
                 made = carry_out_plan(owner_id=owner.pk, connectors=plan.connectors)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
 from apps.stations.domain.plans import COLUMNS, read_plan
-from apps.stations.models import ChargingStation, ConfigurationKey, Connector, Evse
+from apps.stations.models import ChargingStation, ConfigurationKey, Connector, Evse, PayCode
 from apps.stations.services import hash_key
 from apps.stations.services.provisioning import PlanRefused, carry_out_plan, check_plan
 from tests.factories import NOON, make_evse, make_member, make_station, make_user
@@ -189,3 +189,17 @@ class TestWhatAStationReports:
         foreign = reverse("console:station-reported", args=[theirs.site.station.pk])
 
         assert (owner.get(foreign).status_code, signed_in(reader).get(page).status_code) == (404, 403)
+
+
+class TestTheStickersOfASite:
+    def test_are_one_sheet_with_a_label_a_connector(self, ours, owner):
+        make_evse(station=ours.site.station, number=2)
+        make_evse(station=make_station(location=ours.site.location, identity="A" * 48))
+        owner.post(reverse("admin:stations_location_stickers", args=[ours.site.location.pk]))
+
+        response = owner.get(reverse("console:stickers", args=[ours.site.location.pk]))
+
+        assert response["Content-Type"] == "application/pdf"
+        assert response.content.startswith(b"%PDF-")
+        codes = PayCode.objects.filter(connector__evse__station__location=ours.site.location)
+        assert codes.count() == Connector.objects.filter(evse__station__location=ours.site.location).count() == 3
