@@ -72,8 +72,8 @@ def pages(station: ChargingStation) -> list[str]:
     changelists = (ChargingStation, Frame, StationEvent, ChargingSession, StationCommand)
     rows = [
         station,
-        *Frame.objects.filter(direction=Direction.IN)[:25],
-        *StationEvent.objects.all()[:15],
+        *Frame.objects.filter(direction=Direction.IN)[:8],
+        *StationEvent.objects.all()[:6],
         *ChargingSession.objects.all(),
     ]
     sessions = ChargingSession.objects.values_list("uid", flat=True)
