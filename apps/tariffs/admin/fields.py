@@ -45,9 +45,9 @@ def choice(label: str, choices: list[tuple[str, str]], *, help_text: str = "") -
     )
 
 
-def text_area(label: str, *, rows: int, help_text: str = "") -> forms.CharField:
+def text_area(label: str, *, rows: int, help_text: str = "", most: int | None = None) -> forms.CharField:
     widget = UnfoldAdminTextareaWidget(attrs={"rows": rows})
-    return forms.CharField(label=label, required=False, widget=widget, help_text=help_text)
+    return forms.CharField(label=label, required=False, widget=widget, help_text=help_text, max_length=most)
 
 
 class DecimalText(forms.CharField):

@@ -15,6 +15,7 @@ from django.http import QueryDict
 
 from apps.tariffs.admin.element_form import ElementForm, fields_of
 from apps.tariffs.admin.fields import MinutesField, choice, minutes_text, number_field, text_area, text_field
+from apps.tariffs.domain.ocpi import MOST_TEXT
 from apps.tariffs.domain.parse import Problem, TariffError, parse_tariff
 from apps.tariffs.domain.sentences import describe_element
 from apps.tariffs.domain.terms import TariffTerms, ZeroEnergyPolicy
@@ -52,10 +53,10 @@ class TariffForm(forms.Form):
         help_text="Minutes without a word after which an ended session is priced; empty means 15.",
     )
     holidays = text_area("Public holidays", rows=4, help_text="Dates such as 2027-01-01, apart by spaces or lines.")
-    text_en = text_area("Note in English", rows=2)
-    text_de = text_area("Note in German", rows=2)
-    text_fr = text_area("Note in French", rows=2)
-    text_nl = text_area("Note in Dutch", rows=2)
+    text_en = text_area("Note in English", rows=2, most=MOST_TEXT)
+    text_de = text_area("Note in German", rows=2, most=MOST_TEXT)
+    text_fr = text_area("Note in French", rows=2, most=MOST_TEXT)
+    text_nl = text_area("Note in Dutch", rows=2, most=MOST_TEXT)
 
     def document(self) -> dict[str, Any]:
         """Return the tariff document without its elements; what was not understood stays as typed."""

@@ -1,12 +1,16 @@
 """JSON as text, without what makes two readers see two documents: no floats, no NaN, no key that stands twice."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from typing import Final, NoReturn
 
 MOST_BYTES: Final = 1_000_000
 MOST_DEPTH: Final = 32
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""NUL, and halves of surrogate pairs."""
 
 
 class JsonError(ValueError):
@@ -16,7 +20,8 @@ class JsonError(ValueError):
 def load_json(text: str | bytes) -> object:
     """Return a JSON text as plain values, fractions as exact ``Decimal``.
 
-    :raises JsonError: no JSON, not UTF-8, above ``MOST_BYTES`` or ``MOST_DEPTH``, NaN or Infinity, or a key twice
+    :raises JsonError: no JSON, not UTF-8, above ``MOST_BYTES`` or ``MOST_DEPTH``, NaN or Infinity, a key twice, or a
+        text that cannot be stored
     """
     if len(text) > MOST_BYTES:
         raise JsonError(f"longer than {MOST_BYTES} bytes")
@@ -36,7 +41,7 @@ def load_json(text: str | bytes) -> object:
     except JsonError:
         raise
     except ValueError as error:  # a whole number of more digits than Python turns into an int
-        raise JsonError(f"a number is too long: {error}") from None
+        raise JsonError("a number is too long") from error
     _refuse_depth(value)
     return value
 
@@ -84,15 +89,23 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
+def _refuse_unstorable(values: Iterable[object]) -> None:
+    """Refuse what JSON can escape and neither UTF-8 nor PostgreSQL can hold."""
+    for value in values:
+        if isinstance(value, str) and (found := _UNSTORABLE.search(value)):
+            raise JsonError(f"a text holds the character U+{ord(found[0]):04X}")
+
+
 def _refuse_depth(value: object) -> None:
     """Refuse deep nesting, level by level, so that the check itself cannot run out of stack."""
     level = [value]
     for _ in range(MOST_DEPTH):
+        _refuse_unstorable(level)
         level = [
             item
             for container in level
             if isinstance(container, dict | list)
-            for item in (container.values() if isinstance(container, dict) else container)
+            for item in (chain(container, container.values()) if isinstance(container, dict) else container)
         ]
         if not level:
             return

@@ -96,6 +96,8 @@ _DECIMAL_RESTRICTIONS: Final = ("min_kwh", "max_kwh", "min_current", "max_curren
 _LIMIT_NAMES: Final[Mapping[str, str]] = {"excl_vat": "before_taxes", "incl_vat": "after_taxes"}
 """Of OCPI 2.2.1 (Price class) → of OCPI 2.3.0 (PriceLimit class)."""
 _MOST_ID: Final = 36
+MOST_TEXT: Final = 512
+"""OCPI 2.2.1 types, DisplayText."""
 
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z?", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[a-zA-Z]{2}", re.ASCII)
@@ -195,6 +197,8 @@ class _OcpiReader(Reader):
                 self.note(f"{path}.language", f"{language!r} is no ISO 639-1 language of two letters")
             elif language.lower() in texts:
                 self.note(f"{path}.language", f"a second text in {language!r}")
+            if len(text) > MOST_TEXT:
+                self.note(f"{path}.text", f"longer than {MOST_TEXT} characters")
             texts[language.lower()] = text
         return texts
 

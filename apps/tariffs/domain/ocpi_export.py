@@ -14,7 +14,7 @@ from typing import Final
 
 from apps.core.domain.money import EXACT
 from apps.core.domain.tax import TaxCategory
-from apps.tariffs.domain.ocpi import Envelope
+from apps.tariffs.domain.ocpi import MOST_TEXT, Envelope
 from apps.tariffs.domain.reader import Problem
 from apps.tariffs.domain.terms import (
     Dimension,
@@ -50,7 +50,6 @@ class NotInOcpi(ValueError):
         super().__init__("; ".join(map(str, problems)))
 
 
-_MOST_TEXT: Final = 512
 _PRICE_STEP: Final = Decimal("0.000001")
 _CARRIED: Final = (
     *("min_kwh", "max_kwh", "min_current", "max_current", "min_power", "max_power", "min_duration", "max_duration"),
@@ -127,9 +126,9 @@ class _Writer:
 
     def _texts(self, texts: Mapping[str, str]) -> list[dict[str, str]]:
         for language, text in texts.items():
-            if len(text) > _MOST_TEXT:
-                self._lose(f"tariff_alt_text.{language}", f"cut after {_MOST_TEXT} characters, the most OCPI takes")
-        return [{"language": language, "text": text[:_MOST_TEXT]} for language, text in texts.items()]
+            if len(text) > MOST_TEXT:
+                self._lose(f"tariff_alt_text.{language}", f"cut after {MOST_TEXT} characters, the most OCPI takes")
+        return [{"language": language, "text": text[:MOST_TEXT]} for language, text in texts.items()]
 
     def _element(self, element: TariffElement, path: str) -> dict[str, object]:
         components = [

@@ -391,6 +391,7 @@ class TestOcpi:
             (json.dumps(OCPI | {"currency": "EURO"}), "<code>currency</code>"),
             (json.dumps(OCPI | {"elements": [{"price_components": []}]}), "<code>elements[0].price_components</code>"),
             ('{"id": ', "This is no JSON that can be read"),
+            (json.dumps(OCPI | {"id": "T\0"}), "a text holds the character U+0000"),
             ("", "Choose a file, or paste the tariff."),
         ],
     )

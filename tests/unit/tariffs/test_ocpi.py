@@ -215,6 +215,10 @@ class TestImportTariff:
             ),
             (simple(tariff_alt_text=[{"language": "de"}]), "tariff_alt_text[0].text: required"),
             (
+                simple(tariff_alt_text=[{"language": "de", "text": "x" * 513}]),
+                "tariff_alt_text[0].text: longer than 512 characters",
+            ),
+            (
                 simple(start_date_time="2026-01-01"),
                 "start_date_time: '2026-01-01' is no UTC instant YYYY-MM-DDTHH:MM:SSZ",
             ),
@@ -459,6 +463,8 @@ class TestLoadJson:
             ("[" * 100_000, "nested deeper than 32 levels"),
             ('"' + " " * 1_000_000 + '"', "longer than 1000000 bytes"),
             (b"\xff", "not UTF-8 at byte 0"),
+            ('{"a": ["x\\u0000"]}', "a text holds the character U+0000"),
+            ('{"\\ud800": 1}', "a text holds the character U+D800"),
             ("1e99999999999999999999", "no number: 1e99999999999999999999"),
         ],
         ids=lambda value: str(value)[:20],
