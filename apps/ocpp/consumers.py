@@ -34,7 +34,7 @@ from apps.ocpp.versions import VERSIONS, Version, choose_version
 from apps.ocpp.visitors import Visitor, visitor_of
 from apps.ocpp.writer import NotWrittenError, writer
 from apps.stations import services as stations
-from apps.stations.domain.redaction import redact_text
+from apps.stations.domain.redaction import MASK, redact_text
 from apps.stations.models import StationCommand
 from apps.stations.sealing import CannotUnseal
 from apps.stations.services import StationLogin
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 CLOSE_SUPERSEDED: Final = 4001
 CLOSE_FAULT: Final = 1011
+# Anything shorter (no key of ours is) might stand in a frame by chance.
+_SHORTEST_KEY: Final = 16
 # What is said every few seconds says nothing of settings: it is kept to the letter, unread.
 _WITHOUT_SECRETS: Final = frames.TRANSACTION_ACTIONS | {"Authorize", "Heartbeat", "StatusNotification"}
 Answer: TypeAlias = CallResult | CallError
@@ -97,6 +99,8 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     async def _enter(self, login: StationLogin, version: Version, visitor: Visitor) -> None:
         self.station_id, self.version, self.address = login.station_id, version, visitor.address
         self._over = self._trusted = self._throttled = False
+        key = (visitor.key or b"").decode(errors="ignore")
+        self._own_key = key if len(key) >= _SHORTEST_KEY else ""
         self._pace = Pace(per_second=conf.messages_per_second(), now_s=time.monotonic())
         self._waiting: deque[StationCommand] = deque()
         self._delivery: asyncio.Task[None] | None = None
@@ -168,7 +172,7 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         """Take one message; nothing that a station can send may end this method with an exception."""
         await self._keep_pace()
         at = clock.now()
-        raw = bytes_data if text_data is None else text_data
+        raw = bytes_data if text_data is None else self._without_own_key(text_data)
         assert raw is not None
         decoded = frames.decode(raw, trusted=self._trusted)
         self._trusted = self._trusted or not isinstance(decoded, Refusal)
@@ -176,6 +180,10 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             await self._take(decoded, raw, at)
         except NotWrittenError:
             await self._fail(decoded)
+
+    def _without_own_key(self, text: str) -> str:
+        """Mask what the station signs in with before anything reads on, whatever the station calls it."""
+        return text.replace(self._own_key, MASK) if self._own_key and self._own_key in text else text
 
     async def _take(self, decoded: Decoded, raw: str | bytes, at: datetime) -> None:
         match decoded:

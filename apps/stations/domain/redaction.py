@@ -12,7 +12,7 @@ from typing import Any, Final
 MASK: Final = "•••"
 
 _SECRET: Final = re.compile(
-    r"passw|passphrase|secret|credential|(?<!public)key(?!s|hash)|(?<!id)token|simpin|pincode|psk"
+    r"passw|passphrase|passcode|pwd|basicauth|secret|credential|(?<!public)key(?!s|hash)|(?<!id)token|simpin|pincode|psk"
 )
 _NOT_OF_A_NAME: Final = re.compile(r"[^a-z0-9]")
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@\"]*):([^@/\s\"]+)@")

@@ -132,6 +132,17 @@ class TestReadingSettings:
         assert Frame.objects.filter(note__contains="secrets masked").count() == 2
         assert tables_that_hold(SECRET) == []
 
+    def test_keeps_the_stations_own_key_nowhere_whatever_it_is_called(self, url, site, site_box, desk):
+        said = {"configurationKey": [{"key": "BackOffice", "readonly": False, "value": f"x:{site_box.key}"}]}
+
+        async def story():
+            async with site_box.at(url) as charger:
+                await told(charger, "GetConfiguration", said, lambda: ask(desk, site, "read-configuration"))
+
+        tell(story)
+        assert ConfigurationKey.objects.get().value == "x:•••"
+        assert tables_that_hold(site_box.key) == []
+
     def test_takes_no_settings_from_an_answer_nobody_asked_for(self, url, site, site_box):
         async def story():
             async with site_box.at(url) as charger:

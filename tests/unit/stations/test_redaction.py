@@ -21,6 +21,7 @@ class TestAName:
             "WLAN.PSK",
             "apiToken",
             "SimPin",
+            "ftpPwd",
         ],
     )
     def test_speaks_of_a_secret(self, name):
