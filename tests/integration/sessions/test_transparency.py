@@ -60,7 +60,7 @@ class TestTheContainer:
         record = meter.end(ONE, "1010.000", TT='a < b & "c"')
         wrapped = base64.b64encode(record.encode()).decode()
 
-        session, values = told(wire, signed(record), signed(wrapped, encoding=Encoding.BASE64))
+        session, values = told(wire, signed(record, at=NOON), signed(wrapped, encoding=Encoding.BASE64))
 
         found = fromstring(as_container(session, values)).findall("value/signedData")
         assert [(one.get("format"), one.get("encoding"), one.text) for one in found] == [
