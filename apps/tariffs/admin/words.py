@@ -14,7 +14,7 @@ from apps.tariffs.models import TariffVersion
 from apps.tariffs.selectors import terms_of
 
 _NAMES: Final = {
-    LineKind.IDLE_RULES: "Idle time",
+    LineKind.IDLE_RULES: "Idle rules",
     LineKind.LIMITS: "Limits",
     LineKind.ZERO_ENERGY: "Without energy",
 }
