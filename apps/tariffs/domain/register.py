@@ -94,12 +94,14 @@ def _is_plainly_clean(
         return False
     ats, energies = columns_of(readings)
     spans, rises = steps_of(ats), steps_of(energies)
-    if min(spans) <= 0 or min(rises) < 0 or (max_gap_ms is not None and max(spans) > max_gap_ms):
+    lasts_ms = ats[-1] - ats[0]
+    has_gap = max_gap_ms is not None and lasts_ms > max_gap_ms and max(spans) > max_gap_ms
+    if min(spans) <= 0 or min(rises) < 0 or has_gap:
         return False
     if max_power_w is None:
         return True
     # Where not even the steepest rise in the shortest interval is too steep, no pair has to be looked at.
-    return not _is_above(energies[-1] - energies[0], ats[-1] - ats[0], max_power_w) and (
+    return not _is_above(energies[-1] - energies[0], lasts_ms, max_power_w) and (
         not _is_above(max(rises), min(spans), max_power_w) or not any(map(_is_above, rises, spans, repeat(max_power_w)))
     )
 

@@ -229,5 +229,6 @@ def _band_track(
 
 def _outcome(elements: CompiledElements, now: list[Any]) -> Outcome:
     """Return who wins, in which state, and whether idling is quiet; ``now`` is pattern, state, band per axis."""
-    pattern, state, *bands = now
-    return elements.select(pattern, tuple(bands)), state, pattern.is_quiet and state is VehicleState.IDLE
+    pattern, state = now[0], now[1]
+    bands = tuple(now[_FIRST_AXIS:])
+    return elements.select(pattern, bands), state, pattern.is_quiet and state is VehicleState.IDLE

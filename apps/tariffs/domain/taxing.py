@@ -123,10 +123,13 @@ class Taxes:
     def _sum_up(self, totals: Iterator[CategoryTotal] | list[CategoryTotal]) -> Taxed:
         """Add rounded totals; the sum of none is a zero with the currency's decimals."""
         kept = tuple(totals)
+        if len(kept) == 1:
+            (only,) = kept
+            return Taxed(kept, only.net, only.tax, only.gross)
         net = tax = gross = from_minor(0, currency=self.currency)
         for total in kept:
             net, tax, gross = net + total.net, tax + total.tax, gross + total.gross
-        return Taxed(totals=kept, net=net, tax=tax, gross=gross)
+        return Taxed(kept, net, tax, gross)
 
 
 def bounded(taxed: Taxed, limit: PriceLimit, *, kind: AdjustmentKind, taxes: Taxes) -> Taxed:
