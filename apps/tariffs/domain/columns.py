@@ -1,29 +1,39 @@
-"""A register as two columns of integers, compared in C."""
+"""A register as columns of integers, cut and compared in C."""
 
-from collections.abc import Sequence
-from operator import le, lt, sub
+from operator import sub
 
 from apps.tariffs.domain.facts import Reading
 
 
-def columns_of(register: Sequence[Reading]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the instants (UTC epoch ms) and the milliwatt-hours of readings, in their order."""
-    if not register:
-        return (), ()
-    ats, energies = zip(*register, strict=True)
-    return ats, energies
+class Columns:
+    """Readings in their order: instants, registers, and by how much each exceeds the one before.
+
+    ats, spans       UTC epoch ms; ms between neighbours
+    energies, rises  milliwatt-hours; between neighbours
+    """
+
+    __slots__ = ("ats", "energies", "register", "rises", "spans")
+
+    def __init__(self, register: tuple[Reading, ...]) -> None:
+        self.register = register
+        self.ats: tuple[int, ...] = ()
+        self.energies: tuple[int, ...] = ()
+        if register:
+            self.ats, self.energies = zip(*register, strict=True)
+        self.spans: list[int] = list(map(sub, self.ats[1:], self.ats))
+        self.rises: list[int] = list(map(sub, self.energies[1:], self.energies))
 
 
-def ascends(numbers: Sequence[int]) -> bool:
-    """Tell whether each number is above the one before."""
-    return all(map(lt, numbers, numbers[1:]))
+_last: Columns = Columns(())
 
 
-def never_falls(numbers: Sequence[int]) -> bool:
-    """Tell whether no number is below the one before."""
-    return all(map(le, numbers, numbers[1:]))
+def columns_of(register: tuple[Reading, ...]) -> Columns:
+    """Return the columns of a register; of the one asked for last, the same object.
 
-
-def steps_of(numbers: Sequence[int]) -> list[int]:
-    """Return by how much each number is above the one before."""
-    return list(map(sub, numbers[1:], numbers))
+    A register is cleaned, then rated: its columns are cut once. Known by identity, which a tuple keeps.
+    """
+    global _last
+    columns = _last
+    if columns.register is not register:
+        columns = _last = Columns(register)
+    return columns

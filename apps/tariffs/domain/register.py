@@ -14,7 +14,7 @@ from itertools import groupby, islice, pairwise, repeat
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from apps.tariffs.domain.columns import columns_of, steps_of
+from apps.tariffs.domain.columns import columns_of
 from apps.tariffs.domain.facts import Reading
 
 __all__ = ["CleanRegister", "Reading", "RegisterProblem", "RegisterProblemCode", "clean_register"]
@@ -78,13 +78,14 @@ def clean_register(
     max_power_w  the connector's; None: unknown, so that no rise is too steep
     max_gap_ms   the longest stretch between two readings that energy may be spread over; None: any
     """
-    if _is_plainly_clean(readings, begin, end, max_power_w, max_gap_ms):
-        return CleanRegister(readings=tuple(readings), problems=())
-    return _check(readings, begin, end, max_power_w, max_gap_ms)
+    known = tuple(readings)
+    if _is_plainly_clean(known, begin, end, max_power_w, max_gap_ms):
+        return CleanRegister(readings=known, problems=())
+    return _check(known, begin, end, max_power_w, max_gap_ms)
 
 
 def _is_plainly_clean(
-    readings: Sequence[Reading], begin: Reading, end: Reading | None, max_power_w: int | None, max_gap_ms: int | None
+    readings: tuple[Reading, ...], begin: Reading, end: Reading | None, max_power_w: int | None, max_gap_ms: int | None
 ) -> bool:
     """Tell at a glance that there is nothing to cut and nothing to find, as in nearly every session.
 
@@ -92,8 +93,8 @@ def _is_plainly_clean(
     """
     if len(readings) < 2 or readings[0] != begin or begin.energy_milliwh <= 0 or readings[-1] != (end or readings[-1]):
         return False
-    ats, energies = columns_of(readings)
-    spans, rises = steps_of(ats), steps_of(energies)
+    columns = columns_of(readings)
+    ats, energies, spans, rises = columns.ats, columns.energies, columns.spans, columns.rises
     lasts_ms = ats[-1] - ats[0]
     has_gap = max_gap_ms is not None and lasts_ms > max_gap_ms and max(spans) > max_gap_ms
     if min(spans) <= 0 or min(rises) < 0 or has_gap:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from apps.tariffs.domain.columns import ascends, columns_of, never_falls
+from apps.tariffs.domain.columns import columns_of
 from apps.tariffs.domain.compiled import Axis, Band, CompiledElements, Pattern, Segment, band_of
 from apps.tariffs.domain.facts import Measured, SessionFacts, VehicleState
 from apps.tariffs.domain.windows import DAY_MS
@@ -39,12 +39,14 @@ class RegisterColumns:
     __slots__ = ("_always_rises", "ats", "energies")
 
     def __init__(self, facts: SessionFacts) -> None:
-        self.ats, self.energies = columns_of(facts.register)
-        if not ascends(self.ats):
+        columns = columns_of(facts.register)
+        self.ats, self.energies = columns.ats, columns.energies
+        if min(columns.spans, default=1) <= 0:
             raise UnratableFacts("register instants do not ascend; clean_register first")
-        self._always_rises = ascends(self.energies)
-        if not self._always_rises and not never_falls(self.energies):
+        least_rise = min(columns.rises, default=1)
+        if least_rise < 0:
             raise UnratableFacts("the register falls; clean_register first")
+        self._always_rises = least_rise > 0
 
     def value_at(self, at_ms: int) -> int:
         """Return the register at an instant; before the first and after the last reading it stands still."""
