@@ -72,6 +72,12 @@ class RegisterColumns:
         numerator = (energy_milliwh - low) * (self.ats[after] - since_ms)
         return since_ms - (-numerator // (self.energies[after] - low))
 
+    def rising_ms(self, start_ms: int, end_ms: int) -> int:
+        """Return how long ``rises`` are together."""
+        if self._always_rises and self.ats:
+            return max(min(end_ms, self.ats[-1]) - max(start_ms, self.ats[0]), 0)
+        return sum(until_ms - since_ms for since_ms, until_ms in self.rises(start_ms, end_ms))
+
     def rises(self, start_ms: int, end_ms: int) -> Iterator[Span]:
         """Yield the parts of a stretch that lie between two readings of which the later is higher."""
         if not self.ats:
@@ -107,7 +113,7 @@ def charging_time_ms(start_ms: int, end_ms: int, state: VehicleState, register: 
     if state is VehicleState.CHARGING:
         return end_ms - start_ms
     if state is VehicleState.UNKNOWN:
-        return sum(until_ms - since_ms for since_ms, until_ms in register.rises(start_ms, end_ms))
+        return register.rising_ms(start_ms, end_ms)
     return 0
 
 
