@@ -190,7 +190,8 @@ class TestADriver:
             phone.open(f"/c/{charger.code}/")
             phone.press("Pay and charge")
             phone.type_card(GOOD)
-            phone.wait_for("Plug in the car")
+            # Not only "Plug in the car", which the page of a start that is still to be granted says too.
+            phone.wait_for("The charger is ready and waits until")
             phone.shoot("plug-in")
             attempt = attempts_at(charger).select_related("grant").get()
             watch_start(attempt_id=attempt.pk, at=timezone.now() + START_TIMEOUT)
