@@ -27,7 +27,7 @@ run: setup ## every process in the foreground (PORT=8000)
 	@exec $(PYTHON) manage.py run --port $(PORT)
 
 test: setup-tests ## all tests (TEST_ARGS="-k invoices")
-	@exec $(PYTHON) -m pytest $(TEST_ARGS)
+	@exec $(PYTHON) -m pytest -n 3 --dist loadfile $(TEST_ARGS)
 
 bench: setup ## benchmarks, figures as JSON on stdout
 	@exec $(PYTHON) -m bench

@@ -1,8 +1,19 @@
-"""What every test shares: nothing of a run stays behind on the shared Valkey."""
+"""What every test shares: nothing of a test stays behind in the database, nothing of a run on the shared Valkey."""
 
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 from redis import Redis
+
+from tests.emptying import empty_database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tests_that_commit_are_cleaned_up_quickly():
+    with pytest.MonkeyPatch.context() as patch:
+        # What pytest-django ends a test with that commits.
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_database())
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

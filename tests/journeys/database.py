@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
+
+from tests.emptying import empty_database
 
 
 @pytest.fixture(scope="module")
@@ -14,4 +15,4 @@ def transactional_db(django_db_setup, django_db_blocker) -> Iterator[None]:
         # Whatever pytest-django may have decided: never fill or empty a database that is no test's.
         assert connection.settings_dict["NAME"] == connection.settings_dict["TEST"]["NAME"]
         yield
-        call_command("flush", verbosity=0, interactive=False)
+        empty_database()

@@ -29,4 +29,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
         os.environ["DATABASE_URL"] = services.database_url
     if services.redis_url:
         os.environ["REDIS_URL"] = services.redis_url
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Each worker has a database of its own, and so keys of its own; it inherits the controller's name of them.
+        os.environ["NAMESPACE"] = f"test-{os.getpid()}"
     return (yield)

@@ -25,8 +25,9 @@ DECLINES_LATER = "4000000000000341"
 DECLINES_AT_ENTRY = "4000000000000002"
 BACK = "https://wattledger.example/portal/cards/?session={CHECKOUT_SESSION_ID}"
 CANCEL = "https://wattledger.example/portal/cards/"
-# The machine's own time, because Stripe's double lives in it; tests hand it, and later instants, down.
-NOON = datetime.now(UTC).replace(microsecond=0)
+# Near the machine's own time, because Stripe's double and the audit live in it; tests hand it, and later instants,
+# down. Half an hour ahead, so that a suite may run for a while before a page made at NOON is too short-lived for Stripe.
+NOON = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
 MINUTE = timedelta(minutes=1)
 
 

@@ -286,7 +286,7 @@ class TestExpiry:
 
     def test_by_stripe_itself_is_heard_of(self, sandbox, attempt):
         open_page(attempt)
-        sandbox.control.advance_clock(50 * 60)
+        sandbox.control.advance_clock(2 * 3600)
 
         hear(told(sandbox, "checkout.session.expired")[0])
 

@@ -1,5 +1,6 @@
 """What the database refuses, whoever asks; each refusal leaves the row as it was."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -332,9 +333,7 @@ class TestAuditViews:
         assert problems == [(f"payment {payment.pk}", "received 119.000000 and posted 0")]
 
     def test_i11_sees_an_operation_nobody_drives(self, customer):
-        from datetime import timedelta
-
-        operation = make_operation(customer, next_try_at=NOON - timedelta(minutes=30))
+        operation = make_operation(customer, next_try_at=NOON - timedelta(hours=1))
 
         assert [each.subject for each in find_violations() if each.invariant == "I11"] == [f"operation {operation.pk}"]
 
