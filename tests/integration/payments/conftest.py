@@ -26,7 +26,7 @@ DECLINES_AT_ENTRY = "4000000000000002"
 BACK = "https://wattledger.example/portal/cards/?session={CHECKOUT_SESSION_ID}"
 CANCEL = "https://wattledger.example/portal/cards/"
 # Near the machine's own time, because Stripe's double and the audit live in it; tests hand it, and later instants,
-# down. Half an hour ahead, so that a suite may run for a while before a page made at NOON is too short-lived for Stripe.
+# down. Half an hour ahead, so that the suite may run for a while before a page made at NOON is too old for Stripe.
 NOON = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
 MINUTE = timedelta(minutes=1)
 
