@@ -1,5 +1,6 @@
-"""Drive the hosted Checkout page as a browser would, over HTTP."""
+"""Drive the pages as a browser would, over HTTP."""
 
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -12,26 +13,58 @@ class CheckoutRefused(Exception):
 def complete_checkout(session_url: str, card_number: str) -> str:
     """Open a Checkout page, type a card number, submit, and return the address it redirects to.
 
+    That is the way back to the shop, or a 3-D Secure page: see ``answer_challenge``.
+
     :raises CheckoutRefused: the card was declined, or the page is used up or expired
     """
-    status, text, _ = _exchange("GET", session_url)
-    form = _read(text)
-    if status != 200 or form.action is None:
-        raise CheckoutRefused(form.said)
-    target = urljoin(session_url, form.action)
-    status, text, location = _exchange("POST", target, urlencode({form.field: card_number}))
+    return _submit(session_url, {"card_number": card_number})
+
+
+def complete_mandate(
+    session_url: str, iban: str, *, name: str = "Erika Mustermann", email: str = "erika@example.com"
+) -> str:
+    """Open a Checkout page, sign a SEPA mandate, and return the address it redirects to.
+
+    :raises CheckoutRefused: the account does not work, or the page is used up, expired, or has no such form
+    """
+    return _submit(session_url, {"iban": iban, "name": name, "email": email})
+
+
+def answer_challenge(url: str, *, succeeds: bool = True) -> str:
+    """Open a 3-D Secure page, press the button to complete or to fail, and return the address it redirects to.
+
+    After a failure or a decline that is the Checkout page again, or ``return_url`` with ``redirect_status=failed``.
+
+    :raises CheckoutRefused: nothing waits for it any more
+    """
+    return _submit(url, {"answer": "complete" if succeeds else "fail"})
+
+
+def _submit(url: str, typed: dict[str, str]) -> str:
+    """Fill in the form that has these fields."""
+    status, text, _ = _exchange("GET", url)
+    page = _read(text)
+    form = next((each for each in page.forms if typed.keys() <= each.fields), None)
+    if status != 200 or form is None:
+        raise CheckoutRefused(page.said)
+    status, text, location = _exchange("POST", urljoin(url, form.action), urlencode(typed))
     if status != 303 or location is None:
         raise CheckoutRefused(_read(text).said)
     return location
 
 
+@dataclass(slots=True)
+class _Form:
+    action: str
+    fields: set[str] = field(default_factory=set)
+
+
 class _Page(HTMLParser):
-    """The form of a page, and what it says: its alert, else its heading."""
+    """The forms of a page, and what it says: its alert, else its heading."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.action: str | None = None
-        self.field = ""
+        self.forms: list[_Form] = []
         self.alert = ""
         self.heading = ""
         self._inside = ""
@@ -43,9 +76,9 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag == "form":
-            self.action = given.get("action")
-        elif tag == "input":
-            self.field = given.get("name") or ""
+            self.forms.append(_Form(given.get("action") or ""))
+        elif tag in ("input", "button") and given.get("name"):
+            self.forms[-1].fields.add(given["name"] or "")
         self._inside = "alert" if given.get("role") == "alert" else tag
 
     def handle_endtag(self, tag: str) -> None:

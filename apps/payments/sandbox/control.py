@@ -1,21 +1,15 @@
-"""The control URL: what a test or a demo asks of the sandbox itself, as JSON under ``/_control/``, from loopback only.
-
-``Control`` is the client, the same for a sandbox in this process and one in another.
-"""
+"""The caller's side of the control URL: the same for a sandbox in this process and one in another."""
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from apps.payments.sandbox.api import Api
-from apps.payments.sandbox.faults import Fault, FaultKind
-from apps.payments.sandbox.resources.charges import fail_refund
+from apps.payments.sandbox.faults import FaultKind
 from apps.payments.sandbox.state import Json
-from apps.payments.sandbox.webhooks import Webhooks
+from apps.payments.sandbox.webhooks import Forgery
 
 PREFIX = "/_control/"
 
@@ -24,77 +18,8 @@ class ControlError(Exception):
     """The control URL refused a call; ``str()`` says why."""
 
 
-class ControlDesk:
-    """The server's side: one method per call."""
-
-    def __init__(self, api: Api, webhooks: Webhooks) -> None:
-        self._api = api
-        self._webhooks = webhooks
-        self._calls: dict[tuple[str, str], Callable[[Json], Any]] = {
-            ("GET", "requests"): lambda _: api.described_requests(),
-            ("GET", "rejected"): lambda _: api.described_requests(only_rejected=True),
-            ("GET", "objects"): self._objects,
-            ("GET", "clock"): self._clock,
-            ("POST", "clock"): self._advance,
-            ("GET", "faults"): lambda _: api.faults.listed(),
-            ("POST", "faults"): self._add_fault,
-            ("DELETE", "faults"): lambda _: api.faults.clear(),
-            ("POST", "refunds/fail"): self._fail_refund,
-            ("GET", "webhooks"): lambda _: webhooks.described(),
-            ("POST", "webhooks"): lambda given: webhooks.configure(**given),
-            ("POST", "webhooks/release"): lambda given: webhooks.release(**given),
-            ("GET", "webhooks/settled"): self._settled,
-            ("POST", "reset"): self._reset,
-        }
-
-    def answer(self, method: str, path: str, text: str) -> tuple[int, Any]:
-        """Answer one call with a status and JSON. text: the body, or the query of a GET."""
-        do = self._calls.get((method, path.removeprefix(PREFIX)))
-        if do is None:
-            return 404, {"error": f"no such control: {method} {path}"}
-        try:
-            given = dict(parse_qsl(text)) if method == "GET" else json.loads(text or "{}")
-            return 200, do(given)
-        except (TypeError, ValueError, KeyError) as wrong:
-            return 400, {"error": f"{type(wrong).__name__}: {wrong}"}
-
-    def _objects(self, given: Json) -> list[Json]:
-        kind = given.get("object")
-        state = self._api.state
-        with state.turn():
-            found = [each for each in state.objects.values() if kind in (None, each["object"])]
-            return json.loads(json.dumps(found))  # type: ignore[no-any-return]
-
-    def _clock(self, _: Json) -> Json:
-        clock = self._api.state.clock
-        return {"now": clock.now(), "advanced_by": clock.advanced_by}
-
-    def _advance(self, given: Json) -> Json:
-        state = self._api.state
-        with state.turn(writes=True):
-            state.clock.advance(given["advance"])
-            state.run_due()
-        return self._clock(given)
-
-    def _add_fault(self, given: Json) -> None:
-        self._api.faults.add(Fault(**given))
-
-    def _fail_refund(self, given: Json) -> None:
-        with self._api.state.turn(writes=True):
-            fail_refund(self._api.state, given["refund"], given["reason"])
-
-    def _settled(self, given: Json) -> Json:
-        return {"settled": self._webhooks.wait_settled(float(given.get("timeout", 5)))}
-
-    def _reset(self, _: Json) -> None:
-        with self._api.state.turn(writes=True):
-            self._api.state.clear()
-            self._api.clear()
-            self._webhooks.clear()
-
-
 class Control:
-    """The caller's side of the control URL."""
+    """One method per call (``docs/sandbox.md``)."""
 
     def __init__(self, url: str) -> None:
         """Talk to the sandbox at ``url``, e.g. ``http://127.0.0.1:12111``."""
@@ -135,6 +60,38 @@ class Control:
         """Let the bank send a refund that succeeded back."""
         self._call("POST", "refunds/fail", {"refund": refund_id, "reason": reason})
 
+    def change_card(self, payment_method_id: str, card_number: str) -> None:
+        """Let a saved card behave like this test card from now on: be lost, expire, get well again."""
+        self._call("POST", "cards/change", {"payment_method": payment_method_id, "card_number": card_number})
+
+    def settle_debit(self, intent_id: str) -> None:
+        """Let the bank pay a SEPA debit now."""
+        self._call("POST", "debits/settle", {"payment_intent": intent_id})
+
+    def fail_debit(self, intent_id: str, *, failure_code: str = "insufficient_funds") -> None:
+        """Let the bank refuse a SEPA debit now."""
+        self._call("POST", "debits/fail", {"payment_intent": intent_id, "failure_code": failure_code})
+
+    def return_debit(self, charge_id: str, *, reason: str = "debit_not_authorized") -> str:
+        """Let the bank take back a SEPA debit that it paid; return the dispute's id."""
+        return self._call("POST", "debits/return", {"charge": charge_id, "reason": reason})["id"]  # type: ignore[no-any-return]
+
+    def open_dispute(self, charge_id: str, *, reason: str = "fraudulent") -> str:
+        """Let a customer dispute a charge; return the dispute's id."""
+        return self._call("POST", "disputes/open", {"charge": charge_id, "reason": reason})["id"]  # type: ignore[no-any-return]
+
+    def decide_dispute(self, dispute_id: str, *, is_won: bool) -> None:
+        """Let the bank decide a dispute, for us or against."""
+        self._call("POST", "disputes/decide", {"dispute": dispute_id, "is_won": is_won})
+
+    def pay_out_daily(self, daily: bool = True) -> None:
+        """Pay the available balance out at each midnight (UTC), or no more."""
+        self._call("POST", "payouts/daily", {"daily": daily})
+
+    def fail_payout(self, payout_id: str, *, failure_code: str = "account_closed") -> None:
+        """Let the bank send a payout back."""
+        self._call("POST", "payouts/fail", {"payout": payout_id, "failure_code": failure_code})
+
     def set_webhook(self, url: str, secret: str) -> None:
         """Deliver events to ``url``, signed with ``secret``."""
         self._call("POST", "webhooks", {"url": url, "secret": secret})
@@ -154,6 +111,10 @@ class Control:
     def duplicate_webhooks(self, times: int = 1) -> None:
         """Deliver each of the next events twice."""
         self._call("POST", "webhooks", {"duplicate": times})
+
+    def forge_webhook(self, kind: Forgery | str, *, event_id: str = "") -> str:
+        """Deliver once a copy of an event (the newest if none is named) that must not be believed; return its id."""
+        return self._call("POST", "webhooks/forge", {"kind": kind, "event": event_id})["id"]  # type: ignore[no-any-return]
 
     def webhooks(self) -> Json:
         """Return the receiver's settings and all deliveries."""

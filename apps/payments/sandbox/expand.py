@@ -11,6 +11,7 @@ REFERENCES = {
     "charge": {
         "balance_transaction": "balance_transaction",
         "customer": "customer",
+        "failure_balance_transaction": "balance_transaction",
         "payment_intent": "payment_intent",
         "refunds": "list of refund",
     },
@@ -20,22 +21,38 @@ REFERENCES = {
         "payment_intent": "payment_intent",
         "setup_intent": "setup_intent",
     },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "mandate": {"payment_method": "payment_method"},
     "payment_intent": {
         "customer": "customer",
         "latest_charge": "charge",
         "payment_method": "payment_method",
     },
     "payment_method": {"customer": "customer"},
+    "payout": {
+        "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
+    },
     "refund": {
         "balance_transaction": "balance_transaction",
         "charge": "charge",
         "customer": "customer",
+        "failure_balance_transaction": "balance_transaction",
         "payment_intent": "payment_intent",
         "payment_method": "payment_method",
     },
-    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
+    "setup_intent": {"customer": "customer", "mandate": "mandate", "payment_method": "payment_method"},
+    "transfer": {
+        "balance_transaction": "balance_transaction",
+        "destination": "account",
+        "source_transaction": "charge",
+    },
+    "transfer_reversal": {"balance_transaction": "balance_transaction", "transfer": "transfer"},
 }
-"""Per kind of object the fields that ``expand`` may name, and the kind each leads to."""
+"""Per kind of object the fields that ``expand`` may name, and the kind each leads to.
+
+A balance transaction's source may be of many kinds; what lies behind it can be named as far as charges have it too.
+"""
 
 ON_REQUEST = {"charge": {"refunds"}, "checkout.session": {"line_items"}}
 """Lists that are part of the object, but answered only when asked for."""

@@ -1,6 +1,6 @@
 """The wire: HTTP/1.1 with keep-alive on the standard library's threading server.
 
-Three kinds of path: the API (``/v1/``), the hosted page (``/c/pay/``) and the control URL (``/_control/``).
+Three kinds of path: the API (``/v1/``), the customers' pages (``/c/``) and the control URL (``/_control/``).
 """
 
 import contextlib
@@ -14,10 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from apps.payments.sandbox import control, page
+from apps.payments.sandbox import pages
 from apps.payments.sandbox.api import Api, Request
 from apps.payments.sandbox.checks import API_VERSION
-from apps.payments.sandbox.control import ControlDesk
+from apps.payments.sandbox.control import PREFIX as CONTROL
+from apps.payments.sandbox.desk import ControlDesk
 
 logger = logging.getLogger(__name__)
 LARGEST_BODY = 1 << 20
@@ -103,10 +104,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length).decode("utf-8", "replace")
         target = urlsplit(self.path)
         text = body if self.command in ("POST", "DELETE") else target.query
-        if target.path.startswith(control.PREFIX):
+        if target.path.startswith(CONTROL):
             self._answer_control(target.path, text)
-        elif target.path.startswith(page.PATH):
-            self._answer_page(target.path.removeprefix(page.PATH), text)
+        elif target.path.startswith(pages.PREFIX):
+            self._answer_page(target.path, text)
         else:
             self._answer_api(target.path, text)
 
@@ -124,11 +125,8 @@ class Handler(BaseHTTPRequestHandler):
             extra["Idempotent-Replayed"] = "true"
         self._send_json(answer.status, answer.body, extra)
 
-    def _answer_page(self, session_id: str, text: str) -> None:
-        if self.command == "POST":
-            answer = page.submit(self.server.api.state, session_id, text)
-        else:
-            answer = page.show(self.server.api.state, session_id)
+    def _answer_page(self, path: str, text: str) -> None:
+        answer = pages.answer(self.server.api.state, self.command, path, text)
         extra = {"Location": answer.location} if answer.location else {}
         self._send(answer.status, "text/html; charset=utf-8", answer.html.encode(), extra)
 

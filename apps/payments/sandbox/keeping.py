@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,7 @@ from apps.payments.sandbox.state import Json
 FORMAT = "wattledger stripe sandbox"
 VERSION = 1
 """Raise it whenever a file written before could no longer be read, or its objects no longer be acted on."""
+_PAGE = re.compile(rb'"https?://[^/"]+(/c/(?:pay/cs_test|3ds/pi|3ds/seti|mandate/mandate)_[A-Za-z0-9]+)"')
 PATIENCE = 5.0
 """Seconds to wait for a sandbox that still has the file, as one that is just being stopped."""
 
@@ -57,11 +59,10 @@ class StateFile:
             self._lock.close()
 
     def _restore(self, content: bytes) -> None:
-        kept = _read(self._path, content)
+        # Pages that were made at another port move along, wherever they are told of.
+        here = rb'"' + self._api.state.base_url.encode() + rb'\1"'
+        kept = _read(self._path, _PAGE.sub(here, content))
         try:
-            for entry in (*kept["objects"].values(), *(each["body"] for each in kept["idempotency_keys"].values())):
-                if entry.get("object") == "checkout.session" and entry["url"] is not None:
-                    entry["url"] = self._api.state.page_url(entry["id"])
             self._api.state.restore(kept)
             self._api.keys.restore(kept["idempotency_keys"])
         except (AttributeError, KeyError, TypeError, ValueError) as wrong:

@@ -4,10 +4,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from apps.payments.sandbox.errors import Refusal
-from apps.payments.sandbox.state import Json
+from apps.payments.sandbox.state import Call, Json, State
 
 DEFAULT_LIMIT = 10
 MAXIMUM_LIMIT = 100
+
+
+def matching(state: State, kind: str, call: Call, *names: str) -> list[Json]:
+    """Return the objects of a kind, newest first, that agree with those of the named parameters that are given."""
+    return [each for each in state.every(kind) if all(call.params.get(name) in (None, each[name]) for name in names)]
 
 
 def page(found: Iterable[Json], *, url: str, params: Json) -> Json:

@@ -14,6 +14,12 @@ THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 MAXIMUM_CHARGE = 99_999_999
 FEE_PER_MILLE = 15
 FEE_FIXED = 25
+DEBIT_FEE = 35
+"""What a SEPA debit costs that is paid."""
+FAILED_DEBIT_FEE = 350
+"""What a SEPA debit costs that the bank refuses; then it costs nothing else."""
+DISPUTE_FEE = 2000
+"""What a dispute costs, also one that is won."""
 
 
 def check_charge_amount(amount: int, currency: str, *, param: str = "amount") -> None:

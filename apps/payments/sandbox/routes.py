@@ -11,7 +11,22 @@ from typing import Any
 from apps.payments.sandbox.checks import check
 from apps.payments.sandbox.errors import CallerMistake
 from apps.payments.sandbox.expand import check_paths
-from apps.payments.sandbox.resources import charges, checkout, customers, events, payment_intents
+from apps.payments.sandbox.resources import (
+    accounts,
+    charges,
+    checkout,
+    customers,
+    disputes,
+    events,
+    ledger,
+    mandates,
+    payment_intents,
+    payment_methods,
+    payouts,
+    refunds,
+    setup_intents,
+    transfers,
+)
 from apps.payments.sandbox.state import Call, Json, State
 
 LIST = "limit starting_after ending_before created"
@@ -65,12 +80,16 @@ def _route(method: str, path: str, params_type: str, acts_on: str, do: Callable[
     )
 
 
+BELOW = {"payment_methods": "payment_method", "reversals": "transfer_reversal"}
+"""Nouns that stand below another object and answer a kind of their own."""
+
+
 def _kind_answered(method: str, path: str) -> str:
     """Read the kind of object from a path: ``/v1/checkout/sessions/{}/expire`` answers a ``checkout.session``."""
-    nouns = path.removeprefix("/v1/").replace("checkout/", "checkout.").split("/")
-    noun = nouns[2] if nouns[2:] == ["payment_methods"] else nouns[0]
-    kind = noun.removesuffix("s")
-    return f"list of {kind}" if method == "GET" and not path.endswith("}") else kind
+    first, *below = path.removeprefix("/v1/").replace("checkout/", "checkout.").split("/")
+    kind = next((BELOW[noun] for noun in below if noun in BELOW), first.removesuffix("s"))
+    is_list = method == "GET" and path != "/v1/balance" and not path.endswith("}")
+    return f"list of {kind}" if is_list else kind
 
 
 _CUSTOMER = " ".join(customers.CUSTOMER_FIELDS) + " metadata"
@@ -81,14 +100,17 @@ ROUTES = (
     _route("POST", "/v1/customers/{}", "CustomerUpdateParams", _CUSTOMER, customers.update_customer),
     _route(
         "GET", "/v1/customers/{}/payment_methods", "CustomerPaymentMethodListParams",
-        "type limit starting_after ending_before", customers.list_customer_payment_methods,
+        "type limit starting_after ending_before", payment_methods.list_customer_payment_methods,
     ),
     _route(
         "GET", "/v1/payment_methods", "PaymentMethodListParams",
-        "customer type limit starting_after ending_before", customers.list_payment_methods,
+        "customer type limit starting_after ending_before", payment_methods.list_payment_methods,
     ),
-    _route("GET", "/v1/payment_methods/{}", "PaymentMethodRetrieveParams", "", customers.retrieve_payment_method),
-    _route("POST", "/v1/payment_methods/{}/detach", "PaymentMethodDetachParams", "", customers.detach_payment_method),
+    _route("GET", "/v1/payment_methods/{}", "PaymentMethodRetrieveParams", "", payment_methods.retrieve_payment_method),
+    _route(
+        "POST", "/v1/payment_methods/{}/detach", "PaymentMethodDetachParams", "",
+        payment_methods.detach_payment_method,
+    ),
     _route(
         "POST", "/v1/checkout/sessions", "checkout.SessionCreateParams",
         "mode success_url cancel_url customer customer_creation customer_email client_reference_id currency expires_at "
@@ -97,9 +119,9 @@ ROUTES = (
     ),
     _route("GET", "/v1/checkout/sessions/{}", "checkout.SessionRetrieveParams", "", checkout.retrieve_session),
     _route("POST", "/v1/checkout/sessions/{}/expire", "checkout.SessionExpireParams", "", checkout.expire_session),
-    _route("GET", "/v1/setup_intents/{}", "SetupIntentRetrieveParams", "", checkout.retrieve_setup_intent),
+    _route("GET", "/v1/setup_intents/{}", "SetupIntentRetrieveParams", "", setup_intents.retrieve_setup_intent),
     _route(
-        "POST", "/v1/payment_intents", "PaymentIntentCreateParams", f"{INTENT} confirm off_session",
+        "POST", "/v1/payment_intents", "PaymentIntentCreateParams", f"{INTENT} confirm off_session return_url",
         payment_intents.create_payment_intent,
     ),
     _route(
@@ -112,7 +134,8 @@ ROUTES = (
         payment_intents.update_payment_intent,
     ),
     _route(
-        "POST", "/v1/payment_intents/{}/confirm", "PaymentIntentConfirmParams", "payment_method off_session",
+        "POST", "/v1/payment_intents/{}/confirm", "PaymentIntentConfirmParams",
+        "payment_method off_session return_url",
         payment_intents.confirm_payment_intent,
     ),
     _route(
@@ -127,17 +150,56 @@ ROUTES = (
     _route("GET", "/v1/charges/{}", "ChargeRetrieveParams", "", charges.retrieve_charge),
     _route(
         "POST", "/v1/refunds", "RefundCreateParams", "amount charge payment_intent reason metadata",
-        charges.create_refund,
+        refunds.create_refund,
     ),
-    _route("GET", "/v1/refunds", "RefundListParams", f"{LIST} charge payment_intent", charges.list_refunds),
-    _route("GET", "/v1/refunds/{}", "RefundRetrieveParams", "", charges.retrieve_refund),
+    _route("GET", "/v1/refunds", "RefundListParams", f"{LIST} charge payment_intent", refunds.list_refunds),
+    _route("GET", "/v1/refunds/{}", "RefundRetrieveParams", "", refunds.retrieve_refund),
     _route(
-        "GET", "/v1/balance_transactions", "BalanceTransactionListParams", f"{LIST} currency source type",
-        events.list_balance_transactions,
+        "GET", "/v1/balance_transactions", "BalanceTransactionListParams", f"{LIST} currency payout source type",
+        ledger.list_balance_transactions,
     ),
     _route(
         "GET", "/v1/balance_transactions/{}", "BalanceTransactionRetrieveParams", "",
-        events.retrieve_balance_transaction,
+        ledger.retrieve_balance_transaction,
+    ),
+    _route("GET", "/v1/balance", "BalanceRetrieveParams", "", ledger.retrieve_balance),
+    _route("GET", "/v1/mandates/{}", "MandateRetrieveParams", "", mandates.retrieve_mandate),
+    _route("GET", "/v1/disputes", "DisputeListParams", f"{LIST} charge payment_intent", disputes.list_disputes),
+    _route("GET", "/v1/disputes/{}", "DisputeRetrieveParams", "", disputes.retrieve_dispute),
+    _route(
+        "POST", "/v1/disputes/{}", "DisputeUpdateParams", "evidence metadata submit", disputes.update_dispute,
+    ),
+    _route("POST", "/v1/disputes/{}/close", "DisputeCloseParams", "", disputes.close_dispute),
+    _route(
+        "POST", "/v1/payouts", "PayoutCreateParams", "amount currency description metadata statement_descriptor",
+        payouts.create_payout,
+    ),
+    _route("GET", "/v1/payouts", "PayoutListParams", f"{LIST} status", payouts.list_payouts),
+    _route("GET", "/v1/payouts/{}", "PayoutRetrieveParams", "", payouts.retrieve_payout),
+    _route(
+        "POST", "/v1/accounts", "AccountCreateParams",
+        "business_type capabilities country default_currency email metadata type", accounts.create_account,
+    ),
+    _route("GET", "/v1/accounts/{}", "AccountRetrieveParams", "", accounts.retrieve_account),
+    _route(
+        "POST", "/v1/transfers", "TransferCreateParams",
+        "amount currency description destination metadata source_transaction transfer_group",
+        transfers.create_transfer,
+    ),
+    _route(
+        "GET", "/v1/transfers", "TransferListParams", f"{LIST} destination transfer_group", transfers.list_transfers,
+    ),
+    _route("GET", "/v1/transfers/{}", "TransferRetrieveParams", "", transfers.retrieve_transfer),
+    _route(
+        "POST", "/v1/transfers/{}/reversals", "TransferReversalCreateParams", "amount description metadata",
+        transfers.create_reversal,
+    ),
+    _route(
+        "GET", "/v1/transfers/{}/reversals", "TransferReversalListParams",
+        "limit starting_after ending_before", transfers.list_reversals,
+    ),
+    _route(
+        "GET", "/v1/transfers/{}/reversals/{}", "TransferReversalRetrieveParams", "", transfers.retrieve_reversal,
     ),
     _route("GET", "/v1/events", "EventListParams", f"{LIST} type types", events.list_events),
     _route("GET", "/v1/events/{}", "EventRetrieveParams", "", events.retrieve_event),

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from apps.payments.sandbox.api import Api
-from apps.payments.sandbox.control import Control, ControlDesk
+from apps.payments.sandbox.control import Control
+from apps.payments.sandbox.desk import ControlDesk
 from apps.payments.sandbox.http import SandboxServer
 from apps.payments.sandbox.keeping import StateFile
 from apps.payments.sandbox.state import State

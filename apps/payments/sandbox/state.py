@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from apps.payments.sandbox.cards import Behaviour, Card
+from apps.payments.sandbox.cards import Authentication, Behaviour, Card
 from apps.payments.sandbox.checks import API_VERSION
 from apps.payments.sandbox.clock import Clock
 from apps.payments.sandbox.errors import CallerMistake, missing
+from apps.payments.sandbox.ibans import BankAccount
 
 Json = dict[str, Any]
 _ALPHABET = string.ascii_letters + string.digits
@@ -57,12 +58,18 @@ class State:
     def clear(self) -> None:
         """Forget every object and every due action; the clock goes on.
 
-        cards        behaviour by payment method id; never part of an answer
-        intent_data  by session id, what its payment intent will be made with
+        cards            behaviour by payment method id; never part of an answer
+        bank_accounts    the same of those debited by SEPA
+        intent_data      by session id, what its payment intent will be made with
+        paid_out         by balance transaction id, the automatic payout it is part of
+        pays_out_daily   whether there are automatic payouts
         """
         self.objects: dict[str, Json] = {}
         self.cards: dict[str, Card] = {}
+        self.bank_accounts: dict[str, BankAccount] = {}
         self.intent_data: dict[str, Json] = {}
+        self.paid_out: dict[str, str] = {}
+        self.pays_out_daily = False
         self._due: list[tuple[int, int, str, str]] = []
         self._order = itertools.count()
 
@@ -131,15 +138,17 @@ class State:
         heapq.heappush(self._due, (due_at, next(self._order), action, identifier))
 
     def run_due(self) -> None:
-        """Do what has fallen due, earliest first; called as a turn begins and after the clock was advanced."""
-        while self._due and self._due[0][0] <= self.clock.now():
+        """Do what has fallen due, earliest first and as of then; called as a turn begins and the clock is advanced."""
+        now = self.clock.now()
+        while self._due and self._due[0][0] <= now:
             self._is_changed = True
-            _, _, action, identifier = heapq.heappop(self._due)
-            _DUE_ACTIONS[action](self, self.objects[identifier])
+            due_at, _, action, identifier = heapq.heappop(self._due)
+            with self.clock.standing_at(due_at):
+                _DUE_ACTIONS[action](self, self.objects[identifier])
 
-    def page_url(self, session_id: str) -> str:
-        """Return the address of a Checkout session's page."""
-        return f"{self.base_url}/c/pay/{session_id}"
+    def page_url(self, kind: str, identifier: str) -> str:
+        """Return the address of a page for the customer. kind: ``pay``, ``3ds`` or ``mandate``, with its object."""
+        return f"{self.base_url}/c/{kind}/{identifier}"
 
     def described(self) -> Json:
         """Return everything as JSON, for ``restore``."""
@@ -147,7 +156,10 @@ class State:
             "advanced_by": self.clock.advanced_by,
             "objects": self.objects,
             "cards": {identifier: asdict(card) for identifier, card in self.cards.items()},
+            "bank_accounts": {identifier: asdict(account) for identifier, account in self.bank_accounts.items()},
             "intent_data": self.intent_data,
+            "paid_out": self.paid_out,
+            "pays_out_daily": self.pays_out_daily,
             "due": [(due_at, action, identifier) for due_at, _, action, identifier in sorted(self._due)],
         }
 
@@ -160,8 +172,17 @@ class State:
         self.clock.advanced_by = described["advanced_by"]
         self.objects = described["objects"]
         self.intent_data = described["intent_data"]
+        # What a sandbox of before did not know of is not in its file.
+        self.paid_out = described.get("paid_out", {})
+        self.pays_out_daily = described.get("pays_out_daily", False)
+        for identifier, account in described.get("bank_accounts", {}).items():
+            self.bank_accounts[identifier] = BankAccount(**account)
         for identifier, card in described["cards"].items():
-            self.cards[identifier] = Card(**card | {"behaviour": Behaviour(card["behaviour"])})
+            kinds = {
+                "behaviour": Behaviour(card["behaviour"]),
+                "authentication": Authentication(card.get("authentication", Authentication.NEVER)),
+            }
+            self.cards[identifier] = Card(**card | kinds)
         for due_at, action, identifier in described["due"]:
             self.at(due_at, action, identifier)
 

@@ -12,9 +12,11 @@ import http.client
 import itertools
 import json
 import random
+import secrets
 import threading
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,22 +27,38 @@ BACKOFF = (0.1, 0.3, 1.0, 3.0, 10.0)
 TIMEOUT = 10.0
 
 
+class Forgery(StrEnum):
+    """What is wrong with a delivery that must not be believed.
+
+    WRONG_SIGNATURE  signed with a secret that is not the receiver's
+    STALE            signed rightly an hour ago, as when somebody sends again what was overheard
+    LIVEMODE         signed rightly, but said to be of live mode
+    """
+
+    WRONG_SIGNATURE = "wrong_signature"
+    STALE = "stale"
+    LIVEMODE = "livemode"
+
+
 @dataclass(slots=True, kw_only=True)
 class Delivery:
     """One event on its way to the receiver.
 
+    forgery   what is wrong with it, if anything
     statuses  the receiver's answers so far, 0 for none
     """
 
     event_id: str
     event_type: str
     payload: bytes
+    forgery: Forgery | None = None
     statuses: list[int] = field(default_factory=list)
 
     @property
     def is_done(self) -> bool:
-        """Delivered, or given up."""
-        return self.is_delivered or len(self.statuses) > len(BACKOFF)
+        """Delivered, or given up; a forger tries once."""
+        attempts = 1 if self.forgery else 1 + len(BACKOFF)
+        return self.is_delivered or len(self.statuses) >= attempts
 
     @property
     def is_delivered(self) -> bool:
@@ -97,6 +115,19 @@ class Webhooks:
             payload = json.dumps(event, indent=2).encode()
             for _ in range(copies):
                 self._enqueue(Delivery(event_id=event["id"], event_type=event["type"], payload=payload))
+
+    def forge(self, event: Json, forgery: Forgery) -> str:
+        """Queue a copy of an event that must not be believed and return its id, which the API does not know.
+
+        :raises ValueError: no receiver is set
+        """
+        if not self.url:
+            raise ValueError("no receiver is set")
+        forged = event | {"id": f"evt_forged{secrets.token_hex(8)}", "livemode": forgery is Forgery.LIVEMODE}
+        payload = json.dumps(forged, indent=2).encode()
+        with self._wake:
+            self._enqueue(Delivery(event_id=forged["id"], event_type=forged["type"], payload=payload, forgery=forgery))
+        return forged["id"]  # type: ignore[no-any-return]
 
     def configure(
         self,
@@ -159,6 +190,7 @@ class Webhooks:
                         "type": each.event_type,
                         "statuses": each.statuses,
                         "delivered": each.is_delivered,
+                        "forgery": each.forgery,
                     }
                     for each in self._log
                 ],
@@ -177,7 +209,7 @@ class Webhooks:
 
     def _run(self) -> None:
         while (delivery := self._next()) is not None:
-            status = self._post(delivery.payload)
+            status = self._post(delivery)
             with self._wake:
                 delivery.statuses.append(status)
                 if not delivery.is_done:
@@ -196,15 +228,16 @@ class Webhooks:
                 self._wake.wait(timeout=wait)
             return None
 
-    def _post(self, payload: bytes) -> int:
+    def _post(self, delivery: Delivery) -> int:
         """Post one attempt; return the receiver's status, 0 when it gave none."""
+        payload = delivery.payload
         target = urlsplit(self.url)
         kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
         connection = kind(target.hostname or "", target.port, timeout=TIMEOUT)
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Stripe-Signature": signature(payload, self.secret, at=int(time.time())),
+            "Stripe-Signature": self._signature(delivery),
         }
         try:
             path = target.path or "/"
@@ -217,3 +250,11 @@ class Webhooks:
             return 0
         finally:
             connection.close()
+
+    def _signature(self, delivery: Delivery) -> str:
+        now = int(time.time())
+        if delivery.forgery is Forgery.WRONG_SIGNATURE:
+            return signature(delivery.payload, "whsec_of_somebody_else", at=now)
+        if delivery.forgery is Forgery.STALE:
+            return signature(delivery.payload, self.secret, at=now - 3600)
+        return signature(delivery.payload, self.secret, at=now)

@@ -1,20 +1,19 @@
-"""Hosted Checkout sessions and the setup intents that a session in setup mode makes.
+"""Hosted Checkout sessions.
 
-open → complete (the page was filled in) | expired (asked for, or ``expires_at`` passed).
+open → complete (the page was filled in: ``submission``) | expired (asked for, or ``expires_at`` passed).
 """
 
-import re
-
-from apps.payments.sandbox.cards import Behaviour, Card
 from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.money import check_charge_amount
-from apps.payments.sandbox.resources.customers import add_card, create_customer
-from apps.payments.sandbox.resources.payment_intents import add_payment_intent, attempt
+from apps.payments.sandbox.resources import intent_moves
+from apps.payments.sandbox.resources.setup_intents import add_setup_intent, cancel_setup
 from apps.payments.sandbox.state import Call, Json, State, due_action, merged_metadata, random_text
+from apps.payments.sandbox.urls import check_url
 
 SHORTEST_LIFE = 30 * 60
 LONGEST_LIFE = 24 * 60 * 60
 MODES = ("setup", "payment")
+METHOD_TYPES = ("card", "sepa_debit")
 INTENT_DATA = frozenset({
     "capture_method", "description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor",
     "statement_descriptor_suffix", "transfer_group",
@@ -23,11 +22,6 @@ SETUP_DATA = frozenset({"description", "metadata"})
 ITEM_FIELDS = frozenset({"price_data", "quantity"})
 PRICE_FIELDS = frozenset({"currency", "product_data", "unit_amount"})
 PRODUCT_FIELDS = frozenset({"name", "description", "images", "metadata"})
-_URL = re.compile(r"https?://[!-~]+")
-
-
-class DeclinedAtEntry(Exception):
-    """The card that was typed into the page does not work; ``str()`` is what the page says."""
 
 
 def create_session(state: State, call: Call) -> Json:
@@ -44,14 +38,16 @@ def create_session(state: State, call: Call) -> Json:
             raise CallerMistake(f"You can not give {name} together with customer.", param=name)
         state.get("customer", customer, param="customer")
     items = _line_items(params) if mode == "payment" else []
+    _check_method_types(params, items)
     session = state.add("cs_test", _members(state, params, items, customer))
-    session["url"] = state.page_url(session["id"])
+    session["url"] = state.page_url("pay", session["id"])
     for item in items:
         item["id"] = f"li_{random_text(24)}"
     session["line_items"]["url"] = f"/v1/checkout/sessions/{session['id']}/line_items"
     state.intent_data[session["id"]] = params.get("payment_intent_data", {})
     if mode == "setup":
-        session["setup_intent"] = _add_setup_intent(state, call, session)["id"]
+        data = params.get("setup_intent_data", {})
+        session["setup_intent"] = add_setup_intent(state, call, session, data)["id"]
     state.at(session["expires_at"], "expire_session", session["id"])
     return session
 
@@ -60,10 +56,8 @@ def _check_urls(params: Json) -> None:
     if "success_url" not in params:
         raise CallerMistake("Missing required param: success_url.", code="parameter_missing", param="success_url")
     for name in ("success_url", "cancel_url"):
-        if name in params and not _URL.fullmatch(params[name]):
-            raise CallerMistake(
-                "Not a valid URL: give an absolute one with its scheme.", code="url_invalid", param=name
-            )
+        if name in params:
+            check_url(params[name], param=name)
 
 
 def _check_mode(params: Json, mode: str) -> None:
@@ -132,6 +126,20 @@ def _line_items(params: Json) -> list[Json]:
     return items
 
 
+def _check_method_types(params: Json, items: list[Json]) -> None:
+    """Refuse payment methods that the page has no form for, or that cannot pay this."""
+    allowed = params.get("allowed_payment_method_types") or ()
+    for name in allowed:
+        if name not in METHOD_TYPES:
+            raise CallerMistake(f"The sandbox's page does not take {name}.", param="allowed_payment_method_types")
+    currency = items[0]["currency"] if items else params.get("currency", "eur").lower()
+    is_held = params.get("payment_intent_data", {}).get("capture_method") == "manual"
+    if "sepa_debit" in allowed and (currency != "eur" or is_held):
+        raise CallerMistake(
+            "sepa_debit takes EUR only, and cannot be captured manually.", param="allowed_payment_method_types"
+        )
+
+
 def _members(state: State, params: Json, items: list[Json], customer: str | None) -> Json:
     mode, now = params["mode"], state.clock.now()
     total = sum(item["amount_total"] for item in items) if items else None
@@ -190,40 +198,6 @@ def _expires_at(wanted: int | None, now: int) -> int:
     return wanted
 
 
-def _add_setup_intent(state: State, call: Call, session: Json) -> Json:
-    data: Json = call.params.get("setup_intent_data", {})
-    intent = state.add(
-        "seti",
-        {
-            "object": "setup_intent",
-            "allowed_payment_method_types": session["allowed_payment_method_types"],
-            "automatic_payment_methods": None,
-            "cancellation_reason": None,
-            "customer": session["customer"],
-            "description": data.get("description"),
-            "last_setup_error": None,
-            "latest_attempt": None,
-            "livemode": False,
-            "mandate": None,
-            "metadata": merged_metadata({}, data.get("metadata")),
-            "next_action": None,
-            "payment_method": None,
-            "payment_method_types": session["payment_method_types"],
-            "single_use_mandate": None,
-            "status": "requires_payment_method",
-            "usage": "off_session",
-        },
-    )
-    intent["client_secret"] = f"{intent['id']}_secret_{random_text(24)}"
-    state.emit("setup_intent.created", intent, call)
-    return intent
-
-
-def retrieve_setup_intent(state: State, call: Call) -> Json:
-    """GET /v1/setup_intents/{id}."""
-    return state.get("setup_intent", call.ids[0])
-
-
 def retrieve_session(state: State, call: Call) -> Json:
     """GET /v1/checkout/sessions/{id}."""
     return state.get("checkout.session", call.ids[0])
@@ -250,86 +224,9 @@ def _expire_if_open(state: State, call: Call, session: Json) -> None:
     if session["status"] != "open":
         return
     session |= {"status": "expired", "url": None}
-    for kind in ("setup_intent", "payment_intent"):
-        if session[kind] is not None:
-            intent = state.get(kind, session[kind])
-            intent |= {"status": "canceled", "cancellation_reason": "abandoned"}
-            state.emit(f"{kind}.canceled", intent, call)
+    if session["setup_intent"] is not None:
+        cancel_setup(state, call, state.get("setup_intent", session["setup_intent"]))
+    if session["payment_intent"] is not None:
+        intent = state.get("payment_intent", session["payment_intent"])
+        intent_moves.cancel(state, call, intent, reason="abandoned")
     state.emit("checkout.session.expired", session, call)
-
-
-def complete_session(state: State, session: Json, card: Card) -> None:
-    """Do what the customer's click on the page does, with an open session.
-
-    :raises DeclinedAtEntry: the card does not work; the session stays open
-    """
-    call = Call()
-    if session["mode"] == "setup":
-        _complete_setup(state, call, session, card)
-    else:
-        _complete_payment(state, call, session, card)
-    session |= {
-        "customer_details": _customer_details(state, session),
-        "status": "complete",
-        "url": None,
-    }
-    state.emit("checkout.session.completed", session, call)
-
-
-def _complete_setup(state: State, call: Call, session: Json, card: Card) -> None:
-    intent = state.get("setup_intent", session["setup_intent"])
-    if card.behaviour == Behaviour.DECLINES_AT_ENTRY:
-        intent["last_setup_error"] = {
-            "code": "card_declined",
-            "decline_code": card.decline_code,
-            "advice_code": card.advice_code,
-            "message": card.message,
-            "type": "card_error",
-        }
-        state.emit("setup_intent.setup_failed", intent, call)
-        raise DeclinedAtEntry(card.message)
-    customer = _customer_to_save_for(state, call, session)
-    method = add_card(state, call, card=card, customer=customer)
-    intent |= {
-        "customer": customer,
-        "last_setup_error": None,
-        "payment_method": method["id"],
-        "status": "succeeded",
-    }
-    state.emit("setup_intent.succeeded", intent, call)
-
-
-def _complete_payment(state: State, call: Call, session: Json, card: Card) -> None:
-    customer = _customer_to_save_for(state, call, session)
-    if session["payment_intent"] is None:
-        wanted = state.intent_data[session["id"]] | {
-            "amount": session["amount_total"],
-            "currency": session["currency"],
-            "allowed_payment_method_types": session["allowed_payment_method_types"],
-        }
-        session["payment_intent"] = add_payment_intent(state, call, wanted, customer=customer)["id"]
-    intent = state.get("payment_intent", session["payment_intent"])
-    if intent["status"] == "canceled":
-        raise DeclinedAtEntry("This payment was canceled.")
-    keeps = intent["setup_future_usage"] is not None
-    method = add_card(state, call, card=card, customer=customer if keeps else None)
-    intent["payment_method"] = method["id"]
-    try:
-        attempt(state, call, intent, is_off_session=False)
-    except Refusal as declined:
-        raise DeclinedAtEntry(str(declined)) from None
-
-
-def _customer_to_save_for(state: State, call: Call, session: Json) -> str | None:
-    """Return the session's customer, making one where the session asks for it."""
-    if session["customer"] is None and session["customer_creation"] == "always":
-        made = create_customer(state, Call(params={"email": session["customer_email"]}))
-        session["customer"] = made["id"]
-    return session["customer"]  # type: ignore[no-any-return]
-
-
-def _customer_details(state: State, session: Json) -> Json:
-    email = session["customer_email"]
-    if email is None and session["customer"] is not None:
-        email = state.get("customer", session["customer"])["email"]
-    return {"address": None, "email": email, "name": None, "phone": None, "tax_exempt": "none", "tax_ids": []}

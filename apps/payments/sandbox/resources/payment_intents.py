@@ -1,43 +1,68 @@
-"""Payment intents: one wish to be paid, tried until it succeeds or is cancelled.
+"""Payment intents: one wish to be paid, tried until it succeeds or is cancelled. ``intent_moves`` tells the states."""
 
-requires_payment_method → requires_confirmation → succeeded, or with manual capture → requires_capture → succeeded;
-a decline leads back to requires_payment_method; everything but succeeded can be canceled.
-"""
-
-import copy
-
-from apps.payments.sandbox.cards import Behaviour
 from apps.payments.sandbox.errors import CallerMistake, Refusal
-from apps.payments.sandbox.lists import page
+from apps.payments.sandbox.lists import matching, page
 from apps.payments.sandbox.money import check_charge_amount
-from apps.payments.sandbox.resources.charges import add_charge, capture, decline, release
-from apps.payments.sandbox.resources.customers import usable_method
-from apps.payments.sandbox.state import Call, Json, State, due_action, merged_metadata, random_text
+from apps.payments.sandbox.resources.attempts import attempt, take
+from apps.payments.sandbox.resources.charges import release
+from apps.payments.sandbox.resources.debits import check_debit
+from apps.payments.sandbox.resources.intent_moves import cancel, require
+from apps.payments.sandbox.resources.payment_methods import usable_method
+from apps.payments.sandbox.state import Call, Json, State, merged_metadata, random_text
+from apps.payments.sandbox.urls import check_url
 
 PLAIN_FIELDS = (
     "description", "receipt_email", "setup_future_usage", "statement_descriptor", "statement_descriptor_suffix",
     "transfer_group",
 )  # fmt: skip
 BEFORE_CONFIRMATION = ("requires_payment_method", "requires_confirmation")
-CANCELABLE = (*BEFORE_CONFIRMATION, "requires_action", "requires_capture", "processing")
+CONFIRMABLE = (*BEFORE_CONFIRMATION, "requires_action")
+CANCELABLE = (*CONFIRMABLE, "requires_capture")
+"""A SEPA debit in ``processing`` is with the banks already."""
 
 
 def create_payment_intent(state: State, call: Call) -> Json:
     """POST /v1/payment_intents, with ``confirm=true`` also tried at once."""
     params = call.params
-    if "off_session" in params and not params.get("confirm"):
-        raise CallerMistake("You can only set off_session when confirm is true.", param="off_session")
+    for name in ("off_session", "return_url"):
+        if name in params and not params.get("confirm"):
+            raise CallerMistake(f"You can only set {name} when confirm is true.", param=name)
     customer = params.get("customer")
     if customer:
         state.get("customer", customer, param="customer")
+    allowed = params.get("allowed_payment_method_types") or None
     if params.get("payment_method"):
-        usable_method(state, params["payment_method"], customer=customer)
+        method = usable_method(state, params["payment_method"], customer=customer, allowed=allowed)
+        capture_method = params.get("capture_method", "automatic_async")
+        check_debit(method, currency=params["currency"].lower(), capture_method=capture_method)
     elif params.get("confirm"):
         raise _no_method()
+    if params.get("confirm"):
+        _check_return_url(params, is_dynamic=allowed is None)
     intent = add_payment_intent(state, call, params, customer=customer)
     if params.get("confirm"):
-        attempt(state, call, intent, is_off_session=bool(params.get("off_session")))
+        _attempt(state, call, intent)
     return intent
+
+
+def _check_return_url(params: Json, *, is_dynamic: bool) -> None:
+    """Refuse to confirm on a page what might lead away from it without a way back.
+
+    is_dynamic: the payment methods were not named, so that some may redirect
+    """
+    if "return_url" in params:
+        check_url(params["return_url"], param="return_url")
+    elif is_dynamic and not params.get("off_session"):
+        raise CallerMistake(
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
+            "these payment methods might redirect your customer off of your page, you must provide a `return_url`.",
+            param="return_url",
+        )
+
+
+def _attempt(state: State, call: Call, intent: Json) -> None:
+    is_off_session = bool(call.params.get("off_session"))
+    attempt(state, call, intent, is_off_session=is_off_session, return_url=call.params.get("return_url"))
 
 
 def add_payment_intent(state: State, call: Call, params: Json, *, customer: str | None) -> Json:
@@ -70,7 +95,7 @@ def add_payment_intent(state: State, call: Call, params: Json, *, customer: str 
             "metadata": merged_metadata({}, params.get("metadata")),
             "next_action": None,
             "payment_method": method,
-            "payment_method_types": allowed or ["card"],
+            "payment_method_types": allowed or (["card", "sepa_debit"] if currency == "eur" else ["card"]),
             "processing": None,
             "status": "requires_confirmation" if method else "requires_payment_method",
         }
@@ -88,16 +113,14 @@ def retrieve_payment_intent(state: State, call: Call) -> Json:
 
 def list_payment_intents(state: State, call: Call) -> Json:
     """GET /v1/payment_intents, by ``customer``."""
-    customer = call.params.get("customer")
-    found = [intent for intent in state.every("payment_intent") if customer in (None, intent["customer"])]
-    return page(found, url="/v1/payment_intents", params=call.params)
+    return page(matching(state, "payment_intent", call, "customer"), url="/v1/payment_intents", params=call.params)
 
 
 def update_payment_intent(state: State, call: Call) -> Json:
     """POST /v1/payment_intents/{id}: before it is confirmed; only metadata and description later."""
     intent, params = state.get("payment_intent", call.ids[0]), call.params
     if params.keys() - {"metadata", "description"}:
-        _require(intent, BEFORE_CONFIRMATION, "updated")
+        require(intent, BEFORE_CONFIRMATION, "updated")
     if "amount" in params or "currency" in params:
         amount = params["amount"] if "amount" in params else intent["amount"]
         currency = (params.get("currency") or intent["currency"]).lower()
@@ -106,7 +129,7 @@ def update_payment_intent(state: State, call: Call) -> Json:
     if params.get("customer"):
         _set_customer(state, intent, params["customer"])
     if params.get("payment_method"):
-        usable_method(state, params["payment_method"], customer=intent["customer"])
+        _usable(state, intent, params["payment_method"])
         intent |= {"payment_method": params["payment_method"], "status": "requires_confirmation"}
     for name in ("capture_method", *PLAIN_FIELDS):
         if name in params:
@@ -123,92 +146,30 @@ def _set_customer(state: State, intent: Json, customer: str) -> None:
 
 
 def confirm_payment_intent(state: State, call: Call) -> Json:
-    """POST /v1/payment_intents/{id}/confirm."""
+    """POST /v1/payment_intents/{id}/confirm: also anew, when the customer gave up 3-D Secure."""
     intent = state.get("payment_intent", call.ids[0])
-    _require(intent, BEFORE_CONFIRMATION, "confirmed")
+    require(intent, CONFIRMABLE, "confirmed")
     method = call.params.get("payment_method") or intent["payment_method"]
     if not method:
         raise _no_method()
-    usable_method(state, method, customer=intent["customer"])
+    _check_return_url(call.params, is_dynamic=intent["automatic_payment_methods"] is not None)
+    _usable(state, intent, method)
     intent["payment_method"] = method
-    attempt(state, call, intent, is_off_session=bool(call.params.get("off_session")))
+    _attempt(state, call, intent)
     return intent
 
 
-def attempt(state: State, call: Call, intent: Json, *, is_off_session: bool) -> None:
-    """Charge the intent's payment method once.
-
-    :raises Refusal: 402, declined; the intent is back at requires_payment_method
-    """
-    method = state.get("payment_method", intent["payment_method"], param="payment_method")
-    card = state.cards[method["id"]]
-    charge = add_charge(state, intent, method=method, is_off_session=is_off_session)
-    intent["latest_charge"] = charge["id"]
-    if card.behaviour is not Behaviour.GOOD:
-        decline(charge, card)
-        raise _declined(state, call, intent, charge, method)
-    intent["last_payment_error"] = None
-    if intent["capture_method"] == "manual":
-        _hold(state, call, intent, charge)
-    else:
-        _take(state, call, intent, charge, charge["amount"], told_as="charge.succeeded")
-
-
-def _declined(state: State, call: Call, intent: Json, charge: Json, method: Json) -> Refusal:
-    """Put a declined attempt down on its intent and return the error to answer."""
-    card = state.cards[method["id"]]
-    said = {
-        "charge": charge["id"],
-        "code": "card_declined",
-        "decline_code": card.decline_code,
-        "advice_code": card.advice_code,
-        "doc_url": "https://docs.stripe.com/error-codes/card-declined",
-        # As it was at this attempt: a card that is detached later was attached then.
-        "payment_method": copy.deepcopy(method),
-    }
-    intent |= {
-        "last_payment_error": said | {"type": "card_error", "message": card.message},
-        "payment_method": None,
-        "status": "requires_payment_method",
-    }
-    state.emit("charge.failed", charge, call)
-    state.emit("payment_intent.payment_failed", intent, call)
-    return Refusal(card.message, status=402, kind="card_error", payment_intent=intent, **said)
-
-
-def _hold(state: State, call: Call, intent: Json, charge: Json) -> None:
-    intent |= {"amount_capturable": intent["amount"], "status": "requires_capture"}
-    state.emit("charge.succeeded", charge, call)
-    state.emit("payment_intent.amount_capturable_updated", intent, call)
-    capture_before = charge["payment_method_details"]["card"]["capture_before"]
-    state.at(capture_before, "expire_hold", charge["id"])
-
-
-@due_action("expire_hold")
-def _expire_hold(state: State, charge: Json) -> None:
-    """Let the bank take its money back, unless the hold was captured or released before."""
-    intent = state.get("payment_intent", charge["payment_intent"])
-    if intent["status"] == "requires_capture":
-        call = Call()
-        release(charge)
-        state.emit("charge.expired", charge, call)
-        _cancel(state, call, intent, reason="automatic")
-
-
-def _take(state: State, call: Call, intent: Json, charge: Json, amount: int, *, told_as: str) -> None:
-    capture(state, charge, amount)
-    intent |= {"amount_capturable": 0, "amount_received": amount, "status": "succeeded"}
-    for session in state.every("checkout.session"):
-        if session["payment_intent"] == intent["id"]:
-            session["payment_status"] = "paid"
-    state.emit(told_as, charge, call)
-    state.emit("payment_intent.succeeded", intent, call)
+def _usable(state: State, intent: Json, method: str) -> None:
+    """Refuse a payment method that cannot pay this intent."""
+    allowed = intent["allowed_payment_method_types"]
+    found = usable_method(state, method, customer=intent["customer"], allowed=allowed)
+    check_debit(found, currency=intent["currency"], capture_method=intent["capture_method"])
 
 
 def capture_payment_intent(state: State, call: Call) -> Json:
     """POST /v1/payment_intents/{id}/capture: once, at most what is held; the rest is released."""
     intent = state.get("payment_intent", call.ids[0])
-    _require(intent, ("requires_capture",), "captured")
+    require(intent, ("requires_capture",), "captured")
     amount: int = intent["amount_capturable"]
     if "amount_to_capture" in call.params:
         amount = call.params["amount_to_capture"]
@@ -221,40 +182,20 @@ def capture_payment_intent(state: State, call: Call) -> Json:
     check_charge_amount(amount, intent["currency"], param="amount_to_capture")
     charge = state.get("charge", intent["latest_charge"])
     intent["metadata"] = merged_metadata(intent["metadata"], call.params.get("metadata"))
-    _take(state, call, intent, charge, amount, told_as="charge.captured")
+    take(state, call, intent, charge, amount, told_as="charge.captured")
     return intent
 
 
 def cancel_payment_intent(state: State, call: Call) -> Json:
     """POST /v1/payment_intents/{id}/cancel: a hold is released in full."""
     intent = state.get("payment_intent", call.ids[0])
-    _require(intent, CANCELABLE, "canceled")
+    require(intent, CANCELABLE, "canceled")
     if intent["status"] == "requires_capture":
         charge = state.get("charge", intent["latest_charge"])
         release(charge)
         state.emit("charge.refunded", charge, call)
-    _cancel(state, call, intent, reason=call.params.get("cancellation_reason"))
+    cancel(state, call, intent, reason=call.params.get("cancellation_reason"))
     return intent
-
-
-def _cancel(state: State, call: Call, intent: Json, *, reason: str | None) -> None:
-    intent |= {
-        "amount_capturable": 0,
-        "canceled_at": state.clock.now(),
-        "cancellation_reason": reason,
-        "status": "canceled",
-    }
-    state.emit("payment_intent.canceled", intent, call)
-
-
-def _require(intent: Json, allowed: tuple[str, ...], done: str) -> None:
-    if intent["status"] not in allowed:
-        raise Refusal(
-            f"This PaymentIntent could not be {done} because it has a status of {intent['status']}. Only a "
-            f"PaymentIntent with one of the following statuses may be {done}: {', '.join(allowed)}.",
-            code="payment_intent_unexpected_state",
-            payment_intent=intent,
-        )
 
 
 def _no_method() -> Refusal:

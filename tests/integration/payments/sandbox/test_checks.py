@@ -1,5 +1,6 @@
 import inspect
 import re
+from functools import cache
 from http.client import HTTPConnection
 from importlib import import_module
 from urllib.parse import urlsplit
@@ -145,6 +146,7 @@ class TestRoutes:
         assert (route.method.lower(), route.path, route.params_type.rpartition(".")[2]) in _declared_by_the_sdk()
 
 
+@cache
 def _declared_by_the_sdk() -> set[tuple[str, str, str]]:
     """Read method, path and parameter type of every call from the SDK's service classes."""
     modules = {
@@ -156,7 +158,14 @@ def _declared_by_the_sdk() -> set[tuple[str, str, str]]:
         "stripe._payment_intent_service",
         "stripe._charge_service",
         "stripe._refund_service",
+        "stripe._balance_service",
         "stripe._balance_transaction_service",
+        "stripe._dispute_service",
+        "stripe._mandate_service",
+        "stripe._payout_service",
+        "stripe._account_service",
+        "stripe._transfer_service",
+        "stripe._transfer_reversal_service",
         "stripe._event_service",
     }
     call = re.compile(r'params: (?:Optional\[)?"(\w+)".*?_request\(\s*"(\w+)",\s*"(/v1/[^"]*)"', re.DOTALL)
