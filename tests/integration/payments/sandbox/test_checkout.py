@@ -138,6 +138,23 @@ class TestPaymentSession:
         assert [each["status"] for each in sandbox.control.objects("payment_intent")] == ["requires_capture"]
         assert [each["status"] for each in sandbox.control.objects("charge")] == ["failed", "succeeded"]
 
+    def test_captured_automatically_is_paid_and_saves_the_card_if_asked(self, stripe_client, sessions, customer):
+        wanted = payment_session(4000, "automatic") | {"customer": customer}
+        wanted["payment_intent_data"]["setup_future_usage"] = "off_session"
+        session = sessions.create(wanted)
+        with pytest.raises(CheckoutRefused):
+            complete_checkout(session.url, DECLINES_LATER)
+        none_yet = stripe_client.v1.payment_methods.list({"customer": customer}).data
+
+        complete_checkout(session.url, GOOD)
+
+        paid = sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+        assert (paid.payment_status, paid.payment_intent.status) == ("paid", "succeeded")
+        assert none_yet == []
+        assert [each.id for each in stripe_client.v1.payment_methods.list({"customer": customer}).data] == [
+            paid.payment_intent.payment_method
+        ]
+
     def test_below_the_minimum_is_refused(self, sessions):
         with pytest.raises(stripe.InvalidRequestError) as refused:
             sessions.create(payment_session(49))

@@ -1,7 +1,8 @@
 import pytest
 import stripe
 
-from tests.integration.payments.sandbox.conftest import DECLINES_LATER
+from apps.payments.sandbox import ControlError
+from tests.integration.payments.sandbox.conftest import DECLINES_LATER, GOOD
 
 FEE = "latest_charge.balance_transaction"
 
@@ -49,6 +50,43 @@ class TestOffSessionPayment:
         assert intent.last_payment_error.decline_code == "insufficient_funds"
         assert (intent.latest_charge.status, intent.latest_charge.balance_transaction) == ("failed", None)
         assert intent.amount_received == 0
+
+    @pytest.mark.parametrize(
+        ("number", "code", "decline_code", "advice"),
+        [
+            ("4000000000000002", "card_declined", "generic_decline", "try_again_later"),
+            ("4000000000009995", "card_declined", "insufficient_funds", "try_again_later"),
+            ("4000000000009987", "card_declined", "lost_card", "do_not_try_again"),
+            ("4000000000009979", "card_declined", "stolen_card", "do_not_try_again"),
+            ("4000000000000069", "expired_card", None, "confirm_card_data"),
+            ("4000000000000127", "incorrect_cvc", None, "confirm_card_data"),
+            ("4000000000000119", "processing_error", None, "try_again_later"),
+            ("4000000000010001", "card_declined", "generic_decline", "do_not_try_again"),
+            ("4000000000010019", "card_declined", "generic_decline", "confirm_card_data"),
+        ],
+    )
+    def test_of_a_saved_card_that_went_bad_is_declined_for_its_reason(
+        self, stripe_client, sandbox, saved, number, code, decline_code, advice
+    ):
+        sandbox.control.change_card(saved.payment_method, number)
+
+        with pytest.raises(stripe.CardError) as declined:
+            stripe_client.v1.payment_intents.create(saved.payment())
+
+        error = declined.value.error
+        charge = stripe_client.v1.charges.retrieve(error.charge)
+        assert (error.code, getattr(error, "decline_code", None), error.advice_code) == (code, decline_code, advice)
+        assert (charge.failure_code, charge.outcome.advice_code) == (code, advice)
+        assert charge.outcome.reason == (decline_code or code)
+        sandbox.control.change_card(saved.payment_method, GOOD)
+        assert stripe_client.v1.payment_intents.create(saved.payment()).status == "succeeded"
+
+    def test_of_a_card_changes_only_to_a_test_card(self, stripe_client, sandbox, saved):
+        for method, number in ((saved.payment_method, "4111111111111111"), ("pm_unknown", GOOD)):
+            with pytest.raises(ControlError):
+                sandbox.control.change_card(method, number)
+
+        assert stripe_client.v1.payment_intents.create(saved.payment()).status == "succeeded"
 
     def test_with_another_customers_card_is_refused_and_makes_no_intent(self, stripe_client, sandbox, saved):
         other = stripe_client.v1.customers.create({"email": "other@example.com"})

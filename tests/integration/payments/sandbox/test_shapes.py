@@ -5,11 +5,15 @@ import typing
 import pytest
 import stripe
 
-from apps.payments.sandbox import CheckoutRefused, complete_checkout
+from apps.payments.sandbox import CheckoutRefused, answer_challenge, complete_checkout, complete_mandate
 from tests.integration.payments.sandbox.conftest import (
+    ASKS_ALWAYS,
+    DAY,
     DECLINES_AT_ENTRY,
     DECLINES_LATER,
+    DISPUTES,
     GOOD,
+    PAYS,
     payment_session,
     setup_session,
 )
@@ -17,15 +21,22 @@ from tests.integration.payments.sandbox.conftest import (
 CLASSES = {
     each.OBJECT_NAME: each
     for each in (
+        stripe.Account,
+        stripe.Balance,
         stripe.BalanceTransaction,
         stripe.Charge,
         stripe.Customer,
+        stripe.Dispute,
         stripe.Event,
         stripe.LineItem,
+        stripe.Mandate,
         stripe.PaymentIntent,
         stripe.PaymentMethod,
+        stripe.Payout,
         stripe.Refund,
         stripe.SetupIntent,
+        stripe.Transfer,
+        stripe.TransferReversal,
         stripe.checkout.Session,
     )
 }
@@ -51,7 +62,7 @@ def _is_promised(hint: object) -> bool:
 
 class TestEveryObject:
     @pytest.fixture
-    def everything(self, stripe_client, sandbox, save_card):
+    def everything(self, stripe_client, sandbox, save_card, save_account):
         good, poor = save_card(GOOD), save_card(DECLINES_LATER)
         with pytest.raises(stripe.CardError):
             stripe_client.v1.payment_intents.create(poor.payment())
@@ -64,15 +75,48 @@ class TestEveryObject:
         with pytest.raises(CheckoutRefused):
             complete_checkout(refusing.url, DECLINES_AT_ENTRY)
         stripe_client.v1.checkout.sessions.expire(refusing.id)
-        return sandbox.control.objects()
+        self.authenticate(stripe_client, save_card)
+        self.debit(stripe_client, sandbox, save_account)
+        self.dispute_and_pay_out(stripe_client, sandbox, save_card)
+        return [*sandbox.control.objects(), stripe_client.v1.balance.retrieve().to_dict()]
 
-    def test_has_the_fields_that_the_sdk_declares(self, everything):
+    def authenticate(self, stripe_client, save_card):
+        guarded = save_card(ASKS_ALWAYS)
+        for waits_for in ({"return_url": "http://127.0.0.1:9/"}, {"allowed_payment_method_types": ["card"]}):
+            stripe_client.v1.payment_intents.create(guarded.payment(off_session=None, **waits_for))
+        session = stripe_client.v1.checkout.sessions.create(payment_session())
+        answer_challenge(complete_checkout(session.url, ASKS_ALWAYS))
+        for setup in (setup_session(guarded.customer), setup_session(guarded.customer), payment_session()):
+            session = stripe_client.v1.checkout.sessions.create(setup)
+            challenge = complete_checkout(session.url, ASKS_ALWAYS)
+        answer_challenge(challenge, succeeds=False)
+
+    def debit(self, stripe_client, sandbox, save_account):
+        account = save_account(PAYS)
+        paid, failed = (stripe_client.v1.payment_intents.create(account.payment()) for _ in range(2))
+        sandbox.control.fail_debit(failed.id)
+        sandbox.control.settle_debit(paid.id)
+        sandbox.control.return_debit(paid.latest_charge)
+        session = stripe_client.v1.checkout.sessions.create(payment_session(4000, "automatic", "sepa_debit"))
+        complete_mandate(session.url, PAYS)
+
+    def dispute_and_pay_out(self, stripe_client, sandbox, save_card):
+        charge = stripe_client.v1.payment_intents.create(save_card(DISPUTES).payment(10_000)).latest_charge
+        dispute = sandbox.control.objects("dispute")[-1]["id"]
+        stripe_client.v1.disputes.update(dispute, {"evidence": {"uncategorized_text": "winning_evidence"}})
+        owner = stripe_client.v1.accounts.create(
+            {"type": "express", "capabilities": {"transfers": {"requested": True}}}
+        )
+        share = {"amount": 900, "currency": "eur", "destination": owner.id, "source_transaction": charge}
+        stripe_client.v1.transfers.reversals.create(stripe_client.v1.transfers.create(share).id, {"amount": 100})
+        sandbox.control.pay_out_daily()
+        sandbox.control.advance_clock(6 * DAY)
+        sandbox.control.fail_payout(sandbox.control.objects("payout")[0]["id"])
+
+    def test_has_the_fields_that_the_sdk_declares_and_each_event_a_type_that_it_knows(self, everything):
         wrong = {line for each in everything for line in differences(each, CLASSES[each["object"]], each["object"])}
 
         assert {each["object"] for each in everything} == CLASSES.keys() - {"item"}
         assert sorted(wrong) == []
-
-    def test_names_only_event_types_that_the_sdk_knows(self, everything):
         known = typing.get_args(stripe.Event.__annotations__["type"])
-
         assert {each["type"] for each in everything if each["object"] == "event"} <= set(known)

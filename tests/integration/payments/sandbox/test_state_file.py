@@ -7,10 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 import stripe
 
-from apps.payments.sandbox import Sandbox, StateFileRefused, complete_checkout, keeping
+from apps.payments.sandbox import Sandbox, StateFileRefused, answer_challenge, complete_checkout, keeping
 from tests.integration.payments.sandbox.conftest import (
+    ASKS_ALWAYS,
+    ASKS_UNLESS_SAVED,
+    DAY,
     DECLINES_LATER,
+    DISPUTES,
     GOOD,
+    REFUSES,
     SECRET,
     client_of,
     payment_session,
@@ -19,7 +24,6 @@ from tests.integration.payments.sandbox.conftest import (
 from tests.integration.payments.sandbox.test_command import start
 
 KEY = {"idempotency_key": "invoice-17-try-1"}
-DAY = 86_400
 
 
 @pytest.fixture
@@ -189,6 +193,55 @@ class TestRestart:
             after = client.v1.payment_intents.retrieve(intent).last_payment_error
 
         assert after.payment_method.customer == before.payment_method.customer == poor.customer
+
+    def test_leads_to_the_banks_page_at_its_new_address(self, stripe_client, save_card, restarted):
+        guarded = save_card(ASKS_ALWAYS)
+        waiting = stripe_client.v1.payment_intents.create(
+            guarded.payment(off_session=None, return_url="http://127.0.0.1:9/c/pay/mine"), KEY
+        )
+
+        with restarted() as (again, client):
+            action = client.v1.payment_intents.retrieve(waiting.id).next_action.redirect_to_url
+            back = answer_challenge(action.url)
+            paid = client.v1.payment_intents.retrieve(waiting.id)
+
+        assert action.url == f"{again.url}/c/3ds/{waiting.id}"
+        assert back.startswith("http://127.0.0.1:9/c/pay/mine?")
+        assert paid.status == "succeeded"
+
+    def test_goes_on_with_debits_disputes_and_payouts(self, sandbox, stripe_client, save_account, save_card, restarted):
+        account = save_account(REFUSES)
+        debit = stripe_client.v1.payment_intents.create(account.payment())
+        stripe_client.v1.payment_intents.create(save_card(DISPUTES).payment())
+        sandbox.control.pay_out_daily()
+        stripe_client.v1.payment_intents.create(save_card(ASKS_UNLESS_SAVED).payment(20_000))
+        sandbox.control.advance_clock(3 * DAY)
+
+        with restarted() as (again, client):
+            (payout,) = client.v1.payouts.list().data
+            items = client.v1.balance_transactions.list({"payout": payout.id}).data
+            again.control.advance_clock(17 * DAY)
+            (dispute,) = client.v1.disputes.list().data
+            failed = client.v1.payment_intents.retrieve(debit.id)
+            arrived = client.v1.payouts.retrieve(payout.id)
+
+        # 20000 - 325 + 3000 - 70 - 3000 - 2000
+        assert (payout.amount, len(items)) == (17_605, 4)
+        assert (dispute.status, dispute.evidence_details.past_due) == ("lost", True)
+        assert (failed.status, arrived.status) == ("requires_payment_method", "paid")
+
+    def test_takes_up_what_was_written_before_there_were_debits_and_payouts(
+        self, stripe_client, saved, sandbox, state_file
+    ):
+        sandbox.stop()
+        kept = json.loads(state_file.read_text())
+        for name in ("bank_accounts", "paid_out", "pays_out_daily"):
+            del kept[name]
+        kept["cards"] = {saved.payment_method: {"brand": "visa", "last4": "4242", "behaviour": "good"}}
+        state_file.write_text(json.dumps(kept))
+
+        with Sandbox(state_file=state_file) as again, client_of(again.url) as client:
+            assert client.v1.payment_intents.create(saved.payment()).status == "succeeded"
 
     def test_remembers_that_all_was_forgotten(self, sandbox, stripe_client, restarted):
         stripe_client.v1.customers.create({}, KEY)

@@ -1,6 +1,7 @@
+import pytest
 import stripe
 
-from apps.payments.sandbox import complete_checkout
+from apps.payments.sandbox import ControlError, Forgery, complete_checkout
 from tests.integration.payments.sandbox.conftest import DECLINES_LATER, GOOD, SECRET, setup_session
 
 
@@ -132,3 +133,41 @@ class TestDelivery:
         sandbox.control.wait_for_webhooks()
         # The receiver has verified the signature with its tolerance of 300 s.
         assert receiver.events[0].created - now in (0, 1)
+
+
+class TestForgery:
+    @pytest.mark.parametrize("kind", [Forgery.WRONG_SIGNATURE, Forgery.STALE])
+    def test_whose_signature_is_wrong_or_old_is_sent_once_and_told_by_it(self, stripe_client, sandbox, receiver, kind):
+        listen(sandbox, receiver)
+        customer = stripe_client.v1.customers.create({}).id
+        sandbox.control.wait_for_webhooks()
+
+        forged = sandbox.control.forge_webhook(kind)
+
+        sandbox.control.wait_for_webhooks()
+        delivery = sandbox.control.webhooks()["deliveries"][-1]
+        assert (delivery["event"], delivery["statuses"], delivery["forgery"]) == (forged, [400], kind)
+        assert [event.data.object.id for event in receiver.events] == [customer]
+
+    def test_of_live_mode_is_signed_rightly(self, stripe_client, sandbox, receiver):
+        listen(sandbox, receiver)
+        for name in "ab":
+            stripe_client.v1.customers.create({"name": name})
+        older = stripe_client.v1.events.list().data[1]
+
+        forged = sandbox.control.forge_webhook(Forgery.LIVEMODE, event_id=older.id)
+
+        sandbox.control.wait_for_webhooks()
+        last = receiver.events[-1]
+        assert (last.id, last.livemode, last.data.object.name) == (forged, True, "a")
+        with pytest.raises(stripe.InvalidRequestError, match="No such event"):
+            stripe_client.v1.events.retrieve(forged)
+
+    @pytest.mark.parametrize("given", [("nonsense", ""), ("livemode", "evt_unknown"), ("livemode", "")])
+    def test_of_nothing_is_refused(self, sandbox, receiver, given):
+        listen(sandbox, receiver)
+
+        with pytest.raises(ControlError):
+            sandbox.control.forge_webhook(given[0], event_id=given[1])
+
+        assert sandbox.control.webhooks()["deliveries"] == []
