@@ -76,6 +76,10 @@ class Control:
         """Let the bank take back a SEPA debit that it paid; return the dispute's id."""
         return self._call("POST", "debits/return", {"charge": charge_id, "reason": reason})["id"]  # type: ignore[no-any-return]
 
+    def revoke_mandate(self, mandate_id: str) -> None:
+        """Let a customer revoke a mandate; nothing is debited under it any more."""
+        self._call("POST", "mandates/revoke", {"mandate": mandate_id})
+
     def open_dispute(self, charge_id: str, *, reason: str = "fraudulent") -> str:
         """Let a customer dispute a charge; return the dispute's id."""
         return self._call("POST", "disputes/open", {"charge": charge_id, "reason": reason})["id"]  # type: ignore[no-any-return]

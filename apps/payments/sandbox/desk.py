@@ -12,6 +12,7 @@ from apps.payments.sandbox.errors import Refusal
 from apps.payments.sandbox.faults import Fault
 from apps.payments.sandbox.resources.debits import fail_debit, return_debit, settle_debit
 from apps.payments.sandbox.resources.disputes import decide_dispute, open_dispute
+from apps.payments.sandbox.resources.mandates import revoke_mandate
 from apps.payments.sandbox.resources.payment_methods import change_card
 from apps.payments.sandbox.resources.payouts import fail_payout, pay_out_daily
 from apps.payments.sandbox.resources.refunds import fail_refund
@@ -42,6 +43,9 @@ class ControlDesk:
                 lambda payment_intent, failure_code: fail_debit(state, payment_intent, failure_code)
             ),
             ("POST", "debits/return"): self._turn(lambda charge, reason: _id(return_debit(state, charge, reason))),
+            ("POST", "mandates/revoke"): self._turn(
+                lambda mandate: revoke_mandate(state, Call(), state.get("mandate", mandate))
+            ),
             ("POST", "disputes/open"): self._turn(self._open_dispute),
             ("POST", "disputes/decide"): self._turn(
                 lambda dispute, is_won: decide_dispute(state, dispute, is_won=bool(is_won))

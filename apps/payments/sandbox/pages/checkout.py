@@ -82,7 +82,12 @@ def _last_error(state: State, session: Json) -> str:
     if session[kind] is None:
         return ""
     error = state.get(kind, session[kind])[f"last_{kind.removesuffix('_intent')}_error"]
-    return error["message"] if error else ""
+    if error is None:
+        return ""
+    # The API's sentence for this one is for programmers.
+    if error["code"] == f"{kind}_authentication_failure":
+        return "We are unable to authenticate your payment method. Please choose a different one and try again."
+    return error["message"]  # type: ignore[no-any-return]
 
 
 def _page(state: State, session: Json, said: str) -> str:

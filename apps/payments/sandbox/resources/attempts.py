@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 from apps.payments.sandbox.cards import Authentication, Behaviour, Card
 from apps.payments.sandbox.errors import Refusal
@@ -12,7 +13,7 @@ from apps.payments.sandbox.resources.disputes import open_dispute
 from apps.payments.sandbox.resources.payment_methods import keep_if_asked
 from apps.payments.sandbox.state import Call, Json, State, due_action
 
-_NOT_AUTHENTICATED = {
+_NOT_AUTHENTICATED: dict[str, Any] = {
     "code": "authentication_required",
     "decline_code": "authentication_required",
     "message": "Your card was declined. This transaction requires authentication.",

@@ -59,8 +59,9 @@ def open_dispute(state: State, call: Call, charge: Json, *, reason: str) -> Json
     state.emit("charge.dispute.funds_withdrawn", dispute, call)
     if is_debit:
         state.emit("charge.dispute.closed", dispute, call)
-        if reason == "debit_not_authorized":
-            revoke_mandate(state, call, state.get("mandate", charge["payment_method_details"]["sepa_debit"]["mandate"]))
+        mandate = state.get("mandate", charge["payment_method_details"]["sepa_debit"]["mandate"])
+        if reason == "debit_not_authorized" and mandate["status"] == "active":
+            revoke_mandate(state, call, mandate)
     else:
         state.at(dispute["evidence_details"]["due_by"], "dispute_due", dispute["id"])
     return dispute

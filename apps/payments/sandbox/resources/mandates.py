@@ -1,6 +1,6 @@
 """Mandates: what a customer signed so that a bank account may be debited.
 
-active → inactive, when a debit comes back as never authorised; a new one has to be signed then.
+active → inactive, when it is revoked or a debit comes back as never authorised; a new one has to be signed then.
 """
 
 from typing import Any
@@ -45,7 +45,12 @@ def mandate_of(state: State, method: Json) -> Json | None:
 
 
 def revoke_mandate(state: State, call: Call, mandate: Json) -> None:
-    """Let nothing be debited any more under this mandate."""
+    """Let nothing be debited any more under this mandate.
+
+    :raises ValueError: it is inactive already
+    """
+    if mandate["status"] != "active":
+        raise ValueError(f"{mandate['id']} is {mandate['status']}")
     mandate["status"] = "inactive"
     state.emit("mandate.updated", mandate, call)
 

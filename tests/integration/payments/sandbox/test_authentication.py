@@ -1,4 +1,5 @@
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import pytest
 import stripe
@@ -70,19 +71,21 @@ class TestCheckout:
         assert intents.retrieve(sessions.retrieve(session.id).payment_intent).status == "requires_capture"
 
     @pytest.mark.parametrize(
-        ("number", "succeeds", "code"),
+        ("number", "succeeds", "code", "said"),
         [
-            (REQUIRED, False, "payment_intent_authentication_failure"),
-            (DECLINED_IN_SPITE, True, "card_declined"),
+            (REQUIRED, False, "payment_intent_authentication_failure", "We are unable to authenticate"),
+            (DECLINED_IN_SPITE, True, "card_declined", "Your card was declined."),
         ],
     )
-    def test_is_shown_again_with_what_went_wrong(self, sessions, intents, number, succeeds, code):
+    def test_is_shown_again_with_what_went_wrong(self, sessions, intents, number, succeeds, code, said):
         session = sessions.create(payment_session())
 
         back = answer_challenge(complete_checkout(session.url, number), succeeds=succeeds)
 
         failed = intents.retrieve(sessions.retrieve(session.id).payment_intent)
         assert back == session.url
+        with urlopen(back) as page:
+            assert f'<p role="alert">{said}' in page.read().decode()
         assert (failed.status, failed.last_payment_error.code) == ("requires_payment_method", code)
         assert failed.amount_capturable == 0
         complete_checkout(session.url, GOOD)

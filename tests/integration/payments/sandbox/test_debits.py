@@ -75,6 +75,18 @@ class TestMandate:
         assert "Zoë &lt;b&gt;" in page
         assert "DE … 3000" in page
 
+    def test_revoked_lets_nothing_be_debited(self, stripe_client, sandbox, debited):
+        (mandate,) = sandbox.control.objects("mandate")
+
+        sandbox.control.revoke_mandate(mandate["id"])
+
+        assert event_types(stripe_client, "mandate") == ["mandate.updated"]
+        with pytest.raises(stripe.InvalidRequestError, match="no existing mandate"):
+            stripe_client.v1.payment_intents.create(debited.payment())
+        with pytest.raises(ControlError, match="is inactive"):
+            sandbox.control.revoke_mandate(mandate["id"])
+        assert sandbox.control.objects("charge") == []
+
     def test_leaves_no_trace_of_the_iban(self, sandbox, save_account):
         save_account(PAYS)
 
