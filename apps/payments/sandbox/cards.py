@@ -33,7 +33,7 @@ class Card:
 
     code            the error's code when it declines
     decline_code    the issuer's reason then, "" for none
-    advice_code     what the network advises then: ``try_again_later``, ``do_not_try_again``, ``confirm_card_data``
+    advice_code     what the network advises then: ``try_again_later``, ``do_not_try_again``, ``confirm_card_data``, ""
     dispute_reason  why its owner disputes each payment, "" for never
     """
 

@@ -14,6 +14,7 @@ from apps.payments.sandbox.resources.payment_methods import keep_if_asked
 from apps.payments.sandbox.state import Call, Json, State, due_action
 
 _NOT_AUTHENTICATED: dict[str, Any] = {
+    "advice_code": "",
     "code": "authentication_required",
     "decline_code": "authentication_required",
     "message": "Your card was declined. This transaction requires authentication.",
@@ -61,9 +62,9 @@ def charge_card(
     method = state.get("payment_method", intent["payment_method"])
     card = state.cards[method["id"]]
     charge = add_charge(state, intent, method=method, is_off_session=is_off_session, is_authenticated=is_authenticated)
-    intent["latest_charge"] = charge["id"]
     if card.behaviour is not Behaviour.GOOD:
         raise _declined(state, call, intent, charge, card)
+    intent["latest_charge"] = charge["id"]
     keep_if_asked(state, call, method, intent)
     if is_authenticated and intent["setup_future_usage"]:
         remember_authentication(state, method)
@@ -99,9 +100,10 @@ def card_error(card: Card) -> Json:
     said = {
         "advice_code": card.advice_code,
         "code": card.code,
+        "decline_code": card.decline_code,
         "doc_url": f"https://docs.stripe.com/error-codes/{card.code.replace('_', '-')}",
     }
-    return said | ({"decline_code": card.decline_code} if card.decline_code else {})
+    return {name: value for name, value in said.items() if value}
 
 
 def _hold(state: State, call: Call, intent: Json, charge: Json) -> None:

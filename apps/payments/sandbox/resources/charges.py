@@ -121,7 +121,7 @@ def decline(charge: Json, card: Card) -> None:
     charge |= {"failure_code": card.code, "failure_message": card.message, "paid": False, "status": "failed"}
     charge["payment_method_details"]["card"]["capture_before"] = None
     charge["outcome"] |= {
-        "advice_code": card.advice_code,
+        "advice_code": card.advice_code or None,
         "network_status": "declined_by_network",
         "reason": card.decline_code or card.code,
         "seller_message": "The bank declined the payment.",
