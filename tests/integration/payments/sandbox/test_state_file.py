@@ -260,11 +260,13 @@ class TestRestart:
 
 
 class TestStateFile:
-    def test_is_its_owners_only_and_holds_no_card_number(self, stripe_client, saved, state_file):
-        stripe_client.v1.payment_intents.create(saved.payment())
+    def test_is_its_owners_only_and_holds_no_card_number_or_iban(self, stripe_client, saved, save_account, state_file):
+        for method in (saved, save_account(REFUSES)):
+            stripe_client.v1.payment_intents.create(method.payment())
 
         assert stat.S_IMODE(state_file.stat().st_mode) == 0o600
         assert GOOD not in state_file.read_text()
+        assert REFUSES[4:] not in state_file.read_text()
         assert "sk_test" not in state_file.read_text()
 
     def test_is_written_before_the_answer_goes_out(self, stripe_client, state_file):
