@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn, TypeAlias
 
+from apps.core.domain.exact_json import dump_exact
+
 MAX_NEW_BYTES: Final = 64 * 1024
 MAX_TRUSTED_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
@@ -138,8 +140,8 @@ def call(message_id: str, action: str, payload: dict[str, Any]) -> str:
 
 
 def dump(value: Any) -> str:
-    """Write compact JSON; what a station sees is ASCII (old firmware stumbles over anything else)."""
-    return json.dumps(value, separators=(",", ":"))
+    """Write compact JSON; what a station sees is ASCII (old firmware stumbles over anything else), and exact."""
+    return dump_exact(value)
 
 
 def depth_of(text: str) -> int:
