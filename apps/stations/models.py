@@ -15,11 +15,14 @@ from django_countries.fields import CountryField
 
 from apps.accounts.models import User, validate_zone
 from apps.accounts.tenancy import TenantModel
+from apps.core.domain.exact_json import ExactDecoder, ExactEncoder
 from apps.core.triggers import frozen
+from apps.stations.domain.display import PriceDisplay
 from apps.stations.domain.door import SecurityProfile
 from apps.stations.domain.redaction import MASK
 from apps.stations.domain.status import CommandStatus, ConnectorStatus, RegistrationStatus
 from apps.stations.sealing import unseal
+from apps.stations.shows_prices import ShowsPrices
 
 IDENTITY = RegexValidator(
     r"^[A-Za-z0-9*\-_=+|@.:]{1,48}\Z", "1–48 characters of A–Z a–z 0–9 * - _ = + | @ . : (OCPP identity)."
@@ -58,7 +61,7 @@ SECURITY_PROFILES = [
 ]
 
 
-class ChargingStation(TenantModel):
+class ChargingStation(TenantModel, ShowsPrices):
     """One charger, known by its OCPP identity. ``connection_no`` counts its authenticated sockets; the newest wins.
 
     protocol          which it spoke last · only_protocol: the one it may speak; "" = the newest that it offers
@@ -125,6 +128,10 @@ class ChargingStation(TenantModel):
                 condition=Q(new_key_hash="", new_key_command__isnull=True)
                 | (~Q(new_key_hash="") & Q(new_key_command__isnull=False)),
                 name="station_new_key_has_its_command",
+            ),
+            models.CheckConstraint(
+                condition=Q(price_display__in=[choice.value for choice in PriceDisplay]),
+                name="station_price_display_is_known",
             ),
         ]
 
@@ -330,13 +337,16 @@ class StationCommand(TenantModel):
 
     payload, answer  with their secrets masked · sealed: the payload as it is to be sent, encrypted, where it holds
                      a secret; gone when the command ends
+    topic    of a notice, what it is about, such as ``cost:1``: a station has one notice a topic, the newest takes the
+             place of the one before, and it is sent when no command waits; "": a command like any other
+    stamp    of a notice, which state of affairs it tells, so that the same is not told twice
     """
 
     TENANT = ("station__location__owner",)
 
     station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="commands")
     action = models.CharField(max_length=40, help_text="OCPP action, e.g. RemoteStartTransaction.")
-    payload = models.JSONField()
+    payload = models.JSONField(encoder=ExactEncoder, decoder=ExactDecoder)
     sealed = models.TextField(blank=True, editable=False)
     reason = models.CharField(max_length=200, blank=True, help_text="Why, where it is not a person's own wish.")
     status = models.CharField(
@@ -347,7 +357,9 @@ class StationCommand(TenantModel):
     deadline_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    answer = models.JSONField(null=True, blank=True)
+    answer = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    topic = models.CharField(max_length=24, blank=True, editable=False)
+    stamp = models.CharField(max_length=64, blank=True, editable=False)
     requested_by = models.ForeignKey(
         "accounts.User",
         null=True,
@@ -375,6 +387,10 @@ class StationCommand(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(sealed="") | Q(status__in=["requested", "sent"]), name="command_ended_keeps_no_secret"
+            ),
+            models.UniqueConstraint(fields=["station", "topic"], condition=~Q(topic=""), name="notice_one_a_topic"),
+            models.CheckConstraint(
+                condition=Q(topic="", stamp="") | (~Q(topic="") & ~Q(stamp="")), name="notice_says_what_it_tells"
             ),
         ]
 

@@ -18,6 +18,7 @@ from apps.stations.services.connections import (
 from apps.stations.services.keys import hash_key, new_station_key, rotate_station_key, set_station_key, sweep_keys
 from apps.stations.services.local_lists import record_cache_cleared, record_local_list, send_local_list
 from apps.stations.services.meter_keys import add_meter_key, adopt_meter_key, end_meter_key, report_meter_keys
+from apps.stations.services.notices import Notice, ask_displays, tell_stations
 from apps.stations.services.operating import ask_station
 from apps.stations.services.pay_codes import add_missing_pay_codes, new_pay_code, revoke_pay_code
 from apps.stations.services.reports import ConnectorStatusUpdate, record_boot, record_connector_statuses
@@ -26,11 +27,13 @@ from apps.stations.services.security_profile import CommandRefused
 __all__ = [
     "CommandRefused",
     "ConnectorStatusUpdate",
+    "Notice",
     "ReportedKey",
     "StationLogin",
     "add_meter_key",
     "add_missing_pay_codes",
     "adopt_meter_key",
+    "ask_displays",
     "ask_station",
     "authenticate_station",
     "connect_station",
@@ -55,5 +58,6 @@ __all__ = [
     "sweep_commands",
     "sweep_keys",
     "take_commands",
+    "tell_stations",
     "touch_stations",
 ]

@@ -89,21 +89,27 @@ def _protocol_of(station_id: int) -> str:
 def take_commands(*, station_ids: Collection[int], at: datetime) -> list[StationCommand]:
     """Claim the requested commands of these stations, oldest first: they are sent from now on, by the caller alone.
 
-    Each gets its OCPP-J message id here. One statement; what another process is taking is passed over.
+    Each gets its OCPP-J message id here. One statement; what another process is taking is passed over. Of notices
+    one at a time is claimed, and none while a command waits, so that a display never holds up more than one answer.
     """
     if not station_ids:
         return []
     taken = StationCommand.objects.raw(
         """
-        UPDATE stations_stationcommand SET status = 'sent', sent_at = %s, message_id = gen_random_uuid()::text
+        UPDATE stations_stationcommand SET status = 'sent', sent_at = %(at)s, message_id = gen_random_uuid()::text
         WHERE id IN (
-            SELECT id FROM stations_stationcommand
-            WHERE station_id = ANY(%s) AND status = 'requested' AND deadline_at > %s
+            SELECT id FROM stations_stationcommand mine
+            WHERE station_id = ANY(%(stations)s) AND status = 'requested' AND deadline_at > %(at)s
+                AND (topic = '' OR NOT EXISTS (
+                    SELECT FROM stations_stationcommand other
+                    WHERE other.station_id = mine.station_id AND other.status = 'requested'
+                        AND other.deadline_at > %(at)s AND (other.topic = '' OR other.id < mine.id)
+                ))
             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
         )
         RETURNING *
         """,
-        [at, list(station_ids), at],
+        {"at": at, "stations": list(station_ids)},
     )
     return sorted(taken, key=lambda command: command.pk)
 

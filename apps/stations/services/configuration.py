@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from apps.stations.domain.display import ASKED, reported_display
 from apps.stations.domain.redaction import MASK, is_secret_name, redact
 from apps.stations.models import ChargingStation, ConfigurationKey
 
@@ -31,7 +32,7 @@ def record_configuration(*, station_id: int, entries: Collection[ReportedKey], a
     The value of a secret is never stored, only that one is set.
     """
     # Two answers at once meet here, so that neither inserts what the other just did.
-    ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
+    station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
     named = {entry.name[:200]: entry for entry in entries if entry.name}
     known = {row.name: row for row in ConfigurationKey.objects.filter(station_id=station_id, name__in=named)}
     rows = [_row(station_id, name, entry, at) for name, entry in named.items() if _is_newer(known.get(name), at)]
@@ -41,7 +42,14 @@ def record_configuration(*, station_id: int, entries: Collection[ReportedKey], a
         unique_fields=["station", "name"],
         update_fields=["value", "is_secret", "is_readonly", "reported_at"],
     )
+    if any(row.name in ASKED[station.protocol] for row in rows):
+        _learn_display(station)
     return len(rows)
+
+
+def _learn_display(station: ChargingStation) -> None:
+    said = station.configuration.filter(name__in=ASKED[station.protocol]).values_list("name", "value")
+    station.set_display(reported_display(station.protocol, dict(said)))
 
 
 def _is_newer(known: ConfigurationKey | None, at: datetime) -> bool:
