@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ from apps.ocpp.simulator.dialects import (
     meter_value,
     wire_time,
 )
+from apps.ocpp.simulator.display import SimulatedDisplay
 
 __all__ = [
     "ConnectionLostError",
@@ -77,7 +79,8 @@ class SimulatedCharger:
     protocol  "1.6" or "2.0.1"
     power_w   what its connectors deliver
     clock     gives the instants of messages for which none is given
-    on_frame  is told each frame: "→" or "←", and the text; "×" and why the connection was lost
+    display   what it shows of prices and costs
+    on_frame  is told each frame: "→" or "←", and the text; "×" and why the connection was lost; "▣" and what it shows
     replies   what it answers to requests, by action; a reply of None leaves the request unanswered
     requests  what the central system asked, as (action, payload)
     """
@@ -99,12 +102,14 @@ class SimulatedCharger:
         self.password = password
         self.power_w = power_w
         self.clock = clock
+        self.display = SimulatedDisplay(protocol, lambda text: self._tell("▣", text))
         self.unanswered: list[SentCall] = []
         self.requests: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self.replies: dict[str, Reply] = {
             self.dialect.actions["start"]: self.on_remote_start,
             self.dialect.actions["stop"]: self.on_remote_stop,
             self.dialect.actions["unlock"]: self.on_unlock,
+            **self.display.replies,
         }
         self.closed = asyncio.Event()
         self._on_frame = on_frame
@@ -166,7 +171,7 @@ class SimulatedCharger:
         try:
             async for text in socket:
                 self._tell("←", str(text))
-                self._take(json.loads(text))
+                self._take(json.loads(text, parse_float=Decimal))
         except ConnectionClosed:
             # How it closed is read from ``close_code``.
             pass
