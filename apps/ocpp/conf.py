@@ -31,3 +31,13 @@ def trusted_proxies() -> list[str]:
 def client_certificate_header() -> str:
     """The header in which they give the subject of a verified client certificate (``CLIENT_CERTIFICATE_HEADER``)."""
     return str(settings.CLIENT_CERTIFICATE_HEADER)
+
+
+def notice_timeout_s() -> float:
+    """How long a station may take to answer a notice to its display; what somebody asked for waits no longer."""
+    return float(getattr(settings, "OCPP_NOTICE_TIMEOUT_S", 5))
+
+
+def cost_interval_s() -> int:
+    """How often at most a display is told what a session costs, in seconds (``OCPP_COST_INTERVAL_S``)."""
+    return int(getattr(settings, "OCPP_COST_INTERVAL_S", 30))

@@ -313,7 +313,8 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         try:
             await self._send(text)
             left_s = (command.deadline_at - clock.now()).total_seconds()
-            await asyncio.wait_for(self._answered, max(0.0, min(conf.command_timeout_s(), left_s)))
+            timeout_s = conf.notice_timeout_s() if command.topic else conf.command_timeout_s()
+            await asyncio.wait_for(self._answered, max(0.0, min(timeout_s, left_s)))
         except TimeoutError:
             # The line is free for the next call; the row takes a late answer until the sweep ends it.
             log.info("command %s was not answered in time", command.pk)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from ocpp.v16 import call_result
-from ocpp.v16.enums import Action, AuthorizationStatus, DataTransferStatus, GenericStatus, RegistrationStatus
+from ocpp.v16.enums import Action, AuthorizationStatus, GenericStatus, RegistrationStatus
 
 from apps.ocpp import conf
 from apps.ocpp.domain.frames import Call
@@ -24,9 +24,17 @@ from apps.ocpp.handling import (
     timestamp,
 )
 from apps.ocpp.models import EventKind
+from apps.ocpp.price_answers import tell_user_prices
+from apps.ocpp.v16_transfers import data_transfers
 from apps.ocpp.wire import to_wire
 from apps.sessions import services as sessions
-from apps.sessions.domain.commands import ConnectorStateCommand, EndCommand, ReadingsCommand, StartCommand
+from apps.sessions.domain.commands import (
+    AuthorisationStatus,
+    ConnectorStateCommand,
+    EndCommand,
+    ReadingsCommand,
+    StartCommand,
+)
 from apps.stations import services as stations
 from apps.stations.domain.status import ConnectorStatus
 
@@ -151,6 +159,9 @@ def _authorize(requests: Sequence[Request]) -> list[call_result.Authorize]:
         sessions.authorise(token=request.call.payload["idTag"], station_id=request.station_id, at=request.received_at)
         for request in requests
     ]
+    tell_user_prices(
+        request for request, status in zip(requests, statuses, strict=True) if status is AuthorisationStatus.ACCEPTED
+    )
     return [call_result.Authorize(id_tag_info={"status": status.value}) for status in statuses]
 
 
@@ -207,10 +218,6 @@ def _state_command(request: Request) -> ConnectorStateCommand:
     )
 
 
-def _data_transfers(requests: Sequence[Request]) -> list[call_result.DataTransfer]:
-    return [call_result.DataTransfer(status=DataTransferStatus.unknown_vendor_id) for _ in requests]
-
-
 def _no_certificates(requests: Sequence[Request]) -> list[call_result.SignCertificate]:
     return [call_result.SignCertificate(status=GenericStatus.rejected) for _ in requests]
 
@@ -236,7 +243,7 @@ def _read_register(payload: dict[str, Any], name: str, notes: list[str]) -> int 
 HANDLERS: Final[dict[str, Handler]] = {
     Action.authorize.value: _authorize,
     Action.boot_notification.value: _boot_notifications,
-    Action.data_transfer.value: _data_transfers,
+    Action.data_transfer.value: data_transfers,
     Action.diagnostics_status_notification.value: partial(acknowledge, call_result.DiagnosticsStatusNotification),
     Action.firmware_status_notification.value: partial(acknowledge, call_result.FirmwareStatusNotification),
     Action.heartbeat.value: _heartbeats,

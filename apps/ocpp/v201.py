@@ -26,10 +26,11 @@ from apps.ocpp.domain.registers import NO_READINGS, Readings
 from apps.ocpp.domain.registers201 import read_meter_values_201
 from apps.ocpp.handling import Handler, Request, acknowledge, note_events, read_at, read_whole, timestamp
 from apps.ocpp.models import EventKind
+from apps.ocpp.price_answers import personal_messages
 from apps.ocpp.v201_reports import notify_reports
 from apps.ocpp.v201_transactions import read_id_token, transaction_events
 from apps.sessions import services as sessions
-from apps.sessions.domain.commands import ConnectorStateCommand, ReadingsCommand
+from apps.sessions.domain.commands import AuthorisationStatus, ConnectorStateCommand, ReadingsCommand
 from apps.stations import services as stations
 from apps.stations.domain.status import ConnectorStatus
 
@@ -72,12 +73,23 @@ def _readings_command(request: Request) -> ReadingsCommand:
 
 
 def _authorize(requests: Sequence[Request]) -> list[call_result.Authorize]:
-    answers = []
+    statuses, accepted = {}, {}
     for request in requests:
         token = read_id_token(request.call.payload["idToken"], [])
         status = sessions.authorise(token=token, station_id=request.station_id, at=request.received_at)
-        answers.append(call_result.Authorize(id_token_info={"status": AuthorizationStatusEnumType(status.value)}))
-    return answers
+        statuses[request.frame_id] = AuthorizationStatusEnumType(status.value)
+        if status is AuthorisationStatus.ACCEPTED:
+            accepted[request.frame_id] = request, token
+    prices = personal_messages(accepted)
+    return [
+        call_result.Authorize(
+            id_token_info={
+                "status": statuses[request.frame_id],
+                "personal_message": prices.get(request.frame_id),
+            }
+        )
+        for request in requests
+    ]
 
 
 def _boot_notifications(requests: Sequence[Request]) -> list[call_result.BootNotification]:

@@ -16,6 +16,7 @@ from ocpp.v201 import call_result
 from ocpp.v201.enums import AuthorizationStatusEnumType
 
 from apps.ocpp.handling import MAX_TOKEN_CHARS, Request, ask_for_review, for_review, read_at, read_token, read_whole
+from apps.ocpp.price_answers import NOTHING_TOLD, Told, told_of_sessions
 from apps.sessions import services as sessions
 from apps.sessions.domain.commands import (
     AuthorisationStatus,
@@ -87,7 +88,11 @@ def transaction_events(requests: Sequence[Request]) -> list[call_result.Transact
     sessions.end_sessions(tuple(_end(*pair) for pair in told if pair[0].phase is Phase.ENDED))
     sessions.record_vehicle_states(tuple(state for pair in told if (state := _vehicle_state(*pair)) is not None))
     by_frame = {event.request.frame_id: outcome for event, outcome in told}
-    return [_answer(event, by_frame.get(event.request.frame_id)) for event in events]
+    prices = told_of_sessions([pair for each in told if (pair := _priced(*each)) is not None])
+    return [
+        _answer(event, by_frame.get(event.request.frame_id), prices.get(event.request.frame_id, NOTHING_TOLD))
+        for event in events
+    ]
 
 
 def read_id_token(value: Any, notes: list[str]) -> str:
@@ -246,12 +251,23 @@ def _vehicle_state(event: _Event, outcome: StartOutcome) -> VehicleStateCommand 
     )
 
 
-def _answer(event: _Event, outcome: StartOutcome | None) -> call_result.TransactionEvent:
-    """Say what the event's id token is worth; one without a token is only acknowledged (OCPP 2.0.1 E01.FR.11)."""
+def _priced(event: _Event, outcome: StartOutcome) -> tuple[Request, int, bool] | None:
+    """Return whose price the answer may tell, and whether in the end: when a card was read, and then."""
+    is_end = event.phase is Phase.ENDED
+    return (event.request, outcome.session_id, is_end) if is_end or event.token else None
+
+
+def _answer(event: _Event, outcome: StartOutcome | None, told: Told) -> call_result.TransactionEvent:
+    """Say what the event's id token is worth, and what the session costs, if the display is to show it.
+
+    One without a token is only acknowledged (OCPP 2.0.1 E01.FR.11).
+    """
+    price = {"total_cost": told.total_cost, "updated_personal_message": told.message}
     if not event.token:
-        return call_result.TransactionEvent()
+        return call_result.TransactionEvent(**price)
     if outcome is not None and outcome.speaks_of(event.token):
         status: AuthorisationStatus = outcome.status
     else:
         status = sessions.authorise(token=event.token, station_id=event.request.station_id, at=event.at)
-    return call_result.TransactionEvent(id_token_info={"status": AuthorizationStatusEnumType(status.value)})
+    info = {"status": AuthorizationStatusEnumType(status.value)}
+    return call_result.TransactionEvent(id_token_info=info, **price)
