@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -58,6 +59,25 @@ class TestACommand:
         assert (command.status, command.answer) == (status, reply)
         assert Frame.objects.filter(message_id=command.message_id).count() == 2
         assert Frame.objects.get(direction=Direction.OUT).action == action
+
+    def test_keeps_a_fraction_in_the_answer_to_the_digit(self, url, box):
+        schedule = {"status": "Accepted", "chargingSchedule": {"chargingRateUnit": "A", "minChargingRate": 16.1}}
+
+        async def story():
+            async with box.at(url) as charger:
+
+                async def answer(_):
+                    return schedule
+
+                charger.replies["GetCompositeSchedule"] = answer
+                asked = {"connectorId": 1, "duration": 60}
+                command = await in_database(lambda: request(box, "GetCompositeSchedule", asked))
+                await until(lambda: ended(command))
+                return command
+
+        command = tell(story)
+        assert command.status == "accepted"
+        assert command.answer["chargingSchedule"]["minChargingRate"] == Decimal("16.1")
 
     def test_requested_while_the_station_was_away_is_sent_when_it_comes(self, url, box):
         command = request(box)
