@@ -16,9 +16,11 @@ from apps.accounts.scope import has_role, operated_rows, operator_of
 from apps.console.acts import ACTS, Act, refuse_login_key, signs_in_with
 from apps.console.stations import (
     command_rows,
+    commands_of,
     find_stations,
     frame_rows,
     frames_of,
+    shown_on,
     standing_of,
     station_of,
 )
@@ -74,6 +76,8 @@ def station(request: HttpRequest, station_id: int) -> HttpResponse:
         events=operated_rows(request, StationEvent.objects.filter(station=found))[:LAST],
         frames=frame_rows(frames_of(request, found)[:LAST]),
         settings_known=found.configuration.count(),
+        display=found.display,
+        shown=shown_on(found),
         list_state=getattr(found, "offline_authorisation", None),
         list_size=found.local_list.count(),
     )
@@ -120,7 +124,7 @@ def frames(request: HttpRequest, station_id: int) -> HttpResponse:
 def commands(request: HttpRequest, station_id: int) -> HttpResponse:
     """Page through what a station was asked."""
     found = station_of(request, station_id)
-    page = Paginator(found.commands.select_related("requested_by"), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(commands_of(found), PAGE).get_page(request.GET.get("page"))
     return _page(
         request,
         "console/commands.html",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest
@@ -18,12 +18,21 @@ from apps.sessions.evidence import Evidence, gather
 from apps.sessions.granted import running_terms
 from apps.sessions.models import ChargingSession
 from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
+from apps.stations.domain.display import shown_by
 from apps.stations.domain.redaction import redact_text
 from apps.stations.domain.wording import command_in_words
 from apps.stations.models import ChargingStation, Connector, Evse, StationCommand
 from apps.stations.selectors import online
 
 NOT_SAID = "answer"
+_SHOWN: Final = {
+    "price": "price while nobody charges",
+    "user": "price for the last card",
+    "cost": "cost so far at EVSE",
+    "final": "total at EVSE",
+    "offset": "time zone",
+}
+_SHOWN_AT_AN_EVSE: Final = r"^(price|cost|final):"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,15 @@ class CommandRow:
 
     command: StationCommand
     words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRow:
+    """What a display was told last of one thing; text: as its driver reads it, "" where it was taken off."""
+
+    command: StationCommand
+    what: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +110,7 @@ def standing_of(request: HttpRequest, station: ChargingStation, *, at: datetime,
     sessions = live.select_related(
         "evse__station__location", "contract__customer", "vehicle", "tariff_version", "grant"
     ).order_by("evse__number")
-    asked = station.commands.select_related("requested_by")[:commands]
+    asked = commands_of(station)[:commands]
     is_online = station.is_online(at)
     return Standing(
         station=station,
@@ -102,6 +120,25 @@ def standing_of(request: HttpRequest, station: ChargingStation, *, at: datetime,
         running=[_running(evidence, at) for evidence in gather(list(sessions))] if sessions else [],
         commands=command_rows(asked, is_online=is_online),
     )
+
+
+def commands_of(station: ChargingStation) -> QuerySet[StationCommand]:
+    """Return what a station was asked, newest first; notices to its display are no commands of anybody's."""
+    return station.commands.filter(topic="").select_related("requested_by")
+
+
+def shown_on(station: ChargingStation) -> list[ShownRow]:
+    """Return what a station's display was told last, thing by thing."""
+    told = station.commands.filter(topic__in=_SHOWN) | station.commands.filter(topic__regex=_SHOWN_AT_AN_EVSE)
+    return [
+        ShownRow(command=command, what=_what(command.topic), text=shown_by(command.action, command.payload))
+        for command in told.order_by("topic")
+    ]
+
+
+def _what(topic: str) -> str:
+    kind, _, place = topic.partition(":")
+    return f"{_SHOWN[kind]}, {place}" if kind == "price" and place else f"{_SHOWN[kind]} {place}".strip()
 
 
 def command_rows(commands: Iterable[StationCommand], *, is_online: bool) -> list[CommandRow]:

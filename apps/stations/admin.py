@@ -127,6 +127,7 @@ class ChargingStationAdmin(TenantAdmin):
         "registration",
         "is_under_calibration_law",
         ("only_protocol", "protocol"),
+        ("price_display", "shows"),
         ("security_profile", "used_profile", "key_state"),
         ("certificate_serial", "certificate_operator"),
         "make",
@@ -134,7 +135,16 @@ class ChargingStationAdmin(TenantAdmin):
         "last_seen_at",
         "connected_at",
     )
-    readonly_fields = ("make", "connection", "last_seen_at", "connected_at", "protocol", "used_profile", "key_state")
+    readonly_fields = (
+        "shows",
+        "make",
+        "connection",
+        "last_seen_at",
+        "connected_at",
+        "protocol",
+        "used_profile",
+        "key_state",
+    )
     inlines = (EvseInline,)
     actions_list = ("adopt", "import_stations")
     actions_detail = ("operate", "reported", "renew_key", "new_key")
@@ -156,6 +166,16 @@ class ChargingStationAdmin(TenantAdmin):
     def make(self, station: ChargingStation) -> str:
         words = (station.vendor, station.model, station.serial_number, station.firmware_version)
         return " · ".join(filter(None, words)) or "not told yet"
+
+    @admin.display(description="what it says it can show")
+    def shows(self, station: ChargingStation) -> str:
+        parts = {
+            "cost": station.shows_cost,
+            "a driver's own tariff": station.shows_tariff,
+            "the tariff while nobody charges": station.shows_messages,
+        }
+        shown = ", ".join(name for name, is_shown in parts.items() if is_shown) or "nothing"
+        return f"{shown} (in {station.display_currency} alone)" if station.display_currency else shown
 
     @admin.display(description="key")
     def key_state(self, station: ChargingStation) -> str:
@@ -464,6 +484,10 @@ class StationCommandAdmin(TenantAdmin):
         ("sent_at", "deadline_at", "ended_at"),
         "answer",
     )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        # What a display is told every half minute stands on the station's own page.
+        return super().get_queryset(request).filter(topic="")
 
     @display(description="status", label=COMMAND_LABELS, ordering="status")
     def state(self, command: StationCommand) -> str:

@@ -6,6 +6,7 @@ the decimals of their currency. A display computes nothing: no unit prices are s
 shows what the bill does not say.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -217,6 +218,24 @@ def in_turn(texts: Sequence[tuple[int, str]]) -> str:
     if len({text for _, text in texts}) == 1:
         return texts[0][1]
     return " | ".join(f"{number}: {text}" for number, text in texts)
+
+
+def shown_by(action: str, payload: Mapping[str, Any]) -> str:
+    """Return what a display shows by one of these calls, as its driver reads it; "": nothing any more."""
+    match action:
+        case "CostUpdated":
+            return str(payload["totalCost"])
+        case "SetDisplayMessage":
+            return str(payload["message"]["message"]["content"])
+        case "DataTransfer":
+            data = json.loads(payload["data"], parse_float=Decimal)
+            return str(data["priceText"] if "priceText" in data else data["cost"])
+        case "ChangeConfiguration" if payload["key"].startswith("DefaultPrice"):
+            return str(json.loads(payload["value"])["priceText"])
+        case "ChangeConfiguration":
+            return str(payload["value"])
+        case _:
+            return ""
 
 
 def _transfer(message_id: str, data: Mapping[str, Any]) -> StationCall:

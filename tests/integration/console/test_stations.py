@@ -1,6 +1,7 @@
 """Stations in the console: how one stands, what people ask of it, and who may."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -11,7 +12,7 @@ from apps.contracts.models import IdToken
 from apps.core import clock
 from apps.ocpp.models import Frame
 from apps.stations.models import ChargingStation, ConfigurationKey, StationCommand
-from apps.stations.services import ReportedKey, record_configuration, request_command
+from apps.stations.services import Notice, ReportedKey, record_configuration, request_command, tell_stations
 from tests.factories import make_member, make_session, make_token, make_user, make_vehicle
 from tests.integration.tenants import CANARY, answer, signed_in
 
@@ -521,6 +522,30 @@ class TestAStationsPage:
             "Waits for the station to come online.",
         ):
             assert words in text
+
+    def test_shows_what_its_display_was_told_and_no_notice_among_the_commands(self, ours, owner):
+        station, at = ours.site.station, clock.now()
+        ChargingStation.objects.filter(pk=station.pk).update(shows_cost=True)
+        price = ("SetDisplayMessage", {"message": {"message": {"content": "<b>0.50</b> EUR/kWh"}}})
+        cost = ("CostUpdated", {"totalCost": Decimal("4.20"), "transactionId": "T-1"})
+        told = (("price", price), ("cost:1", cost), ("settings", ("GetConfiguration", {})))
+        tell_stations([Notice(station_id=station.pk, topic=topic, stamp="a", call=call) for topic, call in told], at=at)
+
+        page = owner.get(reverse("console:station", args=[station.pk])).content.decode()
+        listed = owner.get(reverse("console:station-commands", args=[station.pk])).content.decode()
+        admin = owner.get(reverse("admin:stations_stationcommand_changelist")).content.decode()
+
+        assert "cost so far at EVSE 1: “4.20” · requested" in page
+        assert "price while nobody charges: “&lt;b&gt;0.50&lt;/b&gt; EUR/kWh” · requested" in page
+        for text in (page, listed, admin):
+            assert "CostUpdated" not in text
+            assert "GetConfiguration" not in text
+
+    def test_lets_its_owner_decide_about_prices_on_the_display(self, ours, owner):
+        text = owner.get(reverse("admin:stations_chargingstation_change", args=[ours.site.station.pk])).content.decode()
+
+        assert 'name="price_display"' in text
+        assert "as the station says it can" in text
 
     def test_is_online_for_90_seconds_after_it_was_last_heard_of(self, ours, owner):
         station, at = ours.site.station, clock.now()
