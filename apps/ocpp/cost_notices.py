@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Max, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery
 
 from apps.core.clock import to_epoch_ms
 from apps.ocpp import conf
@@ -118,7 +118,6 @@ def _candidates(at: datetime) -> Sequence[ChargingSession]:
         .annotate(
             read_at=Subquery(MeterReading.objects.filter(**heard).order_by("-at").values("at")[:1]),
             said_at=Subquery(StateChange.objects.filter(**heard).order_by("-at").values("at")[:1]),
-            rated=Max("cdrs__revision"),
         )
         .select_related("station", "evse__station__location", "tariff_version", "grant")
         .order_by("pk")
@@ -128,7 +127,7 @@ def _candidates(at: datetime) -> Sequence[ChargingSession]:
 def _stamp(session: ChargingSession) -> str:
     heard = [session.read_at, session.said_at]  # type: ignore[attr-defined]  # annotated by ``_candidates``
     instants = ":".join("" if at is None else str(to_epoch_ms(at)) for at in heard)
-    return f"{session.pk}:{instants}:{session.rated or ''}"  # type: ignore[attr-defined]
+    return f"{session.pk}:{instants}"
 
 
 def _told(at: datetime) -> dict[tuple[int, str], StationCommand]:

@@ -60,10 +60,11 @@ def _calls(
         yield _PRICE, idle_text_call(station.protocol, text=text, language=language)
     if station.protocol == PROTOCOL_201:
         return
-    for tag in languages_taken(settings) if text else ():
-        if (other := spoken(tag)) is not None:
-            told = station_text(prices, language=other, at=at)
-            yield f"{_PRICE}:{tag}"[:24], idle_text_in_call(language=tag, text=told)
+    # One a language that we speak, however many tags a station lists.
+    tags = {other: tag for tag in languages_taken(settings) if text and (other := spoken(tag)) is not None}
+    for other, tag in tags.items():
+        if told := station_text(prices, language=other, at=at):
+            yield f"{_PRICE}:{other}", idle_text_in_call(language=tag, text=told)
     offset = _offset(station, at)
     if settings.get("TimeOffset", offset) != offset:
         yield "offset", time_offset_call(offset)

@@ -24,6 +24,7 @@ IDLE_MESSAGE_ID: Final = 710_001
 """Of the one message that we keep on a 2.0.1 display; sent again it takes the place of the former (O01)."""
 MOST_MESSAGE_CHARS: Final = 512
 """OCPP 2.0.1 part 2, MessageContentType.content."""
+_MOST_TAG_CHARS: Final = 20
 ASKED: Final[Mapping[str, tuple[str, ...]]] = {
     "1.6": (
         "CustomDisplayCostAndPrice",
@@ -102,7 +103,8 @@ def languages_taken(settings: Mapping[str, str]) -> tuple[str, ...]:
     """Return the languages in which a 1.6 station takes texts one by one, as it writes them; empty: it does not."""
     if not _is_true(settings, "CustomMultiLanguageMessages"):
         return ()
-    return tuple(name for part in settings.get("SupportedLanguages", "").split(",") if (name := part.strip())[:20])
+    names = (part.strip() for part in settings.get("SupportedLanguages", "").split(","))
+    return tuple(name for name in names if 0 < len(name) <= _MOST_TAG_CHARS)
 
 
 def ask_call(protocol: str) -> StationCall:

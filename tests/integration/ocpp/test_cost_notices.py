@@ -181,6 +181,8 @@ class TestAnEndedSession:
             "cost": record.gross.amount,
             "priceText": "7.000 kWh: 3.50 EUR",
         }
+        take_and_answer(site, NOON + 30 * MINUTE)
+        assert tell_costs(at=NOON + 31 * MINUTE) == 0
 
     def test_waits_for_its_charge_record_where_idling_may_be_added(self):
         site = make_shown(elements=IDLE)

@@ -113,7 +113,11 @@ class TestTwoZeroOne:
 class TestOneSix:
     def test_is_told_by_settings(self):
         site = make_shown()
-        says = {"CustomMultiLanguageMessages": "true", "SupportedLanguages": "de_DE,nb", "TimeOffset": "+01:00"}
+        says = {
+            "CustomMultiLanguageMessages": "true",
+            "SupportedLanguages": ",".join(["nb", *(f"de-{n}" for n in range(500)), "de_DE"]),
+            "TimeOffset": "+01:00",
+        }
         for name, value in says.items():
             ConfigurationKey.objects.create(station=site.station, name=name, value=value, reported_at=NOON)
 

@@ -72,7 +72,7 @@ class TestReportedDisplay:
 
 class TestLanguagesTaken:
     def test_are_those_it_names_where_it_takes_several(self):
-        said = {"CustomMultiLanguageMessages": "true", "SupportedLanguages": "en, nb_NO,,de"}
+        said = {"CustomMultiLanguageMessages": "true", "SupportedLanguages": "en, nb_NO,,de," + "x" * 21}
 
         assert languages_taken(said) == ("en", "nb_NO", "de")
         assert languages_taken({**said, "CustomMultiLanguageMessages": "false"}) == ()
