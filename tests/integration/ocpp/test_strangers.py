@@ -165,6 +165,7 @@ class TestTheStationsPage:
             "location": location.pk,
             "registration": "Accepted",
             "security_profile": 3,
+            "price_display": "off",
             "evses-TOTAL_FORMS": 0,
             "evses-INITIAL_FORMS": 0,
         }
@@ -175,3 +176,4 @@ class TestTheStationsPage:
         station.refresh_from_db()
         assert "Name the serial number that stands in its certificate." in refused.content.decode()
         assert (taken.status_code, station.security_profile) == (302, 3)
+        assert station.price_display == "off"
