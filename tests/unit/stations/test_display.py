@@ -21,6 +21,7 @@ from apps.stations.domain.display import (
     message_content,
     reported_display,
     running_cost_call,
+    shown_by,
     time_offset_call,
     user_price_call,
 )
@@ -172,6 +173,25 @@ class TestTwoZeroOne:
     )
     def test_keeps_to_the_schemas(self, call):
         assert SCHEMAS_201.request_verdict(*call) is None
+
+
+class TestShownBy:
+    @pytest.mark.parametrize(
+        ("call", "text"),
+        [
+            (running_cost_call(A_16), "4.20"),
+            (running_cost_call(A_201), "4.20"),
+            (final_cost_call(A_16, text="8.400 kWh: 4.20 EUR"), "8.400 kWh: 4.20 EUR"),
+            (user_price_call(id_token="CARD1", text=PRICE), PRICE),
+            (idle_text_call("1.6", text=PRICE, language="en"), PRICE),
+            (idle_text_call("2.0.1", text=PRICE, language="en"), PRICE),
+            (idle_text_in_call(language="de", text=PRICE), PRICE),
+            (time_offset_call("+02:00"), "+02:00"),
+            (clear_idle_text_call(), ""),
+        ],
+    )
+    def test_reads_what_the_driver_reads(self, call, text):
+        assert shown_by(*call) == text
 
 
 class TestInTurn:
