@@ -23,7 +23,7 @@ from apps.tariffs.domain.terms import (
     TariffElement,
     TariffTerms,
 )
-from apps.tariffs.domain.windows import Matching, WindowCalendar, epoch_days, quiet_window, window_of
+from apps.tariffs.domain.windows import Matching, WindowCalendar, bits_of, epoch_days, quiet_window, window_of
 
 SHARES_PER_PICO: Final = 18
 """Amounts are counted in integers of 1/18 of 10⁻¹² currency units, the coarsest grain that holds every product of a
@@ -116,7 +116,7 @@ class Pattern:
 
 
 Segment: TypeAlias = tuple[int, Pattern]
-"""From this instant (UTC epoch ms) on this pattern rules."""
+"""From this ms of a UTC day on this pattern rules."""
 
 
 class _Demand(NamedTuple):
@@ -136,19 +136,36 @@ class CompiledElements:
     axes        those that some element restricts, with their thresholds ascending
     """
 
-    __slots__ = ("_calendar", "_days", "_demands", "_has_quiet", "_patterns", "_selections", "axes")
+    __slots__ = (
+        "_alike",
+        "_allowed",
+        "_calendar",
+        "_days",
+        "_demands",
+        "_equal_patterns",
+        "_having",
+        "_patterns",
+        "_selections",
+        "axes",
+    )
 
     def __init__(self, terms: TariffTerms, indexes: Sequence[int]) -> None:
         elements = [(index, terms.elements[index]) for index in indexes]
         holidays, quiet = epoch_days(terms.holidays), quiet_window(terms.idle)
         windows = [window_of(element.restrictions, holidays=holidays) for _, element in elements]
-        self._has_quiet = quiet is not None
         self._calendar = WindowCalendar([*windows, quiet] if quiet else windows)
         self.axes = _axes_of([element.restrictions for _, element in elements])
         self._demands = [_demand_of(index, element, self.axes) for index, element in elements]
-        self._patterns: dict[tuple[Matching | Selection, bool], Pattern] = {}
+        # Who wins is asked in bits, so that it takes as long among hundreds of elements as among three.
+        self._having = {
+            dimension: bits_of(dimension in demand.rates for demand in self._demands) for dimension in _DIMENSIONS
+        }
+        self._allowed: dict[tuple[Band, ...], Matching] = {}
+        self._patterns: dict[Matching, Pattern] = {}
+        self._equal_patterns: dict[tuple[Matching | Selection, bool], Pattern] = {}
         self._selections: dict[tuple[Rate | None, ...], Selection] = {}
         self._days: dict[tuple[str, int], tuple[Segment, ...]] = {}
+        self._alike: dict[tuple[Segment, ...], tuple[Segment, ...]] = {}
 
     def segments(self, zone_name: str, utc_day: int) -> tuple[Segment, ...]:
         """Return the segments of a UTC day (days since 1970-01-01); the first starts with the day.
@@ -160,48 +177,52 @@ class CompiledElements:
             segments = self._compile_day(zone_name, utc_day)
             if len(self._days) >= _MOST_DAYS:
                 self._days.clear()
-            self._days[zone_name, utc_day] = segments
+                self._alike.clear()
+            # Most days are like another: a year of a tariff with hundreds of windows keeps a few days' segments.
+            segments = self._days[zone_name, utc_day] = self._alike.setdefault(segments, segments)
         return segments
 
     def select(self, pattern: Pattern, bands: tuple[Band, ...]) -> Selection:
         """Return who wins each dimension; ``bands`` in the order of ``axes``."""
         selection = pattern.winners.get(bands)
         if selection is None:
-            selection = self._resolve(pattern.matching, bands)
-            pattern.winners[bands] = selection
+            holding = pattern.matching & self._allowed_by(bands)
+            selection = pattern.winners[bands] = self._resolve(holding, bands)
         return selection
-
-    @property
-    def fresh_bands(self) -> tuple[Band, ...]:
-        """Return the bands of a session that has just begun, of which no power or current is known."""
-        return tuple(band_of(None if axis in MEASURED_AXES else 0, bounds) for axis, bounds in self.axes.items())
 
     def _compile_day(self, zone_name: str, utc_day: int) -> tuple[Segment, ...]:
         segments: list[Segment] = []
-        for at_ms, matching in self._calendar.segments(zone_name, utc_day):
-            pattern = self._pattern(matching)
+        for ms, matching in self._calendar.segments(zone_name, utc_day):
+            pattern = self._patterns.get(matching)
+            if pattern is None:
+                pattern = self._patterns[matching] = self._pattern(matching)
             if not segments or segments[-1][1] is not pattern:
-                segments.append((at_ms, pattern))
+                segments.append((ms, pattern))
         return tuple(segments)
 
     def _pattern(self, matching: Matching) -> Pattern:
         """Return the one object for what holds; without axes, two patterns with the same winners are one."""
-        is_quiet = self._has_quiet and matching[-1]
-        elements = matching[:-1] if self._has_quiet else matching
+        # The bit after the last element's is that of the quiet hours, where there are any.
+        quiet = 1 << len(self._demands)
+        is_quiet, elements = bool(matching & quiet), matching & (quiet - 1)
         key = (elements if self.axes else self._resolve(elements, ()), is_quiet)
-        pattern = self._patterns.get(key)
-        if pattern is None:
-            pattern = self._patterns[key] = Pattern(elements, is_quiet=is_quiet)
-        return pattern
+        return self._equal_patterns.setdefault(key, Pattern(elements, is_quiet=is_quiet))
 
-    def _resolve(self, matching: Matching, bands: tuple[Band, ...]) -> Selection:
-        """Pick, for each dimension, the first element that matches and has it."""
-        winners: dict[Dimension, Rate] = {}
-        for clock_allows, demand in zip(matching, self._demands, strict=True):
-            if clock_allows and demand.allows(bands):
-                for dimension, rate in _rates_in(demand, bands, self.axes).items():
-                    winners.setdefault(dimension, rate)
-        key = tuple(winners.get(dimension) for dimension in _DIMENSIONS)
+    def _allowed_by(self, bands: tuple[Band, ...]) -> Matching:
+        """Return the elements that what the session has come to lets hold, whatever the clock says."""
+        allowed = self._allowed.get(bands)
+        if allowed is None:
+            allowed = self._allowed[bands] = bits_of(demand.allows(bands) for demand in self._demands)
+        return allowed
+
+    def _resolve(self, holding: Matching, bands: tuple[Band, ...]) -> Selection:
+        """Pick, for each dimension, the first element that holds and has it: the lowest bit of both."""
+        key = tuple(
+            _rates_in(self._demands[(both & -both).bit_length() - 1], bands, self.axes)[dimension]
+            if (both := holding & having)
+            else None
+            for dimension, having in self._having.items()
+        )
         selection = self._selections.get(key)
         if selection is None:
             selection = self._selections[key] = Selection(*key)
@@ -226,12 +247,13 @@ class CompiledTariff:
         kinds = [element.restrictions.reservation for element in terms.elements]
         reserved = [index for index, kind in enumerate(kinds) if kind is ReservationRestriction.RESERVATION]
         expires = [index for index, kind in enumerate(kinds) if kind is ReservationRestriction.RESERVATION_EXPIRES]
-        self.charging = CompiledElements(terms, [index for index, kind in enumerate(kinds) if kind is None])
-        self._reserved = CompiledElements(terms, reserved)
-        self._expired = CompiledElements(terms, [*expires, *reserved])
+        charging = [index for index, kind in enumerate(kinds) if kind is None]
         self.tax_categories = tuple(
             dict.fromkeys(c.tax_category for element in terms.elements for c in element.price_components)
         )
+        self.charging = CompiledElements(terms, charging)
+        self._reserved = CompiledElements(terms, reserved)
+        self._expired = CompiledElements(terms, [*expires, *reserved])
 
     def reserved(self, *, expired: bool) -> CompiledElements:
         """Return what prices a reservation; where it expired, RESERVATION_EXPIRES goes before RESERVATION."""

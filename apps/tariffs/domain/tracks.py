@@ -7,11 +7,11 @@ passes into another band.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from apps.tariffs.domain.columns import columns_of
-from apps.tariffs.domain.compiled import Axis, Band, CompiledElements, Pattern, Segment, band_of
+from apps.tariffs.domain.compiled import Axis, Band, CompiledElements, Pattern, band_of
 from apps.tariffs.domain.facts import Measured, SessionFacts, VehicleState
 from apps.tariffs.domain.windows import DAY_MS
 
@@ -20,6 +20,7 @@ Track: TypeAlias = list[tuple[int, _T]]
 """(UTC epoch ms, value from then on), ascending; the first at the start."""
 
 _at_of = attrgetter("at_ms")
+_first_of = itemgetter(0)
 
 
 class UnratableFacts(ValueError):
@@ -123,9 +124,10 @@ def pattern_track(elements: CompiledElements, span: Span, zone_name: str) -> Tra
     :raises ValueError: no such time zone
     """
     start_ms, end_ms = span
-    found: list[Segment] = []
+    found: Track[Pattern] = []
     for day in range(start_ms // DAY_MS, max(end_ms - 1, start_ms) // DAY_MS + 1):
-        for at_ms, pattern in elements.segments(zone_name, day):
+        for ms, pattern in elements.segments(zone_name, day):
+            at_ms = day * DAY_MS + ms
             if at_ms <= start_ms:
                 found = [(start_ms, pattern)]
             elif at_ms >= end_ms:
@@ -200,11 +202,15 @@ def _filled(pieces: Iterable[Span], thresholds: tuple[int, ...], span: Span) -> 
 def _idle_spans(states: Track[VehicleState], patterns: Track[Pattern], end_ms: int) -> Iterator[Span]:
     """Yield when the vehicle idled, quiet hours left out."""
     for idling, state in _stretches(states, end_ms):
-        if state is VehicleState.IDLE:
-            for stretch, pattern in _stretches(patterns, end_ms):
-                piece = Span(max(idling.start_ms, stretch.start_ms), min(idling.end_ms, stretch.end_ms))
-                if not pattern.is_quiet and piece.start_ms < piece.end_ms:
-                    yield piece
+        if state is not VehicleState.IDLE:
+            continue
+        # Only the patterns that it meets: a long session has many of them and many idle stretches.
+        first = bisect_right(patterns, idling.start_ms, key=_first_of) - 1
+        behind = bisect_left(patterns, idling.end_ms, key=_first_of)
+        for stretch, pattern in _stretches(patterns[first:behind], idling.end_ms):
+            piece = Span(max(idling.start_ms, stretch.start_ms), stretch.end_ms)
+            if not pattern.is_quiet and piece.start_ms < piece.end_ms:
+                yield piece
 
 
 def _measured(samples: tuple[Measured, ...], thresholds: tuple[int, ...], span: Span) -> Track[Band]:

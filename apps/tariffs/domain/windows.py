@@ -6,11 +6,16 @@ is never short, long or without a midnight: inside it the zone's offset is const
 wall-clock boundary becomes plain integer arithmetic in each such stretch. A boundary inside the spring gap exists in no
 stretch; it takes effect at the transition, which is always a breakpoint. In the autumn fold it exists in two and fires
 twice.
+
+What holds is told in bits, one a window. A window holds where both its hours and its days do, so with its hours asked
+once and for all, a day asks each window once, and each boundary of a day is one "and".
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from apps.core.domain.zones import zone
@@ -21,8 +26,8 @@ _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _EPOCH_WEEKDAY: Final = date(1970, 1, 1).weekday()
 _MOST_DAYS: Final = 20_000
 
-Matching: TypeAlias = tuple[bool, ...]
-"""Which windows hold, in their order."""
+Matching: TypeAlias = int
+"""Which windows hold: bit *i* is set where the window at index *i* does."""
 
 
 class Window(NamedTuple):
@@ -39,16 +44,16 @@ class Window(NamedTuple):
     on_holidays: bool | None = None
     holidays: frozenset[int] = frozenset()
 
-    def holds(self, local_ms: int) -> bool:
-        """Tell whether the restrictions hold at a local instant (ms of the wall clock since 1970-01-01)."""
-        day, ms = divmod(local_ms, DAY_MS)
+    def has_hour(self, ms: int) -> bool:
+        """Tell whether the restrictions on the time of day hold at a ms of the local day."""
         if self.start_ms < self.end_ms:
-            in_time = self.start_ms <= ms < self.end_ms
-        else:
-            in_time = ms >= self.start_ms or ms < self.end_ms
+            return self.start_ms <= ms < self.end_ms
+        return ms >= self.start_ms or ms < self.end_ms
+
+    def has_day(self, day: int) -> bool:
+        """Tell whether those on the date, the weekday and holidays hold on a local day since 1970-01-01."""
         return (
-            in_time
-            and (self.start_day is None or day >= self.start_day)
+            (self.start_day is None or day >= self.start_day)
             and (self.end_day is None or day < self.end_day)
             and (not self.weekdays or (day + _EPOCH_WEEKDAY) % 7 in self.weekdays)
             and (self.on_holidays is None or self.on_holidays is (day in self.holidays))
@@ -84,26 +89,39 @@ def epoch_days(dates: Iterable[date]) -> frozenset[int]:
 class WindowCalendar:
     """When which of some windows hold."""
 
-    __slots__ = ("_marks", "_windows")
+    __slots__ = ("_hours", "_windows")
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self._windows = tuple(windows)
-        self._marks = _wall_clock_marks(windows)
+        # From each ms of the local day on, the windows whose hours hold.
+        self._hours = [
+            (mark, bits_of(window.has_hour(mark) for window in windows)) for mark in _wall_clock_marks(windows)
+        ]
 
     def segments(self, zone_name: str, utc_day: int) -> tuple[tuple[int, Matching], ...]:
-        """Return (UTC epoch ms, what holds from then on) of a UTC day (days since 1970-01-01), from its start.
+        """Return (ms of the day, what holds from then on) of a UTC day (days since 1970-01-01), from its start.
 
         :raises ValueError: no such time zone
         """
+        day_ms = utc_day * DAY_MS
         segments: list[tuple[int, Matching]] = []
         for start_ms, end_ms, offset_ms in offset_stretches(zone_name, utc_day):
-            local_ms = start_ms + offset_ms
-            waits = {0} | {(mark - local_ms) % DAY_MS for mark in self._marks}
-            for at_ms in sorted(start_ms + wait for wait in waits if start_ms + wait < end_ms):
-                matching = tuple(window.holds(at_ms + offset_ms) for window in self._windows)
+            for local_ms, matching in self._on_the_wall(start_ms + offset_ms, end_ms + offset_ms):
                 if not segments or segments[-1][1] != matching:
-                    segments.append((at_ms, matching))
+                    segments.append((local_ms - offset_ms - day_ms, matching))
         return tuple(segments)
+
+    def _on_the_wall(self, start_ms: int, end_ms: int) -> Iterator[tuple[int, Matching]]:
+        """Yield (ms of the wall clock since 1970-01-01, what holds from then on) of a stretch, from its start."""
+        for day in range(start_ms // DAY_MS, (end_ms - 1) // DAY_MS + 1):
+            days = bits_of(window.has_day(day) for window in self._windows)
+            first_ms = start_ms - day * DAY_MS
+            # What holds at the start began with the last boundary before it.
+            first = max(bisect_right(self._hours, first_ms, key=itemgetter(0)) - 1, 0)
+            for ms, hours in self._hours[first:]:
+                if day * DAY_MS + ms >= end_ms:
+                    break
+                yield day * DAY_MS + max(ms, first_ms), hours & days
 
 
 def _ms_of_day(clock: time) -> int:
@@ -114,10 +132,15 @@ def _epoch_day(day: date) -> int:
     return day.toordinal() - _EPOCH_ORDINAL
 
 
-def _wall_clock_marks(windows: Sequence[Window]) -> frozenset[int]:
-    """Return the ms of the local day at which some window may begin or cease to hold."""
+def _wall_clock_marks(windows: Sequence[Window]) -> list[int]:
+    """Return the ms of the local day at which some window may begin or cease to hold, ascending from midnight."""
     times = {mark % DAY_MS for window in windows for mark in (window.start_ms, window.end_ms)}
-    return frozenset(times | {0})
+    return sorted(times | {0})
+
+
+def bits_of(flags: Iterable[bool]) -> int:
+    """Return a number whose bit *i* is set where the flag at index *i* is."""
+    return sum(1 << index for index, flag in enumerate(flags) if flag)
 
 
 @lru_cache(maxsize=_MOST_DAYS)
