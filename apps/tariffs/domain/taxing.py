@@ -5,7 +5,7 @@ no bound ever makes a document whose tax is not rate × net.
 """
 
 from collections.abc import Iterator, Mapping
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import Final, NamedTuple
 
 from apps.core.domain.money import EXACT, allot, from_minor, round_half_up, to_minor
@@ -16,6 +16,7 @@ from apps.tariffs.domain.rated import Adjustment, AdjustmentKind, CategoryTotal,
 from apps.tariffs.domain.terms import PriceLimit, TariffTerms
 
 _PICO: Final = Decimal("0.000000000001")
+_CUTTING: Final = Context(prec=EXACT.prec, rounding=ROUND_DOWN)
 _LAST_DIGIT: Final = Decimal("1e-30")
 _PER_UNIT: Final = Decimal(SHARES_PER_UNIT)
 
@@ -65,8 +66,10 @@ class Taxes:
     def round(self, shares: Mapping[str, int]) -> Taxed:
         """Round each category's exact amount once, on the side the tariff states."""
         return self._sum_up(
-            self._stated(round_half_up(exact_amount(amount), currency=self.currency), category)
-            for category, amount in shares.items()
+            [
+                self._stated(round_half_up(exact_amount(amount), currency=self.currency), category)
+                for category, amount in shares.items()
+            ]
         )
 
     def exact(self, shares: Mapping[str, int]) -> ExactAmount:
@@ -74,11 +77,11 @@ class Taxes:
         derived = Decimal(0)
         for category, amount in shares.items():
             factor = 1 + self.rate_of(category)
-            other = EXACT.divide(Decimal(amount), factor) if self.is_gross else EXACT.multiply(Decimal(amount), factor)
+            other = EXACT.divide(amount, factor) if self.is_gross else EXACT.multiply(amount, factor)
             derived = EXACT.add(derived, other)
-        stated = EXACT.divide(Decimal(sum(shares.values())), _PER_UNIT)
+        stated = EXACT.divide(sum(shares.values()), _PER_UNIT)
         derived = EXACT.divide(derived, _PER_UNIT)
-        return ExactAmount(net=derived, gross=stated) if self.is_gross else ExactAmount(net=stated, gross=derived)
+        return ExactAmount(derived, stated) if self.is_gross else ExactAmount(stated, derived)
 
     def zero(self, category: str) -> Taxed:
         """Return a total of nothing in one category, for a minimum price where nothing was priced."""
@@ -112,13 +115,13 @@ class Taxes:
     def _from_net(self, net: Decimal, category: str) -> CategoryTotal:
         rate = self.rate_of(category)
         tax = round_half_up(EXACT.multiply(net, rate), currency=self.currency)
-        return CategoryTotal(tax_category=category, rate=rate, net=net, tax=tax, gross=net + tax)
+        return CategoryTotal(category, rate, net, tax, net + tax)
 
     def _from_gross(self, gross: Decimal, category: str) -> CategoryTotal:
         """Take the tax out of a rounded gross amount; the net is rounded, the tax the difference."""
         rate = self.rate_of(category)
         net = round_half_up(EXACT.divide(gross, 1 + rate), currency=self.currency)
-        return CategoryTotal(tax_category=category, rate=rate, net=net, tax=gross - net, gross=gross)
+        return CategoryTotal(category, rate, net, gross - net, gross)
 
     def _sum_up(self, totals: Iterator[CategoryTotal] | list[CategoryTotal]) -> Taxed:
         """Add rounded totals; the sum of none is a zero with the currency's decimals."""
@@ -170,7 +173,11 @@ def cut(exact: ExactAmount) -> ExactAmount:
 
     A quotient of 60 digits may be its last digit short of the tie it stands for.
     """
-    return ExactAmount(*(EXACT.add(side, _LAST_DIGIT).quantize(_PICO, ROUND_DOWN, context=EXACT) for side in exact))
+    net, gross = exact
+    return ExactAmount(
+        _CUTTING.quantize(EXACT.add(net, _LAST_DIGIT), _PICO),
+        _CUTTING.quantize(EXACT.add(gross, _LAST_DIGIT), _PICO),
+    )
 
 
 def grant_targets(grant: GrantTerms, gross: Decimal, *, currency: str) -> Iterator[tuple[AdjustmentKind, Decimal]]:
