@@ -1,5 +1,6 @@
 """A register as columns of integers, cut and compared in C."""
 
+from collections.abc import Iterator
 from operator import sub
 
 from apps.tariffs.domain.facts import Reading
@@ -8,11 +9,11 @@ from apps.tariffs.domain.facts import Reading
 class Columns:
     """Readings in their order: instants, registers, and by how much each exceeds the one before.
 
-    ats, spans       UTC epoch ms; ms between neighbours
-    energies, rises  milliwatt-hours; between neighbours
+    ats, least_span              UTC epoch ms; the shortest ms between neighbours, 1 where there are none
+    energies, rises, least_rise  milliwatt-hours; between neighbours; the smallest of these, 1 where there are none
     """
 
-    __slots__ = ("ats", "energies", "register", "rises", "spans")
+    __slots__ = ("ats", "energies", "least_rise", "least_span", "register", "rises")
 
     def __init__(self, register: tuple[Reading, ...]) -> None:
         self.register = register
@@ -20,8 +21,14 @@ class Columns:
         self.energies: tuple[int, ...] = ()
         if register:
             self.ats, self.energies = zip(*register, strict=True)
-        self.spans: list[int] = list(map(sub, self.ats[1:], self.ats))
         self.rises: list[int] = list(map(sub, self.energies[1:], self.energies))
+        self.least_rise = min(self.rises, default=1)
+        # Of the spans hardly more is ever asked, so they are not kept.
+        self.least_span = min(self.spans(), default=1)
+
+    def spans(self) -> Iterator[int]:
+        """Return the ms between neighbours."""
+        return map(sub, self.ats[1:], self.ats)
 
 
 _last: Columns = Columns(())

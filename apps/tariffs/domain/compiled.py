@@ -77,16 +77,20 @@ Band: TypeAlias = int
 UNKNOWN_BAND: Final = -2
 
 
-class Rate(NamedTuple):
-    """A price component ready for the sweep.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rate:
+    """A price component ready for the sweep; made once a tariff, and read fastest from slots.
 
-    shares  the amount of one quantity unit, in 1/18 of 10⁻¹² currency units
-    step    what the session's volume is rounded up to a multiple of, in quantity units
+    category  index of its tax category in ``CompiledTariff.tax_categories``: hashing the category itself, an
+              enum's member, would cost as much as pricing with it
+    shares    the amount of one quantity unit, in 1/18 of 10⁻¹² currency units
+    step      what the session's volume is rounded up to a multiple of, in quantity units
     """
 
     element_index: int
     dimension: Dimension
     tax_category: str
+    category: int
     price: Decimal
     shares: int
     reason: str
@@ -149,13 +153,13 @@ class CompiledElements:
         "axes",
     )
 
-    def __init__(self, terms: TariffTerms, indexes: Sequence[int]) -> None:
+    def __init__(self, terms: TariffTerms, indexes: Sequence[int], tax_categories: Sequence[str]) -> None:
         elements = [(index, terms.elements[index]) for index in indexes]
         holidays, quiet = epoch_days(terms.holidays), quiet_window(terms.idle)
         windows = [window_of(element.restrictions, holidays=holidays) for _, element in elements]
         self._calendar = WindowCalendar([*windows, quiet] if quiet else windows)
         self.axes = _axes_of([element.restrictions for _, element in elements])
-        self._demands = [_demand_of(index, element, self.axes) for index, element in elements]
+        self._demands = [_demand_of(index, element, self.axes, tax_categories) for index, element in elements]
         # Who wins is asked in bits, so that it takes as long among hundreds of elements as among three.
         self._having = {
             dimension: bits_of(dimension in demand.rates for demand in self._demands) for dimension in _DIMENSIONS
@@ -251,9 +255,9 @@ class CompiledTariff:
         self.tax_categories = tuple(
             dict.fromkeys(c.tax_category for element in terms.elements for c in element.price_components)
         )
-        self.charging = CompiledElements(terms, charging)
-        self._reserved = CompiledElements(terms, reserved)
-        self._expired = CompiledElements(terms, [*expires, *reserved])
+        self.charging = CompiledElements(terms, charging, self.tax_categories)
+        self._reserved = CompiledElements(terms, reserved, self.tax_categories)
+        self._expired = CompiledElements(terms, [*expires, *reserved], self.tax_categories)
 
     def reserved(self, *, expired: bool) -> CompiledElements:
         """Return what prices a reservation; where it expired, RESERVATION_EXPIRES goes before RESERVATION."""
@@ -313,7 +317,9 @@ def _axes_of(all_restrictions: Sequence[Restrictions]) -> dict[Axis, tuple[int, 
     return axes
 
 
-def _demand_of(index: int, element: TariffElement, axes: dict[Axis, tuple[int, ...]]) -> _Demand:
+def _demand_of(
+    index: int, element: TariffElement, axes: dict[Axis, tuple[int, ...]], tax_categories: Sequence[str]
+) -> _Demand:
     reason = describe_restrictions(element.restrictions, language="en")
     spans, measured = [], []
     for axis, thresholds in axes.items():
@@ -327,8 +333,8 @@ def _demand_of(index: int, element: TariffElement, axes: dict[Axis, tuple[int, .
         if axis in MEASURED_AXES:
             measured.append(_INFERRED[axis])
     return _Demand(
-        rates=_rates_of(index, element, reason),
-        inferred_rates=_rates_of(index, element, ", ".join([reason, *measured])) if measured else {},
+        rates=_rates_of(index, element, tax_categories, reason),
+        inferred_rates=_rates_of(index, element, tax_categories, ", ".join([reason, *measured])) if measured else {},
         spans=tuple(spans),
     )
 
@@ -340,12 +346,13 @@ def _rates_in(demand: _Demand, bands: tuple[Band, ...], axes: dict[Axis, tuple[i
     return demand.rates
 
 
-def _rates_of(index: int, element: TariffElement, reason: str) -> dict[Dimension, Rate]:
+def _rates_of(index: int, element: TariffElement, tax_categories: Sequence[str], reason: str) -> dict[Dimension, Rate]:
     return {
         component.dimension: Rate(
             element_index=index,
             dimension=component.dimension,
             tax_category=component.tax_category,
+            category=tax_categories.index(component.tax_category),
             price=component.price,
             shares=_shares_of(component),
             reason=reason,

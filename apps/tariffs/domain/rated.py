@@ -3,16 +3,21 @@
 Invariants: period energies add up to the metered total; part amounts of a tax category add up to its exact amount
 before adjustments; net + tax = gross in every total and in their sum; parts, rounded, and adjustments add up to it.
 
-Named tuples, because a session has many and they are built several times faster than frozen dataclasses.
+Named tuples, because a session has many and they are built several times faster than frozen dataclasses; the two
+kinds that a session has dozens of are built faster still by ``tuple_of``.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from apps.tariffs.domain.facts import VehicleState
 from apps.tariffs.domain.terms import Dimension, ZeroEnergyPolicy
+
+tuple_of: Final = tuple.__new__
+"""What a named tuple's own constructor does, without that function, which costs more than the tuple; takes the class
+and a tuple of ALL its fields in their order, which nothing counts."""
 
 
 class PricedPart(NamedTuple):

@@ -142,12 +142,19 @@ class _Price:
         self._categories = tariff.tax_categories
         self._idle = swept.idle_shares
         self._shares = {
-            category: swept.shares[category] for category in tariff.tax_categories if category in swept.shares
+            category: shares
+            for category, shares in zip(tariff.tax_categories, swept.shares, strict=True)
+            if shares is not None
         }
         self.idle_shares = sum(swept.idle_shares.values())
         self.taxed: Taxed = taxes.round(self._shares)
-        self.exact: ExactAmount = taxes.exact(self._shares)
+        self._bounded: ExactAmount | None = None
         self.adjustments: list[Adjustment] = []
+
+    @property
+    def exact(self) -> ExactAmount:
+        """Return what the steps so far left, uncut. No step after a bound changes the parts' sum."""
+        return self._bounded or self._taxes.exact(self._shares)
 
     def cap_idle(self, max_amount: Decimal | None) -> None:
         """Take off what idling costs beyond its cap, pro rata over the tax categories that priced it."""
@@ -159,11 +166,11 @@ class _Price:
             return
         shares = dict(self._shares)
         taken = seen = 0
-        for category, idle in self._idle.items():
+        for index, idle in self._idle.items():
             seen += idle
             # Running quotients telescope, so the categories' cuts add up to the excess.
             until = excess * seen // self.idle_shares
-            shares[category] -= until - taken
+            shares[self._categories[index]] -= until - taken
             taken = until
         self.idle_shares = cap
         self._reprice(shares, AdjustmentKind.IDLE_CAP)
@@ -186,7 +193,7 @@ class _Price:
         """Hold the rounded total, and each exact side, to a minimum or maximum price."""
         taxed = self.taxed if self.taxed.totals else self._taxes.zero(self._categories[0])
         after = bounded(taxed, limit, kind=kind, taxes=self._taxes)
-        self.exact = bounded_exactly(self.exact, limit, kind=kind, rate=taxed.totals[0].rate)
+        self._bounded = bounded_exactly(self.exact, limit, kind=kind, rate=taxed.totals[0].rate)
         if after is not taxed:
             self._append(kind, after)
 
@@ -197,7 +204,6 @@ class _Price:
 
     def _reprice(self, shares: dict[str, int], kind: AdjustmentKind, *, detail: str = "") -> None:
         self._shares = shares
-        self.exact = self._taxes.exact(shares)
         after = self._taxes.round(shares)
         if after.totals != self.taxed.totals:
             self._append(kind, after, detail=detail)

@@ -94,16 +94,17 @@ def _is_plainly_clean(
     if len(readings) < 2 or readings[0] != begin or begin.energy_milliwh <= 0 or readings[-1] != (end or readings[-1]):
         return False
     columns = columns_of(readings)
-    ats, energies, spans, rises = columns.ats, columns.energies, columns.spans, columns.rises
+    ats, energies, rises = columns.ats, columns.energies, columns.rises
     lasts_ms = ats[-1] - ats[0]
-    has_gap = max_gap_ms is not None and lasts_ms > max_gap_ms and max(spans) > max_gap_ms
-    if min(spans) <= 0 or min(rises) < 0 or has_gap:
+    has_gap = max_gap_ms is not None and lasts_ms > max_gap_ms and max(columns.spans()) > max_gap_ms
+    if columns.least_span <= 0 or columns.least_rise < 0 or has_gap:
         return False
     if max_power_w is None:
         return True
     # Where not even the steepest rise in the shortest interval is too steep, no pair has to be looked at.
     return not _is_above(energies[-1] - energies[0], lasts_ms, max_power_w) and (
-        not _is_above(max(rises), min(spans), max_power_w) or not any(map(_is_above, rises, spans, repeat(max_power_w)))
+        not _is_above(max(rises), columns.least_span, max_power_w)
+        or not any(map(_is_above, rises, columns.spans(), repeat(max_power_w)))
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from apps.tariffs.domain.bill import Bill
 from apps.tariffs.domain.compiled import Axis, CompiledElements, CompiledTariff, Pattern, Selection
 from apps.tariffs.domain.facts import Reservation, SessionFacts, VehicleState
-from apps.tariffs.domain.rated import ChargingPeriod, PricedPart
+from apps.tariffs.domain.rated import ChargingPeriod, PricedPart, tuple_of
 from apps.tariffs.domain.terms import ZeroEnergyPolicy
 from apps.tariffs.domain.tracks import (
     RegisterColumns,
@@ -28,6 +28,8 @@ from apps.tariffs.domain.tracks import (
     state_track,
 )
 
+# An enum's member is found by a call; where each stretch asks, it has a name of its own.
+_IDLE: Final = VehicleState.IDLE
 _FIRST_AXIS: Final = 2
 """Slots of what holds now: the clock's pattern, the state, then a band per axis."""
 
@@ -35,26 +37,23 @@ _FIRST_AXIS: Final = 2
 class Swept(NamedTuple):
     """What the sweep found.
 
-    shares       exact amount of each tax category that has a part, in 1/18 of 10⁻¹² currency units
-    idle_shares  of it, what idling cost, before its cap
+    shares       exact amount of each tax category of the tariff, in 1/18 of 10⁻¹² currency units; None: no part
+    idle_shares  of it, what idling cost, before its cap, by the category's index, in the order of first idling
     is_let_off   the session has no energy and its policy lets it off
     """
 
     periods: tuple[ChargingPeriod, ...]
-    shares: dict[str, int]
-    idle_shares: dict[str, int]
+    shares: list[int | None]
+    idle_shares: dict[int, int]
     energy_milliwh: int
     charging_ms: int
     idle_ms: int
     is_let_off: bool
 
 
-Outcome: TypeAlias = tuple[Selection, VehicleState, bool]
-"""Who wins, in which state of the vehicle, and whether idling is quiet."""
-
-Stretch: TypeAlias = tuple[int, int, int | None, Outcome]
+Stretch: TypeAlias = tuple[int, int, int | None, Selection, VehicleState, bool]
 """Start and end (UTC epoch ms, half-open), the register at the end where an energy threshold says so (None:
-interpolate), and what held throughout."""
+interpolate), and what held throughout: who wins, the vehicle's state, and whether idling is quiet."""
 
 
 def sweep(*, tariff: CompiledTariff, facts: SessionFacts) -> Swept:
@@ -68,7 +67,7 @@ def sweep(*, tariff: CompiledTariff, facts: SessionFacts) -> Swept:
     register = RegisterColumns(facts)
     energies = register.energies
     energy = energies[-1] - energies[0] if energies else 0
-    bill = Bill()
+    bill = Bill(len(tariff.tax_categories))
     periods: list[ChargingPeriod] = []
     is_let_off = False
     if facts.reservation is not None:
@@ -97,32 +96,21 @@ def _charged(
     # What was metered outside the session's instants belongs to its first or last period.
     begin = energies[0] if energies else None
     span = Span(facts.started_at_ms, facts.ended_at_ms)
-    for start_ms, end_ms, end, outcome in _cut(elements, facts, register, span, state_track(facts, span)):
+    for start_ms, end_ms, end, selection, state, is_quiet in _cut(
+        elements, facts, register, span, state_track(facts, span)
+    ):
         if energies and end is None:
             end = energies[-1] if end_ms == span.end_ms else register.value_at(end_ms)
         if start_ms == end_ms and begin == end and (periods or end_ms != span.end_ms):
             continue
-        periods.append(_period(start_ms, end_ms, outcome, register, bill, begin, end))
+        energy_milliwh = 0 if begin is None or end is None else end - begin
+        charging_ms = charging_time_ms(start_ms, end_ms, state, register)
+        idle_ms = end_ms - start_ms if state is _IDLE and not is_quiet else 0
+        parts = bill.price(selection, energy_milliwh, charging_ms, idle_ms)
+        period = (start_ms, end_ms, state, energy_milliwh, charging_ms, idle_ms, begin, end, parts)
+        periods.append(tuple_of(ChargingPeriod, period))
         begin = end
     return _with_steps(periods, bill)
-
-
-def _period(
-    start_ms: int,
-    end_ms: int,
-    outcome: Outcome,
-    register: RegisterColumns,
-    bill: Bill,
-    begin: int | None,
-    end: int | None,
-) -> ChargingPeriod:
-    """Price one stretch between two register values."""
-    selection, state, is_quiet = outcome
-    energy_milliwh = 0 if begin is None or end is None else end - begin
-    charging_ms = charging_time_ms(start_ms, end_ms, state, register)
-    idle_ms = end_ms - start_ms if state is VehicleState.IDLE and not is_quiet else 0
-    parts = bill.price(selection, energy_milliwh=energy_milliwh, time_ms=charging_ms, idle_ms=idle_ms)
-    return ChargingPeriod(start_ms, end_ms, state, energy_milliwh, charging_ms, idle_ms, begin, end, parts)
 
 
 def _reserved(
@@ -149,9 +137,9 @@ def _reserved(
             idle_ms=0,
             start_register_milliwh=None,
             end_register_milliwh=None,
-            parts=bill.price(selection, energy_milliwh=0, time_ms=end_ms - start_ms, idle_ms=0),
+            parts=bill.price(selection, 0, end_ms - start_ms, 0),
         )
-        for start_ms, end_ms, _, (selection, _, _) in _cut(elements, kept, register, span, states)
+        for start_ms, end_ms, _, selection, _, _ in _cut(elements, kept, register, span, states)
     ]
     return _with_steps(periods, bill)
 
@@ -184,7 +172,7 @@ def _cut(
     ]
     events = _events(tracks, with_energy=Axis.ENERGY in elements.axes)
     now = [track[0][1] for track in tracks]
-    before = _outcome(elements, now)
+    won, was, was_quiet = _holding(elements, now)
     start_ms = span.start_ms
     last = len(events) - 1
     for index, (at_ms, slot, value, end_milliwh) in enumerate(events):
@@ -192,11 +180,11 @@ def _cut(
         # What happens in one millisecond happens at once, but for energy thresholds: each has its own register value.
         if end_milliwh is None and index < last and events[index + 1][0] == at_ms:
             continue
-        after = _outcome(elements, now)
-        if after != before:
-            yield start_ms, at_ms, end_milliwh, before
-            start_ms, before = at_ms, after
-    yield start_ms, span.end_ms, None, before
+        selection, state, is_quiet = _holding(elements, now)
+        if selection is not won or state is not was or is_quiet is not was_quiet:
+            yield start_ms, at_ms, end_milliwh, won, was, was_quiet
+            start_ms, won, was, was_quiet = at_ms, selection, state, is_quiet
+    yield start_ms, span.end_ms, None, won, was, was_quiet
 
 
 def _events(tracks: list[list[Any]], *, with_energy: bool) -> list[tuple[int, int, Any, int | None]]:
@@ -227,8 +215,10 @@ def _band_track(
     return band_track(axis, thresholds, span=span, facts=facts, register=register, states=states, patterns=patterns)
 
 
-def _outcome(elements: CompiledElements, now: list[Any]) -> Outcome:
+def _holding(elements: CompiledElements, now: list[Any]) -> tuple[Selection, VehicleState, bool]:
     """Return who wins, in which state, and whether idling is quiet; ``now`` is pattern, state, band per axis."""
     pattern, state = now[0], now[1]
     bands = tuple(now[_FIRST_AXIS:])
-    return elements.select(pattern, bands), state, pattern.is_quiet and state is VehicleState.IDLE
+    # Nearly every combination was met before, if not in this session then in another.
+    selection = pattern.winners.get(bands) or elements.select(pattern, bands)
+    return selection, state, pattern.is_quiet and state is _IDLE

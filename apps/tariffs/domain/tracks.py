@@ -7,8 +7,8 @@ passes into another band.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from operator import attrgetter, itemgetter
-from typing import NamedTuple, TypeAlias, TypeVar
+from operator import itemgetter
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from apps.tariffs.domain.columns import columns_of
 from apps.tariffs.domain.compiled import Axis, Band, CompiledElements, Pattern, band_of
@@ -19,8 +19,10 @@ _T = TypeVar("_T")
 Track: TypeAlias = list[tuple[int, _T]]
 """(UTC epoch ms, value from then on), ascending; the first at the start."""
 
-_at_of = attrgetter("at_ms")
 _first_of = itemgetter(0)
+# An enum's member is found by a call; where each stretch asks, it has a name of its own.
+_CHARGING: Final = VehicleState.CHARGING
+_UNKNOWN: Final = VehicleState.UNKNOWN
 
 
 class UnratableFacts(ValueError):
@@ -42,22 +44,21 @@ class RegisterColumns:
     def __init__(self, facts: SessionFacts) -> None:
         columns = columns_of(facts.register)
         self.ats, self.energies = columns.ats, columns.energies
-        if min(columns.spans, default=1) <= 0:
+        if columns.least_span <= 0:
             raise UnratableFacts("register instants do not ascend; clean_register first")
-        least_rise = min(columns.rises, default=1)
-        if least_rise < 0:
+        if columns.least_rise < 0:
             raise UnratableFacts("the register falls; clean_register first")
-        self._always_rises = least_rise > 0
+        self._always_rises = columns.least_rise > 0
 
     def value_at(self, at_ms: int) -> int:
         """Return the register at an instant; before the first and after the last reading it stands still."""
         after = bisect_right(self.ats, at_ms)
         if after == 0:
             return self.energies[0]
-        value = self.energies[after - 1]
-        if after == len(self.ats):
+        value, since_ms = self.energies[after - 1], self.ats[after - 1]
+        # What the station measured changes where it read its register.
+        if since_ms == at_ms or after == len(self.ats):
             return value
-        since_ms = self.ats[after - 1]
         span_ms = self.ats[after] - since_ms
         rise = (self.energies[after] - value) * (at_ms - since_ms)
         return value + (2 * rise + span_ms) // (2 * span_ms)
@@ -76,7 +77,10 @@ class RegisterColumns:
     def rising_ms(self, start_ms: int, end_ms: int) -> int:
         """Return how long ``rises`` are together."""
         if self._always_rises and self.ats:
-            return max(min(end_ms, self.ats[-1]) - max(start_ms, self.ats[0]), 0)
+            first_ms, last_ms = self.ats[0], self.ats[-1]
+            if first_ms <= start_ms and end_ms <= last_ms:
+                return end_ms - start_ms
+            return max(min(end_ms, last_ms) - max(start_ms, first_ms), 0)
         return sum(until_ms - since_ms for since_ms, until_ms in self.rises(start_ms, end_ms))
 
     def rises(self, start_ms: int, end_ms: int) -> Iterator[Span]:
@@ -102,18 +106,18 @@ def charging_spans(span: Span, state: VehicleState, register: RegisterColumns) -
     A reported state counts as reported. Of an unknown one, what passed between two readings that show energy is
     charging and the rest is neither charging nor parking (TARIFFS.md "Splitting" 2).
     """
-    if state is VehicleState.CHARGING:
+    if state is _CHARGING:
         return (span,)
-    if state is VehicleState.UNKNOWN:
+    if state is _UNKNOWN:
         return register.rises(*span)
     return ()
 
 
 def charging_time_ms(start_ms: int, end_ms: int, state: VehicleState, register: RegisterColumns) -> int:
     """Return how much of a stretch in one state counts as charging (``charging_spans``)."""
-    if state is VehicleState.CHARGING:
+    if state is _CHARGING:
         return end_ms - start_ms
-    if state is VehicleState.UNKNOWN:
+    if state is _UNKNOWN:
         return register.rising_ms(start_ms, end_ms)
     return 0
 
@@ -139,7 +143,7 @@ def pattern_track(elements: CompiledElements, span: Span, zone_name: str) -> Tra
 
 def state_track(facts: SessionFacts, span: Span) -> Track[VehicleState]:
     """Return the reported states; unknown until the first message."""
-    changes = [(change.at_ms, change.state) for change in sorted(facts.states, key=_at_of)]
+    changes = [(change.at_ms, change.state) for change in facts.states]
     return _steps(changes, span, before=VehicleState.UNKNOWN)
 
 
@@ -215,25 +219,22 @@ def _idle_spans(states: Track[VehicleState], patterns: Track[Pattern], end_ms: i
 
 def _measured(samples: tuple[Measured, ...], thresholds: tuple[int, ...], span: Span) -> Track[Band]:
     """Return the bands of measured values, each of which holds until the next."""
-    bands = [
-        (sample.at_ms, band_of(sample.value, thresholds, inferred=sample.inferred))
-        for sample in sorted(samples, key=_at_of)
-    ]
+    bands = [(sample.at_ms, band_of(sample.value, thresholds, inferred=sample.inferred)) for sample in samples]
     return _steps(bands, span, before=band_of(None, thresholds))
 
 
 def _steps(changes: list[tuple[int, _T]], span: Span, *, before: _T) -> Track[_T]:
     """Return a stretch's part of a step function; of two values with one stamp the later-listed stands."""
     start_ms, end_ms = span
+    held = before
     found = [(start_ms, before)]
-    for at_ms, value in changes:
+    for at_ms, value in dict(sorted(changes, key=_first_of)).items():
         if at_ms <= start_ms:
+            held = value
             found = [(start_ms, value)]
-        elif at_ms < end_ms:
-            if found[-1][0] == at_ms:
-                found.pop()
-            if not found or found[-1][1] != value:
-                found.append((at_ms, value))
+        elif at_ms < end_ms and value != held:
+            held = value
+            found.append((at_ms, value))
     return found
 
 

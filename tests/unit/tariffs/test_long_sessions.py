@@ -11,6 +11,8 @@ import pytest
 from apps.tariffs.domain.compiled import compile_tariff
 from apps.tariffs.domain.facts import Reading, SessionFacts, StateChange, VehicleState
 from apps.tariffs.domain.parse import parse_tariff
+from apps.tariffs.domain.rated import ChargingPeriod, PricedPart
+from apps.tariffs.domain.terms import Dimension
 from tests.unit.tariffs.laws import parts_of, rate
 
 MINUTE = 60_000
@@ -115,3 +117,13 @@ class TestManyIdleStretches:
         assert sum(part.quantity for part in parts_of(rated)) == rated.idle_ms - HOUR
         first = next(period for period in rated.periods if period.parts)
         assert datetime.fromtimestamp(first.start_ms // 1000, tz=ZoneInfo(BERLIN)).time() == time(8, 30)
+
+
+class TestRatedTuples:
+    def test_have_all_their_fields(self):
+        """They are built past their own constructors, which would count."""
+        rated = rate(session("2026-06-10T10:00", 2), tariff(*windows()))
+
+        assert {len(period) for period in rated.periods} == {len(ChargingPeriod._fields)}
+        assert {len(part) for part in parts_of(rated)} == {len(PricedPart._fields)}
+        assert {part.dimension for part in parts_of(rated)} == {Dimension.ENERGY}
