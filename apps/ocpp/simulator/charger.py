@@ -7,12 +7,13 @@ stays in ``unanswered`` and can be sent again, over this socket or the next, und
 import asyncio
 import base64
 import json
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -29,8 +30,10 @@ from apps.ocpp.simulator.dialects import (
     wire_time,
 )
 from apps.ocpp.simulator.display import SimulatedDisplay
+from apps.ocpp.simulator.signing import SigningMeter
 
 __all__ = [
+    "AnswerLostError",
     "ConnectionLostError",
     "RefusedError",
     "SentCall",
@@ -43,12 +46,18 @@ __all__ = [
 
 ANSWER_TIMEOUT_S: Final = 30.0
 
+T = TypeVar("T")
 OnFrame: TypeAlias = Callable[[str, str], None]
+OnCall: TypeAlias = Callable[[float, Exception | None], None]
 Reply: TypeAlias = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
 
 class ConnectionLostError(Exception):
     """The socket closed before the answer came; the message stands in ``unanswered``."""
+
+
+class AnswerLostError(TimeoutError):
+    """The answer is taken to have got lost on its way; the message stands in ``unanswered``."""
 
 
 class RefusedError(Exception):
@@ -80,7 +89,11 @@ class SimulatedCharger:
     power_w   what its connectors deliver
     clock     gives the instants of messages for which none is given
     display   what it shows of prices and costs
-    on_frame  is told each frame: "→" or "←", and the text; "×" and why the connection was lost; "▣" and what it shows
+    meter     signs the begin and the end of each transaction
+    loses     asked of each answer whether it got lost on its way; then the caller hears so at once, not after 30 s
+    on_frame  is told each frame: "→" or "←", and the text; "×" and what was lost: an answer, or the connection and why;
+              "▣" and what it shows
+    on_call   is told of each request when it has ended: after how many seconds, and by which error if by any
     replies   what it answers to requests, by action; a reply of None leaves the request unanswered
     requests  what the central system asked, as (action, payload)
     """
@@ -94,9 +107,12 @@ class SimulatedCharger:
         protocol: str = "1.6",
         power_w: int = 11_000,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        meter: SigningMeter | None = None,
+        loses: Callable[[], bool] = lambda: False,
         on_frame: OnFrame | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
-        self.dialect = dialect_of(protocol)
+        self.dialect = dialect_of(protocol, meter)
         self.url = url.rstrip("/")
         self.identity = identity
         self.password = password
@@ -112,7 +128,9 @@ class SimulatedCharger:
             **self.display.replies,
         }
         self.closed = asyncio.Event()
+        self._loses = loses
         self._on_frame = on_frame
+        self._on_call = on_call
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._open: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -170,8 +188,7 @@ class SimulatedCharger:
     async def _read(self, socket: ClientConnection) -> None:
         try:
             async for text in socket:
-                self._tell("←", str(text))
-                self._take(json.loads(text, parse_float=Decimal))
+                self._hear(str(text))
         except ConnectionClosed:
             # How it closed is read from ``close_code``.
             pass
@@ -182,14 +199,20 @@ class SimulatedCharger:
             self._open.clear()
             self.closed.set()
 
-    def _take(self, message: list[Any]) -> None:
+    def _hear(self, text: str) -> None:
+        message = json.loads(text, parse_float=Decimal)
         if message[0] == 2:
+            self._tell("←", text)
             self._spawn(self._reply(message[1], message[2], message[3]))
             return
+        is_lost = self._loses()
+        self._tell("×" if is_lost else "←", text)
         future = self._open.pop(message[1], None)
         if future is None or future.done():
             return
-        if message[0] == 3:
+        if is_lost:
+            future.set_exception(AnswerLostError())
+        elif message[0] == 3:
             future.set_result(message[2])
         else:
             future.set_exception(RefusedError(message[2], message[3]))
@@ -232,19 +255,28 @@ class SimulatedCharger:
 
         :raises RefusedError: it was answered CALLERROR
         :raises ConnectionLostError: it was not answered; it stands in ``unanswered``
+        :raises TimeoutError: as well
         """
         sent = SentCall(message_id=message_id or str(uuid.uuid4()), action=action, payload=payload)
         self.unanswered.append(sent)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._open[sent.message_id] = future
+        began = time.perf_counter()
+        failed: Exception | None = None
         try:
             await self.send_text(json.dumps([2, sent.message_id, action, payload], separators=(",", ":")))
             answer = await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
-        except RefusedError:
+        except RefusedError as error:
+            failed = error
             self.unanswered.remove(sent)
+            raise
+        except (ConnectionLostError, TimeoutError) as error:
+            failed = error
             raise
         finally:
             self._open.pop(sent.message_id, None)
+            if self._on_call is not None:
+                self._on_call(time.perf_counter() - began, failed)
         self.unanswered.remove(sent)
         return answer
 
@@ -253,6 +285,14 @@ class SimulatedCharger:
         if sent in self.unanswered:
             self.unanswered.remove(sent)
         return await self.call(sent.action, sent.payload, message_id=sent.message_id if same_id else None)
+
+    async def insist(self, ask: Callable[[], Awaitable[T]], *, pause_s: float) -> T:
+        """Ask again and again until the answer arrives."""
+        while True:
+            try:
+                return await ask()
+            except AnswerLostError:
+                await asyncio.sleep(pause_s)
 
     async def say(self, said: Said) -> dict[str, Any]:
         """Send a message of the dialect and return the payload of its answer; as ``call``."""
@@ -270,9 +310,7 @@ class SimulatedCharger:
         self, status: str, *, connector: int = 1, at: datetime | None = None, error: str = "NoError"
     ) -> None:
         """Report a connector's status, in the words of 1.6; connector 0 is the whole station."""
-        said = self.dialect.status(status, connector=connector, at=at or self.clock(), error=error)
-        if said is not None:
-            await self.say(said)
+        await self.say(self.dialect.status(status, connector=connector, at=at or self.clock(), error=error))
 
     async def authorize(self, token: str) -> str:
         """Ask whether a token may charge and return the status."""

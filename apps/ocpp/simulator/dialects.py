@@ -4,11 +4,14 @@ A message is (action, payload). In 1.6 the central system names a transaction wh
 charger names it, and tells start, course and end by one action.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeAlias
+
+from apps.ocpp.simulator.signing import SigningMeter
 
 Said: TypeAlias = tuple[str, dict[str, Any]]
 TransactionId: TypeAlias = Any
@@ -37,16 +40,21 @@ class RemoteStart:
 
 
 class Dialect(Protocol):
-    """The words of one version; ``actions`` names what may be asked, as start, stop and unlock."""
+    """The words of one version.
+
+    actions             names what may be asked, as start, stop and unlock
+    transaction_states  statuses that are told by the transaction, and so never lost
+    """
 
     subprotocol: str
     actions: dict[str, str]
+    transaction_states: frozenset[str]
 
     def new_transaction_id(self) -> TransactionId: ...
 
     def boot(self) -> Said: ...
 
-    def status(self, status: str, *, connector: int, at: datetime, error: str) -> Said | None: ...
+    def status(self, status: str, *, connector: int, at: datetime, error: str) -> Said: ...
 
     def authorize(self, token: str) -> Said: ...
 
@@ -83,14 +91,14 @@ class Dialect(Protocol):
     def remote_start(self, payload: dict[str, Any]) -> RemoteStart: ...
 
 
-def dialect_of(protocol: str) -> Dialect:
-    """Return the words of a version.
+def dialect_of(protocol: str, meter: SigningMeter | None = None) -> Dialect:
+    """Return the words of a version; ``meter`` signs the begin and the end of each transaction.
 
     :raises UnsupportedProtocolError: it is not spoken
     """
     if protocol not in _DIALECTS:
         raise UnsupportedProtocolError(f"OCPP {protocol} is not spoken; {' and '.join(_DIALECTS)} are")
-    return _DIALECTS[protocol]()
+    return _DIALECTS[protocol](meter)
 
 
 def wire_time(at: datetime) -> str:
@@ -120,6 +128,11 @@ class Dialect16:
 
     subprotocol = "ocpp1.6"
     actions = {"start": "RemoteStartTransaction", "stop": "RemoteStopTransaction", "unlock": "UnlockConnector"}
+    transaction_states: frozenset[str] = frozenset()
+
+    def __init__(self, meter: SigningMeter | None = None) -> None:
+        self._meter = meter
+        self._signed_begin: dict[int, dict[str, Any]] = {}
 
     def new_transaction_id(self) -> TransactionId:
         """Return what stands for the transaction until its start is answered."""
@@ -132,7 +145,7 @@ class Dialect16:
             "firmwareVersion": "1.0",
         }
 
-    def status(self, status: str, *, connector: int, at: datetime, error: str) -> Said | None:
+    def status(self, status: str, *, connector: int, at: datetime, error: str) -> Said:
         payload = {"connectorId": connector, "errorCode": error, "status": status}
         return "StatusNotification", {**payload, "timestamp": wire_time(at)}
 
@@ -153,6 +166,9 @@ class Dialect16:
         remote: RemoteStart | None,
     ) -> Said:
         payload = {"connectorId": connector, "idTag": token, "meterStart": meter_wh, "timestamp": wire_time(at)}
+        if self._meter is not None:
+            # 1.6 has no place for it before the end.
+            self._signed_begin[connector] = self._signed_value(self._meter, at, meter_wh, "Transaction.Begin")
         return "StartTransaction", payload
 
     def started(self, said: Said, answer: dict[str, Any]) -> Started:
@@ -182,7 +198,19 @@ class Dialect16:
             "timestamp": wire_time(at),
             "reason": reason,
         }
-        return "StopTransaction", payload if token is None else {**payload, "idTag": token}
+        if token is not None:
+            payload["idTag"] = token
+        begin = self._signed_begin.pop(connector, None)
+        if self._meter is not None and begin is not None:
+            payload["transactionData"] = [begin, self._signed_value(self._meter, at, meter_wh, "Transaction.End")]
+        return "StopTransaction", payload
+
+    def _signed_value(self, meter: SigningMeter, at: datetime, meter_wh: int, context: str) -> dict[str, Any]:
+        """Write a sample and its signed record as OCA's paper "Signed Meter Values in OCPP" has it for 1.6."""
+        value = meter_value(at, meter_wh, context)
+        signed = meter.signed_value(at, _MOMENTS[context], meter_wh)
+        value["sampledValue"].append({"value": json.dumps(signed), "context": context, "format": "SignedData"})
+        return value
 
     def remote_start(self, payload: dict[str, Any]) -> RemoteStart:
         return RemoteStart(token=payload["idTag"], connector=payload.get("connectorId"))
@@ -193,10 +221,12 @@ class Dialect201:
 
     subprotocol = "ocpp2.0.1"
     actions = {"start": "RequestStartTransaction", "stop": "RequestStopTransaction", "unlock": "UnlockConnector"}
+    transaction_states = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
     _OCCUPIED: Final = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
     _TRIGGERS: Final = {"Remote": "RemoteStop", "EVDisconnected": "EVDeparted", "DeAuthorized": "Deauthorized"}
 
-    def __init__(self) -> None:
+    def __init__(self, meter: SigningMeter | None = None) -> None:
+        self._meter = meter
         self._open: dict[int, TransactionId] = {}
         self._seq_no: dict[TransactionId, int] = {}
 
@@ -207,9 +237,9 @@ class Dialect201:
         station = {"vendorName": "Wattledger", "model": "Simulator", "firmwareVersion": "1.0"}
         return "BootNotification", {"reason": "PowerUp", "chargingStation": station}
 
-    def status(self, status: str, *, connector: int, at: datetime, error: str) -> Said | None:
+    def status(self, status: str, *, connector: int, at: datetime, error: str) -> Said:
         transaction_id = self._open.get(connector)
-        if transaction_id is not None and status in ("Charging", "SuspendedEV", "SuspendedEVSE"):
+        if transaction_id is not None and status in self.transaction_states:
             return self._event("Updated", transaction_id, at, "ChargingStateChanged", connector, chargingState=status)
         return "StatusNotification", {
             "timestamp": wire_time(at),
@@ -241,7 +271,7 @@ class Dialect201:
             "Started", transaction_id, at, trigger, connector, chargingState="EVConnected", **info
         )
         payload["idToken"] = {"idToken": token, "type": "ISO14443" if remote is None else "Central"}
-        payload["meterValue"] = [meter_value_201(at, meter_wh, "Transaction.Begin")]
+        payload["meterValue"] = [self._moment(at, meter_wh, "Transaction.Begin")]
         return action, payload
 
     def started(self, said: Said, answer: dict[str, Any]) -> Started:
@@ -273,7 +303,7 @@ class Dialect201:
         self._open = {number: open_id for number, open_id in self._open.items() if open_id != transaction_id}
         trigger = self._TRIGGERS.get(reason, "StopAuthorized" if token else "AbnormalCondition")
         action, payload = self._event("Ended", transaction_id, at, trigger, connector, stoppedReason=reason)
-        payload["meterValue"] = [meter_value_201(at, meter_wh, "Transaction.End")]
+        payload["meterValue"] = [self._moment(at, meter_wh, "Transaction.End")]
         if token is not None:
             payload["idToken"] = {"idToken": token, "type": "ISO14443"}
         return action, payload
@@ -282,6 +312,13 @@ class Dialect201:
         return RemoteStart(
             token=payload["idToken"]["idToken"], connector=payload.get("evseId"), number=payload["remoteStartId"]
         )
+
+    def _moment(self, at: datetime, meter_wh: int, context: str) -> dict[str, Any]:
+        value = meter_value_201(at, meter_wh, context)
+        if self._meter is not None:
+            signed = self._meter.signed_value(at, _MOMENTS[context], meter_wh)
+            value["sampledValue"][0]["signedMeterValue"] = signed
+        return value
 
     def _event(
         self, kind: str, transaction_id: TransactionId, at: datetime, trigger: str, connector: int, **info: Any
@@ -298,4 +335,6 @@ class Dialect201:
         }
 
 
-_DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {"1.6": Dialect16, "2.0.1": Dialect201}
+_MOMENTS: Final = {"Transaction.Begin": "B", "Transaction.End": "E"}
+"""As OCMF writes them."""
+_DIALECTS: Final[dict[str, Callable[[SigningMeter | None], Dialect]]] = {"1.6": Dialect16, "2.0.1": Dialect201}

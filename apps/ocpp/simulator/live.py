@@ -1,21 +1,19 @@
-"""A simulated charger that lives in real time: it reacts to remote starts, charges, and survives lost connections.
-
-Transaction messages wait in a queue until they are answered, in order, as OCPP 1.6 §4.7–4.10 and 2.0.1 E04 ask of a
-charger. Each is worded when it is sent: in 1.6 the transaction's id is known only once its start has been answered.
-"""
+"""A simulated charger that lives in real time: it reacts to remote starts, charges, and survives lost connections."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from apps.ocpp.simulator.charger import ConnectionLostError, OnFrame, RefusedError, SimulatedCharger
-from apps.ocpp.simulator.dialects import RemoteStart, Said, TransactionId
+from apps.ocpp.simulator.charger import AnswerLostError, ConnectionLostError, SimulatedCharger
+from apps.ocpp.simulator.dialects import RemoteStart
+from apps.ocpp.simulator.outbox import Outbox, Transaction, Word
+from apps.ocpp.simulator.profile import Profile, Spell
 
 _RECONNECT_S: Final = 2.0
 _HEARTBEAT_S: Final = 60.0
-_SECONDS_PER_HOUR: Final = 3600
+_REPEAT_S: Final = 1.0
+_LOOK_S: Final = 0.1
 
 
 def fast_clock(speedup: int, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Callable[[], datetime]:
@@ -27,9 +25,11 @@ def fast_clock(speedup: int, now: Callable[[], datetime] = lambda: datetime.now(
 class LiveCharger(SimulatedCharger):
     """One connector with a car that plugs in when asked to, and leaves a moment after the charge has ended.
 
-    energy_wh   how much the car takes before it is full; None = it never is
+    profile     what the car takes; None: ``power_w`` until ``energy_wh``, which None makes endless
+    spell       when each charge has no network, on the charger's clock; None: it always has
     meter_wh    what the register shows at first
     interval_s  real seconds between two samples
+    options     as of ``SimulatedCharger``
     """
 
     def __init__(
@@ -38,24 +38,25 @@ class LiveCharger(SimulatedCharger):
         identity: str,
         password: str,
         *,
-        protocol: str = "1.6",
-        power_w: int = 11_000,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        on_frame: OnFrame | None = None,
         connector: int = 1,
+        profile: Profile | None = None,
         energy_wh: int | None = None,
+        spell: Spell | None = None,
         meter_wh: int = 0,
         interval_s: float = 5.0,
+        **options: Any,
     ) -> None:
-        super().__init__(url, identity, password, protocol=protocol, power_w=power_w, clock=clock, on_frame=on_frame)
+        super().__init__(url, identity, password, **options)
         self.connector = connector
-        self.energy_wh = energy_wh
+        self.profile = profile or Profile.steady(self.power_w, most_wh=energy_wh)
+        self.spell = spell
         self.meter_wh = meter_wh
         self.interval_s = interval_s
         self.state = "Available"
-        self.transaction_id: TransactionId = -1
-        self._queue: deque[Callable[[TransactionId], Said]] = deque()
-        self._sending = asyncio.Lock()
+        self.outbox = Outbox(self, repeat_s=min(_REPEAT_S, interval_s))
+        self._reachable = asyncio.Event()
+        self._reachable.set()
+        self._transaction: Transaction | None = None
         self._stop_reason: asyncio.Future[str] | None = None
         self._charging: asyncio.Task[None] | None = None
 
@@ -65,6 +66,7 @@ class LiveCharger(SimulatedCharger):
         :raises websockets.exceptions.InvalidStatus: the central system refuses this identity or key
         """
         while True:
+            await self._reachable.wait()
             try:
                 await self.connect()
                 await self._live()
@@ -75,16 +77,21 @@ class LiveCharger(SimulatedCharger):
             await asyncio.sleep(_RECONNECT_S)
 
     async def _live(self) -> None:
-        # The queue of this class knows what to repeat.
-        self.unanswered.clear()
-        await self.boot()
-        await self.status(self.state, connector=self.connector)
-        await self._send_queue()
+        await self.insist(self.boot, pause_s=_REPEAT_S)
+        await self._show(self.state)
+        await self.outbox.send()
         while not self.closed.is_set():
             try:
                 await asyncio.wait_for(self.closed.wait(), _HEARTBEAT_S)
             except TimeoutError:
-                await self.heartbeat()
+                await self._beat()
+
+    async def _beat(self) -> None:
+        try:
+            await self.heartbeat()
+        except AnswerLostError:
+            # The next one will do.
+            return
 
     # --- what the central system asks -------------------------------------------------------------------------
 
@@ -99,9 +106,10 @@ class LiveCharger(SimulatedCharger):
 
     async def on_remote_stop(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Stop the running transaction, no other."""
-        if payload.get("transactionId") != self.transaction_id or not self._ask_to_stop("Remote"):
+        running = self._transaction
+        if running is None or payload.get("transactionId") != running.transaction_id:
             return {"status": "Rejected"}
-        return {"status": "Accepted"}
+        return {"status": "Accepted" if self._ask_to_stop("Remote") else "Rejected"}
 
     async def on_unlock(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Stop what runs and let the cable go."""
@@ -118,88 +126,81 @@ class LiveCharger(SimulatedCharger):
 
     async def _charge(self, asked: RemoteStart) -> None:
         self._stop_reason = asyncio.get_running_loop().create_future()
+        self._transaction = transaction = Transaction(self.dialect.new_transaction_id())
+        begun_at = self.clock()
+        away = asyncio.create_task(self._be_away(begun_at))
         try:
             await self._show("Preparing")
-            self.transaction_id = self.dialect.new_transaction_id()
-            at, meter_wh, connector = self.clock(), self.meter_wh, self.connector
-            await self._queue_up(
-                lambda transaction_id: self.dialect.start(
-                    asked.token,
-                    at=at,
-                    meter_wh=meter_wh,
-                    connector=connector,
-                    transaction_id=transaction_id,
-                    remote=asked,
-                )
-            )
+            await self._put(self._start(asked))
             await self._show("Charging")
-            reason = await self._deliver()
-            await self._queue_up(self._stop(reason))
+            reason = await self._deliver(transaction, begun_at)
+            await self._put(self._stop(reason))
             await self._show("Finishing")
             await asyncio.sleep(min(2.0, self.interval_s))
             await self._show("Available")
+            await away
         finally:
-            self._charging = self._stop_reason = None
+            away.cancel()
+            self._reachable.set()
+            self._charging = self._stop_reason = self._transaction = None
 
-    def _stop(self, reason: str) -> Callable[[TransactionId], Said]:
-        at, meter_wh = self.clock(), self.meter_wh
-        return lambda transaction_id: self.dialect.stop(
-            transaction_id, at=at, meter_wh=meter_wh, reason=reason, token=None, connector=self.connector
+    async def _be_away(self, begun_at: datetime) -> None:
+        """Lose the network as the spell says; whoever is away queues what happens."""
+        if self.spell is None:
+            return
+        await self._wait_until(begun_at + self.spell.after)
+        self._reachable.clear()
+        await self.drop()
+        self._tell("×", "offline")
+        await self._wait_until(begun_at + self.spell.after + self.spell.lasts)
+        self._reachable.set()
+
+    async def _wait_until(self, at: datetime) -> None:
+        # Looked at, not computed: the charger's clock may run faster than ours.
+        while self.clock() < at:
+            await asyncio.sleep(_LOOK_S)
+
+    def _start(self, asked: RemoteStart) -> Word:
+        at, meter_wh, connector = self.clock(), self.meter_wh, self.connector
+        return lambda transaction_id: self.dialect.start(
+            asked.token, at=at, meter_wh=meter_wh, connector=connector, transaction_id=transaction_id, remote=asked
         )
 
-    def _sample(self) -> Callable[[TransactionId], Said]:
-        reading = (self.clock(), self.meter_wh)
-        return lambda transaction_id: self.dialect.meter_values(transaction_id, [reading], connector=self.connector)
+    def _stop(self, reason: str) -> Word:
+        at, meter_wh, connector = self.clock(), self.meter_wh, self.connector
+        return lambda transaction_id: self.dialect.stop(
+            transaction_id, at=at, meter_wh=meter_wh, reason=reason, token=None, connector=connector
+        )
 
-    async def _deliver(self) -> str:
+    def _sample(self) -> Word:
+        reading, connector = (self.clock(), self.meter_wh), self.connector
+        return lambda transaction_id: self.dialect.meter_values(transaction_id, [reading], connector=connector)
+
+    async def _deliver(self, transaction: Transaction, begun_at: datetime) -> str:
         """Turn the register until somebody stops it or the car is full, and return the reason of the stop."""
         assert self._stop_reason is not None
-        begun_wh, begun_at = self.meter_wh, self.clock()
+        begun_wh, duration = self.meter_wh, self.profile.duration
         while True:
+            if transaction.is_refused:
+                return "DeAuthorized"
             stopped, _ = await asyncio.wait({self._stop_reason}, timeout=self.interval_s)
-            given_wh = self._given_wh(self.clock() - begun_at)
-            self.meter_wh = begun_wh + given_wh
+            elapsed = self.clock() - begun_at
+            self.meter_wh = begun_wh + self.profile.energy_wh(elapsed)
             if stopped:
                 return self._stop_reason.result()
-            await self._queue_up(self._sample())
-            if given_wh == self.energy_wh:
+            await self._put(self._sample())
+            if duration is not None and elapsed >= duration:
                 return "EVDisconnected"
+            state = "Charging" if self.profile.power_w(elapsed) else "SuspendedEV"
+            if state != self.state:
+                await self._show(state)
 
-    def _given_wh(self, duration: timedelta) -> int:
-        given_wh = self.power_w * duration // timedelta(seconds=_SECONDS_PER_HOUR)
-        return given_wh if self.energy_wh is None else min(given_wh, self.energy_wh)
+    async def _put(self, word: Word) -> None:
+        assert self._transaction is not None
+        self.outbox.put(self._transaction, word)
+        await self.outbox.send()
 
     async def _show(self, state: str) -> None:
+        # A status that is lost is told again after the next boot.
         self.state = state
-        try:
-            await self.status(state, connector=self.connector)
-        except ConnectionLostError:
-            # The state is reported again after the next boot.
-            return
-
-    async def _queue_up(self, word: Callable[[TransactionId], Said]) -> None:
-        self._queue.append(word)
-        await self._send_queue()
-
-    async def _send_queue(self) -> None:
-        async with self._sending:
-            while self._queue:
-                said = self._queue[0](self.transaction_id)
-                try:
-                    answer = await self.say(said)
-                except (ConnectionLostError, TimeoutError):
-                    return
-                except RefusedError:
-                    # OCPP 1.6 §4.8: a message that was answered, even so, is not repeated.
-                    answer = {}
-                self._queue.popleft()
-                self._take_start(said, answer)
-
-    def _take_start(self, said: Said, answer: dict[str, Any]) -> None:
-        action, payload = said
-        if not answer or not (action == "StartTransaction" or payload.get("eventType") == "Started"):
-            return
-        started = self.dialect.started(said, answer)
-        self.transaction_id = started.transaction_id
-        if started.status != "Accepted":
-            self._ask_to_stop("DeAuthorized")
+        await self.outbox.show(state, connector=self.connector, at=self.clock(), transaction=self._transaction)
