@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -30,6 +31,7 @@ from apps.ocpp.models import Direction, EventKind, Frame
 from apps.ocpp.pool import in_pool
 from apps.ocpp.services import Arrival
 from apps.ocpp.strangers import Strangers
+from apps.ocpp.together import Together
 from apps.ocpp.versions import VERSIONS, Version, choose_version
 from apps.ocpp.visitors import Visitor, visitor_of
 from apps.ocpp.writer import NotWrittenError, writer
@@ -37,7 +39,7 @@ from apps.stations import services as stations
 from apps.stations.domain.redaction import MASK, redact_text
 from apps.stations.models import StationCommand
 from apps.stations.sealing import CannotUnseal
-from apps.stations.services import StationLogin
+from apps.stations.services import Entry, Exit, StationLogin
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ _WITHOUT_SECRETS: Final = frames.TRANSACTION_ACTIONS | {"Authorize", "Heartbeat"
 Answer: TypeAlias = CallResult | CallError
 
 strangers = Strangers()
+_entries: Final = Together(partial(stations.connect_stations, wait=False))
+_exits: Final = Together(stations.disconnect_stations)
 
 
 class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels carries no types.
@@ -106,18 +110,30 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         self._delivery: asyncio.Task[None] | None = None
         self._open_id = ""
         self._answered: asyncio.Future[None] | None = None
-        self.connection_no = await in_pool(
-            stations.connect_station,
-            station_id=login.station_id,
-            protocol=version.protocol,
-            connected_at=clock.now(),
-            profile=login.profile,
-            new_key_hash=login.new_key_hash,
+        number = await self._count_in(
+            Entry(
+                station_id=login.station_id,
+                protocol=version.protocol,
+                connected_at=clock.now(),
+                profile=login.profile,
+                new_key_hash=login.new_key_hash,
+            )
         )
+        if number is None:
+            await self._refuse(door.UNKNOWN.status, door.UNKNOWN.reason, door.UNKNOWN.headers)
+            return
+        self.connection_no = number
         if login.new_key_hash:
             await self._note(EventKind.SECURITY, "the station has its new key; the old one is nothing from now on")
         await self.accept(version.subprotocol)
         held_here().add(self)
+
+    async def _count_in(self, entry: Entry) -> int | None:
+        number = await _entries.ask(entry)
+        if number is None:
+            # Somebody holds its row: it waits for that, and nobody else does.
+            (number,) = await in_pool(stations.connect_stations, entries=[entry])
+        return number
 
     async def _refuse(self, status: int, reason: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         if "websocket.http.response" not in self.scope.get("extensions", {}):
@@ -136,12 +152,7 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         if self._delivery is not None:
             self._delivery.cancel()
         try:
-            await in_pool(
-                stations.disconnect_station,
-                station_id=self.station_id,
-                connection_no=self.connection_no,
-                at=clock.now(),
-            )
+            await _exits.ask(Exit(station_id=self.station_id, connection_no=self.connection_no, at=clock.now()))
         except DatabaseFailure:
             # It shows as offline all the same, once nobody has heard of it for a while.
             log.warning("that station %s has left was not written", self.station_id, exc_info=True)

@@ -13,15 +13,17 @@ from apps.ocpp import services
 from apps.ocpp.authentication import IDENTITY, Brake
 from apps.ocpp.models import EventKind
 from apps.ocpp.pool import in_pool, in_slow_lane
+from apps.ocpp.together import Together
 from apps.ocpp.visitors import Visitor
 from apps.stations import services as stations
 from apps.stations.domain.door import SecurityProfile
-from apps.stations.services import StationLogin
+from apps.stations.services import Knock, StationLogin
 
 NOTED_EVERY_S: Final = 600.0
 """How seldom it is written that a station came by too low a profile: it tries again every few seconds."""
 
 brake = Brake()
+_knocks: Final = Together(stations.authenticate_stations)
 _noted: dict[int, float] = {}
 
 
@@ -58,15 +60,17 @@ async def answer(visitor: Visitor) -> StationLogin | Refused:
 async def _authenticate(visitor: Visitor) -> StationLogin | None:
     if not IDENTITY.fullmatch(visitor.identity) or (visitor.key is None and visitor.certificate is None):
         return None
-    # Who guesses queues behind his like, so that no number of guesses holds up a station's own way in.
-    run = in_slow_lane if brake.is_suspect(visitor.address) else in_pool
-    return await run(
-        stations.authenticate_station,
+    knock = Knock(
         identity=visitor.identity,
         key=visitor.key,
         is_encrypted=visitor.is_encrypted,
         certificate=visitor.certificate,
     )
+    if not brake.is_suspect(visitor.address):
+        return await _knocks.ask(knock)
+    # Who guesses queues behind his like, so that no number of guesses holds up a station's own way in.
+    (login,) = await in_slow_lane(stations.authenticate_stations, knocks=[knock])
+    return login
 
 
 async def _note_too_low(login: StationLogin, visitor: Visitor) -> None:

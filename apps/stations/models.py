@@ -148,20 +148,11 @@ class ChargingStation(TenantModel, ShowsPrices):
         self.new_key_hash, self.new_key_command = key_hash, command
         self.save(update_fields=["new_key_hash", "new_key_command"])
 
-    def set_connected(self, *, protocol: str, profile: SecurityProfile, at: datetime) -> None:
-        """Count one more authenticated socket."""
+    def count_connection(self, *, protocol: str, profile: SecurityProfile, at: datetime) -> None:
+        """Count one more authenticated socket; the caller writes it, with others' (``connect_stations``)."""
         self.connection_no += 1
         self.protocol, self.used_profile = protocol, profile.value
         self.connected_at, self.last_seen_at, self.disconnected_at = at, at, None
-        self.save(
-            update_fields=[
-                *("connection_no", "protocol", "used_profile", "connected_at", "last_seen_at", "disconnected_at")
-            ]
-        )
-
-    def set_disconnected(self, *, at: datetime) -> None:
-        self.disconnected_at = at
-        self.save(update_fields=["disconnected_at"])
 
     def is_online(self, at: datetime) -> bool:
         """Say whether the station holds a socket at ``at``.

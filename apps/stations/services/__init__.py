@@ -9,10 +9,13 @@ from apps.stations.services.commands import (
 )
 from apps.stations.services.configuration import ReportedKey, record_configuration
 from apps.stations.services.connections import (
+    Entry,
+    Exit,
+    Knock,
     StationLogin,
-    authenticate_station,
-    connect_station,
-    disconnect_station,
+    authenticate_stations,
+    connect_stations,
+    disconnect_stations,
     touch_stations,
 )
 from apps.stations.services.keys import hash_key, new_station_key, rotate_station_key, set_station_key, sweep_keys
@@ -27,6 +30,9 @@ from apps.stations.services.security_profile import CommandRefused
 __all__ = [
     "CommandRefused",
     "ConnectorStatusUpdate",
+    "Entry",
+    "Exit",
+    "Knock",
     "Notice",
     "ReportedKey",
     "StationLogin",
@@ -35,9 +41,9 @@ __all__ = [
     "adopt_meter_key",
     "ask_displays",
     "ask_station",
-    "authenticate_station",
-    "connect_station",
-    "disconnect_station",
+    "authenticate_stations",
+    "connect_stations",
+    "disconnect_stations",
     "end_meter_key",
     "finish_command",
     "hash_key",

@@ -1,6 +1,6 @@
 """Who may connect as which station, and which of its sockets is the newest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -37,29 +37,42 @@ class StationLogin:
         return self.profile >= self.required_profile
 
 
-def authenticate_station(
-    *, identity: str, key: str | bytes | None, is_encrypted: bool = False, certificate: Certificate | None = None
-) -> StationLogin | None:
-    """Return the station if key or certificate are its own; None for an unknown identity and for wrong ones alike.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock:
+    """What somebody shows who wants in as a station.
 
     identity     compared exactly, capitals and all
     key          as the header has it: the key's text, or the bytes whose hexadecimal text it is (OCPP-J 1.6 §6.2.2)
     certificate  of the client, verified
+    """
 
-    Only reads. Whether the profile suffices says ``is_let_in``.
+    identity: str
+    key: str | bytes | None = field(repr=False)
+    is_encrypted: bool = False
+    certificate: Certificate | None = None
+
+
+def authenticate_stations(knocks: Sequence[Knock]) -> list[StationLogin | None]:
+    """Return, in order, whose key or certificate was shown; None for an unknown identity and for wrong ones alike.
+
+    Only reads, in one query. Whether the profile suffices says ``is_let_in``.
     """
     stations = ChargingStation.objects.select_related("location__owner", "new_key_command")
-    station = stations.filter(identity=identity).first()
-    hashes = _hashes(key)
+    known = {station.identity: station for station in stations.filter(identity__in={one.identity for one in knocks})}
+    return [_authenticate(known.get(knock.identity), knock) for knock in knocks]
+
+
+def _authenticate(station: ChargingStation | None, knock: Knock) -> StationLogin | None:
+    hashes = _hashes(knock.key)
     # The same work for an unknown identity, so that the time taken tells nothing either.
     is_old, is_new = has_key(station or ChargingStation(), hashes)
     if station is None:
         return None
     profile = shown_profile(
-        is_encrypted=is_encrypted,
+        is_encrypted=knock.is_encrypted,
         has_key=is_old or is_new,
-        has_certificate=certificate is not None
-        and certificate.fits(
+        has_certificate=knock.certificate is not None
+        and knock.certificate.fits(
             serial=station.certificate_serial,
             operator=station.certificate_operator or station.location.owner.name,
         ),
@@ -85,37 +98,98 @@ def _hashes(key: str | bytes | None) -> tuple[str, ...]:
     return hash_key(raw), hash_key(raw.hex())
 
 
-@transaction.atomic
-def connect_station(
-    *,
-    station_id: int,
-    protocol: str,
-    connected_at: datetime,
-    profile: SecurityProfile = SecurityProfile.BASIC,
-    new_key_hash: str = "",
-) -> int:
-    """Count a new authenticated socket and return its number; older ones hear of it and close (the newest wins).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A station that is let in by a new socket.
 
     protocol      "1.6" or "2.0.1"
     new_key_hash  ``StationLogin.new_key_hash``: from now on that is the only key
     """
-    station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
-    # Another one may have been made since the door looked.
-    if new_key_hash and station.new_key_hash == new_key_hash:
-        station.set_key_hash(new_key_hash)
-    station.set_connected(protocol=protocol, profile=profile, at=connected_at)
-    wake_on_commit(station_id, "station.connected", connection_no=station.connection_no)
-    return station.connection_no
+
+    station_id: int
+    protocol: str
+    connected_at: datetime
+    profile: SecurityProfile = SecurityProfile.BASIC
+    new_key_hash: str = field(default="", repr=False)
 
 
 @transaction.atomic
-def disconnect_station(*, station_id: int, connection_no: int, at: datetime) -> bool:
-    """Note that a station's newest socket has closed; False if it has another one by now, or an older one closed."""
-    station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
-    if station.connection_no != connection_no:
-        return False
-    station.set_disconnected(at=at)
-    return True
+def connect_stations(entries: Sequence[Entry], *, wait: bool = True) -> list[int | None]:
+    """Count new authenticated sockets and return their numbers; older ones hear of it and close (the newest wins).
+
+    None: the station is no more; or, unless ``wait``, somebody holds its row, and so it would hold up all the others.
+    """
+    rows = ChargingStation.objects.select_for_update(no_key=True, skip_locked=not wait)
+    stations = {row.pk: row for row in rows.filter(pk__in={one.station_id for one in entries}).order_by("pk")}
+    numbers: list[int | None] = []
+    for entry in entries:
+        station = stations.get(entry.station_id)
+        numbers.append(None if station is None else _connect(station, entry))
+    _save_connected(list(stations.values()))
+    for station in stations.values():
+        wake_on_commit(station.pk, "station.connected", connection_no=station.connection_no)
+    return numbers
+
+
+def _connect(station: ChargingStation, entry: Entry) -> int:
+    # Another one may have been made since the door looked.
+    if entry.new_key_hash and station.new_key_hash == entry.new_key_hash:
+        station.set_key_hash(entry.new_key_hash)
+    station.count_connection(protocol=entry.protocol, profile=entry.profile, at=entry.connected_at)
+    return station.connection_no
+
+
+def _save_connected(stations: Sequence[ChargingStation]) -> None:
+    """Write what ``count_connection`` has set, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE stations_chargingstation s
+            SET connection_no = t.connection_no, protocol = t.protocol, used_profile = t.used_profile,
+                connected_at = t.at, last_seen_at = t.at, disconnected_at = NULL
+            FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::timestamptz[])
+                AS t (id, connection_no, protocol, used_profile, at)
+            WHERE s.id = t.id
+            """,
+            [
+                [station.pk for station in stations],
+                [station.connection_no for station in stations],
+                [station.protocol for station in stations],
+                [station.used_profile for station in stations],
+                [station.connected_at for station in stations],
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """A socket that has closed."""
+
+    station_id: int
+    connection_no: int
+    at: datetime
+
+
+@transaction.atomic
+def disconnect_stations(exits: Sequence[Exit]) -> list[bool]:
+    """Note that stations' newest sockets have closed; False for one that is not its station's newest."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH closed AS (
+                SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS t (id, connection_no, at)
+            ), locked AS (
+                SELECT s.id, closed.at FROM stations_chargingstation s
+                JOIN closed ON closed.id = s.id AND closed.connection_no = s.connection_no
+                ORDER BY s.id FOR NO KEY UPDATE OF s
+            )
+            UPDATE stations_chargingstation s SET disconnected_at = locked.at FROM locked WHERE s.id = locked.id
+            RETURNING s.id, s.connection_no
+            """,
+            [[one.station_id for one in exits], [one.connection_no for one in exits], [one.at for one in exits]],
+        )
+        noted = set(cursor.fetchall())
+    return [(one.station_id, one.connection_no) in noted for one in exits]
 
 
 def touch_stations(seen: Mapping[int, datetime]) -> None:

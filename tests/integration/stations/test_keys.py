@@ -16,7 +16,9 @@ FITTING = Certificate(common_names=("SN-1",), organisations=("Nordstrom",))
 
 
 def log_in(station, **how):
-    return services.authenticate_station(identity=station.identity, **{"key": STATION_KEY, **how})
+    knock = services.Knock(identity=station.identity, **{"key": STATION_KEY, **how})
+    (login,) = services.authenticate_stations([knock])
+    return login
 
 
 class TestRotateStationKey:
@@ -55,9 +57,10 @@ class TestRotateStationKey:
         services.sweep_commands(at=NOON + timedelta(hours=1))
         second = services.rotate_station_key(station_id=station.pk, at=NOON, requested_by=None)
 
-        services.connect_station(
+        entry = services.Entry(
             station_id=station.pk, protocol="1.6", connected_at=NOON, new_key_hash=login.new_key_hash
         )
+        services.connect_stations([entry])
 
         station.refresh_from_db()
         assert station.new_key_command == second

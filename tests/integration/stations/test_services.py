@@ -13,11 +13,25 @@ from tests.factories import NOON, STATION_KEY, make_evse, make_station
 pytestmark = pytest.mark.django_db
 
 
-class TestAuthenticateStation:
+def log_in(identity: str, key: str):
+    (login,) = services.authenticate_stations([services.Knock(identity=identity, key=key)])
+    return login
+
+
+def entry(station, **fields) -> services.Entry:
+    return services.Entry(**{"station_id": station.pk, "protocol": "1.6", "connected_at": NOON, **fields})
+
+
+def connect(station) -> int | None:
+    (number,) = services.connect_stations([entry(station)])
+    return number
+
+
+class TestAuthenticateStations:
     def test_knows_a_station_by_identity_and_key(self):
         station = make_station()
 
-        login = services.authenticate_station(identity=station.identity, key=STATION_KEY)
+        login = log_in(station.identity, STATION_KEY)
 
         assert login == StationLogin(
             station_id=station.pk,
@@ -33,20 +47,30 @@ class TestAuthenticateStation:
     def test_answers_none_to_the_wrong_and_to_the_unknown(self, identity, key):
         make_station(identity="CP-1")
 
-        assert services.authenticate_station(identity=identity, key=key) is None
+        assert log_in(identity, key) is None
 
     def test_refuses_a_station_without_a_key(self):
         station = make_station(key_hash="")
 
-        assert services.authenticate_station(identity=station.identity, key="") is None
-        assert services.authenticate_station(identity=station.identity, key="-" * 64) is None
+        assert log_in(station.identity, "") is None
+        assert log_in(station.identity, "-" * 64) is None
+
+    def test_tells_many_apart_in_the_order_in_which_they_knock(self):
+        mine, other = make_station(key="mine"), make_station(key="other")
+        shown = [(mine, "mine"), (other, "mine"), (other, "other"), (mine, "other"), (mine, "mine")]
+
+        logins = services.authenticate_stations(
+            [services.Knock(identity=station.identity, key=key) for station, key in shown]
+        )
+
+        assert [login and login.station_id for login in logins] == [mine.pk, None, other.pk, None, mine.pk]
 
     def test_costs_one_query_and_writes_nothing(self, django_assert_num_queries):
         station = make_station()
         before = ChargingStation.objects.values().get()
 
         with django_assert_num_queries(1):
-            services.authenticate_station(identity=station.identity, key=STATION_KEY)
+            log_in(station.identity, STATION_KEY)
 
         assert ChargingStation.objects.values().get() == before
 
@@ -60,16 +84,39 @@ class TestSetStationKey:
         station.refresh_from_db()
         assert len(key) == 40
         assert station.key_hash == services.hash_key(key) != key
-        assert services.authenticate_station(identity=station.identity, key=key)
-        assert services.authenticate_station(identity=station.identity, key=STATION_KEY) is None
+        assert log_in(station.identity, key)
+        assert log_in(station.identity, STATION_KEY) is None
 
 
-class TestConnectStation:
+class TestConnectStations:
+    def test_lets_many_in_with_one_lock_and_one_write_each_by_its_own_number(self, django_assert_num_queries):
+        stations = [make_station() for _ in range(3)]
+        connect(stations[1])
+        entries = [entry(station, protocol="2.0.1") for station in (*stations, stations[0])]
+
+        # Beside the savepoint of the test.
+        with django_assert_num_queries(4):
+            numbers = services.connect_stations(entries)
+
+        assert numbers == [1, 2, 1, 2]
+        rows = ChargingStation.objects.order_by("pk")
+        assert [(row.connection_no, row.protocol, row.is_online(NOON)) for row in rows] == [
+            (number, "2.0.1", True) for number in (2, 2, 1)
+        ]
+
+    def test_answers_none_for_a_station_that_is_no_more(self):
+        station = make_station()
+        gone = entry(station)
+        station.delete()
+        other = make_station()
+
+        assert services.connect_stations([gone, entry(other)]) == [None, 1]
+
     def test_counts_sockets_so_that_the_newest_is_known(self):
         station = make_station()
 
-        first = services.connect_station(station_id=station.pk, protocol="1.6", connected_at=NOON)
-        second = services.connect_station(station_id=station.pk, protocol="1.6", connected_at=NOON)
+        first = connect(station)
+        second = connect(station)
 
         station.refresh_from_db()
         assert (first, second) == (1, 2)
@@ -79,9 +126,7 @@ class TestConnectStation:
     def test_gives_two_sockets_at_once_two_numbers(self, at_once):
         station = make_station()
 
-        numbers = at_once(
-            *[lambda: services.connect_station(station_id=station.pk, protocol="1.6", connected_at=NOON)] * 4
-        )
+        numbers = at_once(*[lambda: connect(station)] * 4)
 
         assert sorted(numbers) == [1, 2, 3, 4]
 

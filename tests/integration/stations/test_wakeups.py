@@ -37,9 +37,8 @@ class TestWakeUps:
             channel = await layer.new_channel()
             await layer.group_add(station_group(station.pk), channel)
             await asyncio.to_thread(_elsewhere, lambda: request_reset(station.pk))
-            await asyncio.to_thread(
-                _elsewhere, lambda: services.connect_station(station_id=station.pk, protocol="1.6", connected_at=NOON)
-            )
+            entry = services.Entry(station_id=station.pk, protocol="1.6", connected_at=NOON)
+            await asyncio.to_thread(_elsewhere, lambda: services.connect_stations([entry]))
             heard = [await asyncio.wait_for(layer.receive(channel), 5) for _ in range(2)]
             await layer.flush()
             return heard
