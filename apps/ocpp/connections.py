@@ -1,12 +1,14 @@
 """The stations that this process holds, and what reaches them from elsewhere.
 
 Once a second the process claims the requested commands of the stations it holds, in one query, and asks whether a newer
-socket has raised a station's ``connection_no``. A message of the channel layer only makes it look at once: with Redis
-gone, a command is up to a second late and nothing else changes.
+socket has raised a station's ``connection_no``. A message of the channel layer only makes it look at once, at the
+station it names: with Redis gone, a command is up to a second late and nothing else changes.
 """
 
 import asyncio
 import logging
+import time
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +39,7 @@ class Connections:
     def __init__(self) -> None:
         self._held: dict[int, StationConsumer] = {}
         self._written: dict[int, datetime] = {}
+        self._woken: set[int] = set()
         self._look = asyncio.Event()
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -52,7 +55,7 @@ class Connections:
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._poll_forever()), asyncio.create_task(self._listen_forever())]
         self._changed.set()
-        self._look.set()
+        self._look_at(consumer.station_id)
         if older is not None:
             self._send_away(older)
 
@@ -74,28 +77,37 @@ class Connections:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
+    def _look_at(self, station_id: int) -> None:
+        self._woken.add(station_id)
+        self._look.set()
+
     async def _poll_forever(self) -> None:
+        everyone_at = time.monotonic()
         while True:
             self._look.clear()
+            looked_at, self._woken = self._woken & self._held.keys(), set()
+            if time.monotonic() >= everyone_at:
+                looked_at, everyone_at = set(self._held), time.monotonic() + POLL_S
             try:
-                await self._close_superseded()
-                await self._claim_commands()
+                await self._close_superseded(looked_at)
+                await self._claim_commands(looked_at)
                 await self._write_seen()
             except Exception:
                 # Stations stay connected while the database is away; the next second asks again.
                 log.warning("the stations' commands could not be asked for", exc_info=True)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), POLL_S)
+                await asyncio.wait_for(self._look.wait(), max(0.0, everyone_at - time.monotonic()))
 
-    async def _close_superseded(self) -> None:
-        newest = await in_pool(connection_numbers, station_ids=tuple(self._held))
+    async def _close_superseded(self, station_ids: Collection[int]) -> None:
+        newest = await in_pool(connection_numbers, station_ids=station_ids)
         for station_id, connection_no in newest.items():
             consumer = self._held.get(station_id)
             if consumer is not None and consumer.connection_no < connection_no:
                 self._send_away(consumer)
 
-    async def _claim_commands(self) -> None:
-        idle = tuple(station_id for station_id, consumer in self._held.items() if consumer.is_idle)
+    async def _claim_commands(self, station_ids: Collection[int]) -> None:
+        held = {station_id: self._held[station_id] for station_id in station_ids if station_id in self._held}
+        idle = tuple(station_id for station_id, consumer in held.items() if consumer.is_idle)
         commands = await in_pool(stations.take_commands, station_ids=idle, at=clock.now())
         for command in commands:
             if command.station_id in self._held:
@@ -135,8 +147,10 @@ class Connections:
 
     async def _listen(self, layer: Any, channel: str) -> None:
         while True:
-            await layer.receive(channel)
-            self._look.set()
+            message = await layer.receive(channel)
+            # A process of an older release names none: its commands are found within the second.
+            if (station_id := message.get("station_id")) is not None:
+                self._look_at(station_id)
 
     async def _subscribe(self, layer: Any, channel: str) -> None:
         subscribed: set[int] = set()

@@ -24,11 +24,11 @@ def station_group(station_id: int) -> str:
 
 
 def wake_on_commit(station_id: int, kind: str, **fields: int | str) -> None:
-    """Send ``{"type": kind, **fields}`` to the station's group once the running transaction has committed.
+    """Send ``{"type": kind, "station_id": …, **fields}`` to the station's group once the transaction has committed.
 
     kind  "station.commands" (commands were requested) or "station.connected" (``connection_no`` is the newest socket)
     """
-    message = {"type": kind, **fields}
+    message = {"type": kind, "station_id": station_id, **fields}
     transaction.on_commit(lambda: asyncio.run_coroutine_threadsafe(_send(station_id, message), _loop()), robust=True)
 
 

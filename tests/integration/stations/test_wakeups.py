@@ -44,8 +44,8 @@ class TestWakeUps:
             return heard
 
         assert asyncio.run(listen()) == [
-            {"type": "station.commands"},
-            {"type": "station.connected", "connection_no": 1},
+            {"type": "station.commands", "station_id": station.pk},
+            {"type": "station.connected", "station_id": station.pk, "connection_no": 1},
         ]
 
     def test_are_not_sent_by_what_is_rolled_back(self, django_capture_on_commit_callbacks):
