@@ -168,8 +168,10 @@ class SimulatedCharger:
             await self._socket.close()
         await self._let_go()
 
-    async def drop(self) -> None:
-        """Cut the connection without a word, as a lost mobile network does."""
+    async def drop(self, why: str = "") -> None:
+        """Cut the connection without a word, as a lost mobile network does; ``on_frame`` is told why."""
+        if why:
+            self._tell("×", why)
         if self._socket is not None:
             self._socket.transport.abort()
         await self._let_go()

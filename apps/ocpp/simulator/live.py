@@ -72,8 +72,7 @@ class LiveCharger(SimulatedCharger):
                 await self._live()
             except (ConnectionLostError, OSError, TimeoutError) as error:
                 # Whatever is queued is sent on the next connection.
-                self._tell("×", f"{str(error) or 'connection lost'}; trying again")
-                await self.drop()
+                await self.drop(f"{str(error) or 'connection lost'}; trying again")
             await asyncio.sleep(_RECONNECT_S)
 
     async def _live(self) -> None:
@@ -150,8 +149,7 @@ class LiveCharger(SimulatedCharger):
             return
         await self._wait_until(begun_at + self.spell.after)
         self._reachable.clear()
-        await self.drop()
-        self._tell("×", "offline")
+        await self.drop("offline")
         await self._wait_until(begun_at + self.spell.after + self.spell.lasts)
         self._reachable.set()
 

@@ -136,7 +136,7 @@ class ToldSession:
         """Let the network go or come back by the time it is."""
         is_away = self._spell is not None and self._spell.covers(elapsed)
         if is_away and not self._is_away:
-            await self._charger.drop()
+            await self._charger.drop("offline")
         if self._is_away and not is_away:
             await self._come_back()
         self._is_away = is_away
