@@ -1,6 +1,8 @@
 from datetime import timedelta
+from threading import Event
 
 import pytest
+from django.db import transaction
 
 from apps.core.audit import find_violations
 from apps.core.clock import now
@@ -129,6 +131,44 @@ class TestConnectStations:
         numbers = at_once(*[lambda: connect(station)] * 4)
 
         assert sorted(numbers) == [1, 2, 3, 4]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_passes_over_a_station_whose_row_somebody_holds_unless_it_waits(self, at_once):
+        held, free = make_station(), make_station()
+        is_locked, may_go = Event(), Event()
+
+        def hold() -> None:
+            with transaction.atomic():
+                ChargingStation.objects.select_for_update(no_key=True).get(pk=held.pk)
+                is_locked.set()
+                assert may_go.wait(10)
+
+        def come() -> list[int | None]:
+            assert is_locked.wait(10)
+            numbers = services.connect_stations([entry(held), entry(free)], wait=False)
+            may_go.set()
+            return [*numbers, connect(held)]
+
+        _, numbers = at_once(hold, come)
+
+        assert numbers == [None, 1, 1]
+
+
+class TestDisconnectStations:
+    def test_notes_the_end_of_newest_sockets_and_of_no_older_one(self):
+        left, came_back = make_station(), make_station()
+        connect(left)
+        connect(came_back)
+        connect(came_back)
+
+        noted = services.disconnect_stations(
+            [services.Exit(station_id=station.pk, connection_no=1, at=NOON) for station in (came_back, left)]
+        )
+
+        assert noted == [False, True]
+        left.refresh_from_db()
+        came_back.refresh_from_db()
+        assert (left.disconnected_at, came_back.disconnected_at) == (NOON, None)
 
 
 class TestTouchStations:
