@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -57,6 +58,7 @@ class ChargingSessionAdmin(TenantAdmin):
     list_filter = (
         "status",
         "authorisation",
+        ("ended_by_rule", EmptyFieldListFilter),
         ("station", RelatedOnlyFieldListFilter),
         ("contract", RelatedOnlyFieldListFilter),
     )
@@ -75,7 +77,7 @@ class ChargingSessionAdmin(TenantAdmin):
         "why_review",
         ("station", "evse_number", "transaction_id", "transaction_ref"),
         ("contract", "vehicle", "id_token"),
-        ("started_at", "ended_at"),
+        ("started_at", "ended_at", "ended_by_rule"),
         ("reserved_from", "occupied_until"),
         ("lasted", "settled_at"),
         ("meter_start", "meter_stop", "energy"),
@@ -170,7 +172,7 @@ class CdrAdmin(TenantAdmin):
     fields = (
         ("session", "revision", "purpose"),
         ("reason", "revised_by", "is_automatic"),
-        ("started_at", "ended_at"),
+        ("started_at", "ended_at", "ended_by_rule"),
         "energy",
         ("net", "tax", "gross"),
         ("tax_date", "tariff_version"),

@@ -35,6 +35,8 @@ class ChargingSession(TenantModel):
                     over, and a person's decision is added as the last
     reserved_from   since when the connector was kept for the driver: a charge's reservation ends where the charge
                     begins, an expired one is the whole session
+    ended_by_rule   why it was ended at its last reading without its station's word, a sentence: a flag for the operator;
+                    the end that its station tells later replaces that one
     occupied_until  until when the vehicle is known to have stood there after the stop; said when it is settled
     late_evidence_at  when something arrived that its charge record does not know yet; null = nothing did
     is_under_calibration_law  as its station was at the start: only verified energy is billed, and no time
@@ -76,6 +78,7 @@ class ChargingSession(TenantModel):
     end_frame_id = models.BigIntegerField(null=True, blank=True)
     meter_stop_milliwh = models.BigIntegerField(null=True, blank=True)
     stop_reason = models.CharField(max_length=20, blank=True)
+    ended_by_rule = models.CharField(max_length=200, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     reserved_from = models.DateTimeField(null=True, blank=True)
     occupied_until = models.DateTimeField(null=True, blank=True)
@@ -125,6 +128,9 @@ class ChargingSession(TenantModel):
                 condition=~Q(status="review") | ~Q(review_reasons=[]), name="session_in_review_says_why"
             ),
             models.CheckConstraint(
+                condition=Q(ended_by_rule="") | Q(ended_at__isnull=False), name="session_ended_by_rule_has_ended"
+            ),
+            models.CheckConstraint(
                 condition=Q(occupied_until__isnull=True) | Q(ended_at__isnull=False, occupied_until__gte=F("ended_at")),
                 name="session_is_not_left_before_it_ends",
             ),
@@ -157,23 +163,63 @@ class ChargingSession(TenantModel):
         """Whether somebody agreed to pay for it: it was accepted, on a contract or an anonymous grant."""
         return self.authorisation == AuthorisationStatus.ACCEPTED and self.tariff_version_id is not None
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether a driver without a contract pays, from what was held on a card."""
+        return self.is_billable and self.contract_id is None
+
+    @property
+    def may_run(self) -> bool:
+        """Whether it may still deliver, as far as anybody knows."""
+        return self.status in (SessionStatus.LIVE, SessionStatus.UNRESOLVED)
+
+    @property
+    def awaits_end(self) -> bool:
+        """Whether its station may still say when it ended: it has not, and no person decided in its place."""
+        return self.ended_at is None or bool(self.ended_by_rule and self.end_frame_id is None)
+
     def set_end(self, command: EndCommand, *, status: SessionStatus, reasons: Iterable[str]) -> None:
         """Take over what the station said of the end; many are saved at once by the caller."""
         self.status = status
         self.ended_at, self.end_received_at = command.ended_at, command.received_at
         self.end_frame_id, self.stop_reason = command.frame_id, command.reason[:20]
         self.meter_stop_milliwh = command.meter_stop_milliwh
+        # What a rule took it to be until now ended elsewhere.
+        self.occupied_until = None
+        self.review_reasons = [*reasons]
+
+    def set_ended_by_rule(
+        self, *, ended_at: datetime, meter_stop_milliwh: int | None, rule: str, reasons: Iterable[str], at: datetime
+    ) -> None:
+        """End a session whose station does not say when it ended; with reasons it waits for a person."""
         self.review_reasons = [*self.review_reasons, *reasons]
+        if self.status != SessionStatus.REVIEW:
+            to = SessionStatus.REVIEW if self.review_reasons else SessionStatus.ENDED
+            self.status = advance(SessionStatus(self.status), to)
+        self.ended_at, self.end_received_at, self.meter_stop_milliwh = ended_at, at, meter_stop_milliwh
+        self.ended_by_rule = rule[:200]
+        self.save(
+            update_fields=[
+                *("status", "ended_at", "end_received_at", "meter_stop_milliwh", "ended_by_rule", "review_reasons")
+            ]
+        )
+
+    def set_reopened(self, *, rule: str) -> None:
+        """Let a session settle that waited for a person only because its stop is missing."""
+        self.status = advance(SessionStatus(self.status), SessionStatus.ENDED)
+        self.review_reasons, self.ended_by_rule = [], rule[:200]
+        self.save(update_fields=["status", "review_reasons", "ended_by_rule"])
 
     def set_late_evidence(self, at: datetime | None) -> None:
         self.late_evidence_at = at
         self.save(update_fields=["late_evidence_at"])
 
     def set_settled(self, *, at: datetime, decision: str = "") -> None:
-        """Settle the session; a person's decision is kept beside what led to the review."""
+        """Settle the session; a person's decision is kept beside what led to the review, and goes before any rule."""
         self.status, self.settled_at = advance(SessionStatus(self.status), SessionStatus.SETTLED), at
         self.review_reasons = [*self.review_reasons, *filter(None, [decision])]
-        self.save(update_fields=["status", "settled_at", "review_reasons"])
+        self.ended_by_rule = "" if decision else self.ended_by_rule
+        self.save(update_fields=["status", "settled_at", "review_reasons", "ended_by_rule"])
 
     def set_in_review(self, *, reasons: Iterable[str]) -> None:
         self.status = advance(SessionStatus(self.status), SessionStatus.REVIEW)

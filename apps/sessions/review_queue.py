@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.evidence import begin_of, end_of, gather
 from apps.sessions.models import ChargingSession
-from apps.sessions.services.settling import UNRESOLVED_FOR
 from apps.tariffs.domain.facts import Reading
 
 ALARM_AFTER: Final = timedelta(days=3)
@@ -37,13 +36,11 @@ class ToldRegister:
 def in_review() -> "QuerySet[Any]":
     """Return the sessions in review with ``waiting_since``, the longest waiting first.
 
-    Waiting since its stop came; since it was settled where later evidence contradicts that; and where no stop ever
-    came, since it is no longer waited for.
+    Waiting since its stop came or was no longer waited for; since it was settled where later evidence contradicts that.
     """
-    given_up = ExpressionWrapper(F("start_received_at") + UNRESOLVED_FOR, output_field=DateTimeField())
     return (
         ChargingSession.objects.filter(status=SessionStatus.REVIEW)
-        .annotate(waiting_since=Coalesce("settled_at", "end_received_at", given_up))
+        .annotate(waiting_since=Coalesce("settled_at", "end_received_at", "start_received_at"))
         .order_by("waiting_since", "pk")
     )
 

@@ -3,6 +3,7 @@
 from apps.sessions.services.ending import end_sessions
 from apps.sessions.services.granting import close_grant, write_grant
 from apps.sessions.services.limits import request_stop
+from apps.sessions.services.orphans import end_session
 from apps.sessions.services.permission import authorise
 from apps.sessions.services.rating import rate_or_review, rate_settled, sweep_unrated
 from apps.sessions.services.readings import record_connector_states, record_readings
@@ -20,6 +21,7 @@ __all__ = [
     "bill_nothing",
     "check_signatures",
     "close_grant",
+    "end_session",
     "end_sessions",
     "follow_transactions",
     "rate_again",

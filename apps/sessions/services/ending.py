@@ -10,9 +10,11 @@ from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, EndOu
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.models import ChargingSession
 from apps.sessions.services.lookup import by_transaction, locked_sessions
+from apps.sessions.services.orphans import GIVEN_UP
 from apps.sessions.services.readings import store_measurements, store_samples
+from apps.sessions.services.revising import note_late_evidence
 from apps.sessions.services.saving import save_together
-from apps.sessions.services.settling import settle_sessions
+from apps.sessions.services.settling import DERIVED_REASONS, settle_sessions
 from apps.sessions.services.signing import Signed, store_signed
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
@@ -24,6 +26,7 @@ _END_FIELDS = (
     "end_frame_id",
     "meter_stop_milliwh",
     "stop_reason",
+    "occupied_until",
     "review_reasons",
 )
 
@@ -43,14 +46,17 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     outcomes = []
     for command in commands:
         session = known.get((command.station_id, command.transaction_id)) or unnamed.find(command)
-        if session is not None and session.ended_at is None:
-            session.set_end(command, status=_status_after(session), reasons=_reasons(session, command))
+        if session is not None and session.awaits_end:
+            _take_end(session, command)
             ended[session.pk] = (session, command)
         outcomes.append(_outcome(session))
     save_together([session for session, _ in ended.values()], fields=_END_FIELDS)
     store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
     store_measurements((session, command.measured, command.frame_id) for session, command in ended.values())
     store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in ended.values())
+    priced = [session for session, _ in ended.values() if session.status == SessionStatus.SETTLED]
+    if priced:
+        note_late_evidence(priced, received_at=max(command.received_at for command in commands))
     _settle_where_available([session for session, _ in ended.values()])
     return tuple(outcomes)
 
@@ -97,10 +103,22 @@ def _may_end(session: ChargingSession, command: EndCommand) -> bool:
     )
 
 
-def _status_after(session: ChargingSession) -> SessionStatus:
-    """Return what the end makes of the session; one that a person already looks at stays with them."""
-    status = SessionStatus(session.status)
-    return status if status is SessionStatus.REVIEW else advance(status, SessionStatus.ENDED)
+def _take_end(session: ChargingSession, command: EndCommand) -> None:
+    """Write down what the station says of the end; the caller saves.
+
+    A session that waits for a person only because nobody told its end waits no more. One that ended by rule and was
+    priced keeps its record until what is told now is priced too, or goes to a person where it contradicts itself.
+    """
+    told = [*_reasons(session, command)]
+    known = [reason for reason in session.review_reasons if reason != GIVEN_UP]
+    if set(known) <= DERIVED_REASONS:
+        known = []
+    status, to = SessionStatus(session.status), SessionStatus.ENDED
+    if status is SessionStatus.SETTLED:
+        to = SessionStatus.REVIEW if told else status
+    elif status is SessionStatus.REVIEW and known:
+        to = status
+    session.set_end(command, status=to if to is status else advance(status, to), reasons=[*known, *told])
 
 
 def _reasons(session: ChargingSession, command: EndCommand) -> Iterable[str]:

@@ -9,7 +9,6 @@ from django.db import transaction
 
 from apps.accounts.models import User
 from apps.core.domain.money import minor_unit
-from apps.sessions.domain.status import SessionStatus
 from apps.sessions.evidence import Evidence, gather
 from apps.sessions.granted import unlimited_terms
 from apps.sessions.models import ChargingSession, StartGrant
@@ -30,12 +29,12 @@ _FAILED: Final = [CommandStatus.REJECTED, CommandStatus.TIMED_OUT]
 def request_stop(
     *, session_id: int, at: datetime, requested_by: User | None = None, reason: str = ""
 ) -> StationCommand | None:
-    """Ask the station to stop a session; None if it is not live or a stop is on its way or was accepted already.
+    """Ask the station to stop a session; None if it has ended or a stop is on its way or was accepted already.
 
     requested_by  None: the system · reason: why it asks, a sentence
     """
     session = locked_sessions().get(pk=session_id)
-    if session.status != SessionStatus.LIVE or is_stop_asked(session):
+    if not session.may_run or is_stop_asked(session):
         return None
     action, payload = _stop_call(session)
     return request_command(

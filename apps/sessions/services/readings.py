@@ -66,9 +66,7 @@ def record_readings(commands: tuple[ReadingsCommand, ...]) -> tuple[ReadingsOutc
     store_samples((session, command.samples, command.frame_id) for session, command in placed)
     store_measurements((session, command.measured, command.frame_id) for session, command in placed)
     store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in placed)
-    stop_at_limits(
-        {session.pk: command.received_at for session, command in placed if session.status == SessionStatus.LIVE}
-    )
+    stop_at_limits({session.pk: command.received_at for session, command in placed if session.may_run})
     return tuple(ReadingsOutcome(session_id=session.pk if session else None) for session in sessions)
 
 

@@ -1,4 +1,4 @@
-"""What arrives after a session was rated: kept at once, looked at later, a new revision only if the total changes."""
+"""What arrives after a session was rated: kept at once, looked at later, a new revision only if it changes the price."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -27,11 +27,11 @@ REASON: Final = "What the station told later changes the price."
 
 
 def note_late_evidence(sessions: Collection[ChargingSession], *, received_at: datetime) -> None:
-    """Mark those of these sessions that are settled already; call it before their evidence is stored.
+    """Mark those of these sessions that are settled already and paid for; call it before their evidence is stored.
 
     Whoever settles and rates one of them at this moment is waited for, so that nothing falls between the two.
     """
-    over = {session.pk for session in sessions if session.status != SessionStatus.LIVE}
+    over = {session.pk for session in sessions if session.status != SessionStatus.LIVE and session.is_billable}
     if not over:
         return
     for session in locked_sessions().filter(pk__in=over):
@@ -42,7 +42,7 @@ def note_late_evidence(sessions: Collection[ChargingSession], *, received_at: da
 
 @transaction.atomic
 def rate_again(*, session_id: int, at: datetime) -> Cdr | None:
-    """Look at what arrived after a session was rated; a new revision only if it changes the total, else None.
+    """Look at what arrived after a session was rated; a new revision only if it changes the total or energy, else None.
 
     What a person decided stands. What contradicts the rest goes to a person, and the record stands meanwhile.
     """
@@ -59,17 +59,18 @@ def rate_again(*, session_id: int, at: datetime) -> Cdr | None:
     except RatingRefused as refusal:
         session.set_in_review(reasons=[f"What arrived after it was priced contradicts it: {refusal}"])
         return None
-    if not _changes_total(priced, current):
+    if not _changes_record(priced, current):
         return None
     return write_cdr(session, priced, at=at, reason=REASON, is_automatic=True)
 
 
-def _changes_total(priced: Priced, current: Cdr) -> bool:
+def _changes_record(priced: Priced, current: Cdr) -> bool:
     # The same inputs priced by a newer engine are no evidence.
     if inputs_document(priced.inputs) == current.inputs:
         return False
     rated = priced.rated
-    return (rated.net, rated.tax, rated.gross) != (current.net.amount, current.tax.amount, current.gross.amount)
+    told = (rated.net, rated.tax, rated.gross, rated.energy_milliwh)
+    return told != (current.net.amount, current.tax.amount, current.gross.amount, current.energy_milliwh)
 
 
 def sweep_late_evidence(*, at: datetime, limit: int = 500) -> int:

@@ -5,24 +5,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from apps.core.bells import ring_on_commit
 from apps.sessions.domain.settling import QUIET, is_late, is_over
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
-from apps.sessions.models import ChargingSession, MeterReading
+from apps.sessions.models import ChargingSession
 from apps.sessions.running import CannotBePriced, idle_amount_until
 from apps.sessions.services.lookup import locked_sessions
+from apps.sessions.services.orphans import resolve_orphans
 from apps.sessions.services.saving import save_together
-from apps.stations.domain.status import ConnectorStatus
-from apps.stations.models import Connector
 from apps.tariffs.domain.terms import SETTLE_AFTER_S
 
-UNRESOLVED_FOR: Final = timedelta(hours=72)
-"""How long after its start a stop is waited for once the station has gone on to something else."""
-GONE_FOR: Final = timedelta(minutes=15)
-"""A connector Available for so long holds no session any more."""
 START_UNTOLD: Final = "The station never told when this session began."
 BEGIN_UNTOLD: Final = "The station never told the register at the beginning."
 CLAIMED_AT_END: Final = "Its card was told only with its end."
@@ -169,38 +164,11 @@ def _untold(session: ChargingSession) -> Iterable[str]:
 def sweep_unsettled(*, at: datetime) -> int:
     """Find by query what no message brought to its end, take it a step further, and return how much that was.
 
-    Ended sessions settle; a live one whose connector is long Available, or which another has displaced, is unresolved;
-    an unresolved one goes to review when its stop has not come within 72 h.
+    Sessions that their station speaks of no more are resolved (``orphans``); ended ones settle.
     """
+    orphans = resolve_orphans(at=at)
     ended = ChargingSession.objects.filter(status=SessionStatus.ENDED, end_received_at__lte=at - QUIET)
     ids = list(ended.order_by("end_received_at").values_list("pk", flat=True))
     for first in range(0, len(ids), SWEPT_AT_ONCE):
         settle_sessions(session_ids=ids[first : first + SWEPT_AT_ONCE], at=at)
-    return len(ids) + _resolve_gone(at) + _review_unresolved(at)
-
-
-@transaction.atomic
-def _resolve_gone(at: datetime) -> int:
-    """Take the live mark from sessions whose connector has been Available for a while without a word of them since."""
-    gone = Connector.objects.filter(status=ConnectorStatus.AVAILABLE, status_at__lte=at - GONE_FOR)
-    candidates = locked_sessions().filter(
-        Q(evse__connectors__in=gone),
-        Q(evse__connectors__status_at__gt=F("started_at")),
-        status=SessionStatus.LIVE,
-        start_received_at__lte=at - GONE_FOR,
-    )
-    ids = {session.pk for session in candidates}
-    # Readings go on where only the status is wrong: such a session is live, whatever its connector says.
-    heard = MeterReading.objects.filter(session_id__in=ids, at__gt=at - GONE_FOR)
-    ids -= set(heard.values_list("session_id", flat=True))
-    return ChargingSession.objects.filter(pk__in=ids).update(status=SessionStatus.UNRESOLVED)
-
-
-@transaction.atomic
-def _review_unresolved(at: datetime) -> int:
-    given_up = locked_sessions().filter(status=SessionStatus.UNRESOLVED, start_received_at__lte=at - UNRESOLVED_FOR)
-    count = 0
-    for session in given_up:
-        session.set_in_review(reasons=["The station never said when this session ended."])
-        count += 1
-    return count
+    return orphans + len(ids)

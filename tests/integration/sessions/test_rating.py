@@ -235,7 +235,7 @@ class TestBillNothing:
         begun = wire.begin()
         services.record_readings((wire.readings(begun.transaction_id, (END, BEGIN + 5 * KWH)),))
         wire.begin(started_at=NOON + timedelta(hours=2))
-        services.sweep_unsettled(at=NOON + timedelta(hours=72))
+        services.sweep_unsettled(at=NOON + timedelta(hours=73))
 
         cdr = services.bill_nothing(
             session_id=begun.session_id, reason="Lost.", by=person, at=NOON + timedelta(hours=73)

@@ -71,7 +71,7 @@ class TestBillBetween:
         begun = wire.begin()
         services.record_readings((wire.readings(begun.transaction_id, (NOON + timedelta(hours=1), BEGIN + 5 * KWH)),))
         wire.begin(started_at=NOON + timedelta(hours=2))
-        services.sweep_unsettled(at=NOON + timedelta(hours=72))
+        services.sweep_unsettled(at=NOON + timedelta(hours=73))
 
         cdr = bill_between(
             session_id=begun.session_id,

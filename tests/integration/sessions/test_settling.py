@@ -115,15 +115,6 @@ class TestSweepUnsettled:
         assert session_of(first).status == "review"
         assert session_of(first).review_reasons == ["The station never said when this session ended."]
 
-    def test_keeps_the_end_that_comes_when_a_person_already_looks(self, wire):
-        begun = wire.begin()
-        wire.begin(started_at=NOON + timedelta(hours=1))
-        services.sweep_unsettled(at=NOON + timedelta(hours=72))
-
-        session = wire.finish(begun.transaction_id, received_at=NOON + timedelta(days=4))
-
-        assert (session.status, session.ended_at, session.meter_stop_milliwh) == ("review", END, BEGIN + 10 * KWH)
-
     def test_takes_the_live_mark_from_a_session_whose_connector_is_long_free(self, wire):
         begun = wire.begin()
         services.record_connector_states((wire.status("Available", END),))
