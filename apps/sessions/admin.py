@@ -15,7 +15,7 @@ from apps.accounts.scope import has_role
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core.words import duration, kwh
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant
+from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant, WaitingStop
 
 STATUS_LABELS = {
     SessionStatus.LIVE: "info",
@@ -172,7 +172,7 @@ class CdrAdmin(TenantAdmin):
     fields = (
         ("session", "revision", "purpose"),
         ("reason", "revised_by", "is_automatic"),
-        ("started_at", "ended_at", "ended_by_rule"),
+        ("started_at", "ended_at"),
         "energy",
         ("net", "tax", "gross"),
         ("tax_date", "tariff_version"),
@@ -213,3 +213,21 @@ class StartGrantAdmin(TenantAdmin):
     @admin.display(description="limit")
     def limit(self, grant: StartGrant) -> str:
         return "none" if grant.limit_amount is None else f"{grant.limit_amount.normalize():f} {grant.currency}"
+
+
+@admin.register(WaitingStop)
+class WaitingStopAdmin(TenantAdmin):
+    """What a person looks at where no session fits: nothing can be done to a stop, but its session can be decided."""
+
+    empty_hint = "A stop is kept here when it names no transaction of ours; it ends its session once that is known."
+    list_display = ("received_at", "station", "ended_at", "register", "id_token", "transaction_id", "session")
+    list_filter = (("session", EmptyFieldListFilter), ("station", RelatedOnlyFieldListFilter))
+    list_select_related = ("station", "session__station")
+    search_fields = ("station__identity", "id_token")
+    date_hierarchy = "received_at"
+    fields = ("station", ("received_at", "ended_at"), "register", ("id_token", "transaction_id"), "session", "frame_id")
+    readonly_fields = ("register",)
+
+    @admin.display(description="register", ordering="meter_stop_milliwh")
+    def register(self, stop: WaitingStop) -> str:
+        return kwh(stop.meter_stop_milliwh)

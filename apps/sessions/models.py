@@ -35,8 +35,8 @@ class ChargingSession(TenantModel):
                     over, and a person's decision is added as the last
     reserved_from   since when the connector was kept for the driver: a charge's reservation ends where the charge
                     begins, an expired one is the whole session
-    ended_by_rule   why it was ended at its last reading without its station's word, a sentence: a flag for the operator;
-                    the end that its station tells later replaces that one
+    ended_by_rule   why it was ended at its last reading without its station's word: a flag for the operator; the
+                    end that its station tells later replaces that one
     occupied_until  until when the vehicle is known to have stood there after the stop; said when it is settled
     late_evidence_at  when something arrived that its charge record does not know yet; null = nothing did
     is_under_calibration_law  as its station was at the start: only verified energy is billed, and no time
@@ -280,6 +280,47 @@ class StartGrant(TenantModel):
 
     def __str__(self) -> str:
         return f"grant {self.pk} at {self.station}"
+
+
+class WaitingStop(TenantModel):
+    """A stop that named no transaction of ours (OCPP 1.6), kept until its session is known.
+
+    transaction_id  as told: −1, 0 or a number of the station's own · id_token  normalised; "" = it named no card
+    told            the whole command (``domain.kept``), carried out when the session is known
+    session         which it has ended; null = it waits
+    """
+
+    TENANT = ("station__location__owner",)
+
+    station = models.ForeignKey("stations.ChargingStation", on_delete=models.PROTECT, related_name="+")
+    transaction_id = models.BigIntegerField()
+    id_token = models.CharField(max_length=36, blank=True)
+    ended_at = models.DateTimeField(help_text="The station's clock.")
+    meter_stop_milliwh = models.BigIntegerField()
+    received_at = models.DateTimeField()
+    frame_id = models.BigIntegerField(help_text="The raw frame that said so.")
+    told = models.JSONField()
+    session = models.OneToOneField(
+        ChargingSession, null=True, blank=True, on_delete=models.PROTECT, related_name="waiting_stop"
+    )
+
+    class Meta:
+        verbose_name = "stop without a session"
+        verbose_name_plural = "stops without a session"
+        ordering = ["-received_at", "-pk"]
+        indexes = [models.Index(fields=["received_at"], condition=Q(session__isnull=True), name="stop_waiting")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["station", "transaction_id", "ended_at", "meter_stop_milliwh"], name="stop_kept_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station} · {self.ended_at:%Y-%m-%d %H:%M} UTC"
+
+    def set_taken(self, session: ChargingSession) -> None:
+        self.session = session
+        self.save(update_fields=["session"])
 
 
 class MeterReading(TenantModel):

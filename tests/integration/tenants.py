@@ -25,7 +25,7 @@ from apps.ocpp.models import Frame, StationEvent
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeEvent
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
-from apps.sessions.models import Cdr, ChargingSession, MeterReading
+from apps.sessions.models import Cdr, ChargingSession, MeterReading, WaitingStop
 from apps.sessions.services.rating import rate_settled
 from apps.sessions.services.signing import Signed, store_signed
 from apps.stations.services import add_meter_key, new_pay_code, request_command
@@ -141,6 +141,19 @@ def make_ended_session(site: Site, *, started_at: datetime = NOON, frame: bool =
     return session
 
 
+def _make_waiting_stop(name: str, site: Site, *, frame_id: int) -> None:
+    WaitingStop.objects.create(
+        station=site.station,
+        transaction_id=-1,
+        id_token=f"{name}CARD",
+        ended_at=NOON,
+        meter_stop_milliwh=KWH,
+        received_at=NOON,
+        frame_id=frame_id,
+        told={},
+    )
+
+
 def make_tenant(name: str) -> Tenant:
     """Make one row of everything a tenant can have, made by the services wherever there is one."""
     site = make_named_site(name)
@@ -162,6 +175,7 @@ def make_tenant(name: str) -> Tenant:
     )
     _make_attempt(name, site)
     _make_trial(site)
+    _make_waiting_stop(name, site, frame_id=session.end_frame_id)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")

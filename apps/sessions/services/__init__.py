@@ -9,9 +9,10 @@ from apps.sessions.services.rating import rate_or_review, rate_settled, sweep_un
 from apps.sessions.services.readings import record_connector_states, record_readings
 from apps.sessions.services.review import accept_session, bill_nothing
 from apps.sessions.services.revising import rate_again, sweep_late_evidence
-from apps.sessions.services.settling import settle_sessions, sweep_unsettled
+from apps.sessions.services.settling import settle_sessions
 from apps.sessions.services.signing import check_signatures, sweep_signatures
 from apps.sessions.services.starting import start_sessions
+from apps.sessions.services.sweeping import sweep_unsettled
 from apps.sessions.services.transactions import follow_transactions
 from apps.sessions.services.vehicles import record_vehicle_states
 

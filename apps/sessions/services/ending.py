@@ -1,13 +1,14 @@
 """How a session ends: by its station's word, once."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django.db import transaction
 
-from apps.contracts.domain.tokens import normalise_uid
 from apps.sessions.domain.clocks import is_plausible
 from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, EndOutcome, MeterSample
 from apps.sessions.domain.status import SessionStatus, advance
+from apps.sessions.domain.stops import Begun, may_end
 from apps.sessions.models import ChargingSession
 from apps.sessions.services.lookup import by_transaction, locked_sessions
 from apps.sessions.services.orphans import GIVEN_UP
@@ -16,6 +17,7 @@ from apps.sessions.services.revising import note_late_evidence
 from apps.sessions.services.saving import save_together
 from apps.sessions.services.settling import DERIVED_REASONS, settle_sessions
 from apps.sessions.services.signing import Signed, store_signed
+from apps.sessions.services.waiting import begun, due_stops, keep_stops, key_of, sessions_of_kept, take_stops, told_stop
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
 
@@ -36,16 +38,19 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     """End the session of each stop; a repeated stop gets the same answer and changes nothing.
 
     Natural key: station and transaction. A stop without a valid id (−1: the start's answer was lost) belongs to the
-    station's live session if exactly one fits; else session_id is None and the raw frame keeps what was said.
+    station's live session if exactly one fits; else session_id is None, and it waits for its start (``waiting``).
     """
     if not commands:
         return ()
     known = by_transaction(locked_sessions(), ((command.station_id, command.transaction_id) for command in commands))
-    unnamed = _UnnamedStops([command for command in commands if command.transaction_id <= 0])
+    unnamed = _UnnamedStops([c for c in commands if (c.station_id, c.transaction_id) not in known])
     ended: dict[int, tuple[ChargingSession, EndCommand]] = {}
     outcomes = []
+    unplaced = []
     for command in commands:
         session = known.get((command.station_id, command.transaction_id)) or unnamed.find(command)
+        if session is None:
+            unplaced.append(command)
         if session is not None and session.awaits_end:
             _take_end(session, command)
             ended[session.pk] = (session, command)
@@ -58,30 +63,50 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     if priced:
         note_late_evidence(priced, received_at=max(command.received_at for command in commands))
     _settle_where_available([session for session, _ in ended.values()])
+    keep_stops(unplaced)
     return tuple(outcomes)
 
 
+def end_waiting(*, at: datetime) -> int:
+    """Carry out the kept stops whose session is known by now; return how many those were."""
+    count = 0
+    for station_id in sorted(due_stops(at)):
+        with transaction.atomic():
+            taken = take_stops(station_id=station_id)
+            end_sessions(tuple(command for _, command in taken))
+        count += len(taken)
+    return count
+
+
 class _UnnamedStops:
-    """The sessions that stops without a transaction id may mean, loaded and locked at once."""
+    """The sessions that stops without a transaction of ours may mean, loaded and locked at once."""
 
     def __init__(self, commands: Sequence[EndCommand]) -> None:
-        station_ids = {command.station_id for command in commands}
-        self._live: list[ChargingSession] = []
+        unnamed = [command for command in commands if command.transaction_id <= 0]
+        self._kept = sessions_of_kept(commands)
         self._ended: list[ChargingSession] = []
-        if commands:
-            of_stations = locked_sessions().filter(station_id__in=station_ids)
-            self._live = list(of_stations.filter(status=SessionStatus.LIVE))
-            self._ended = list(of_stations.filter(ended_at__in={command.ended_at for command in commands}))
+        self._live: dict[int, ChargingSession] = {}
+        self._begun: list[tuple[int, Begun]] = []
+        if unnamed:
+            of_stations = locked_sessions().filter(station_id__in={command.station_id for command in unnamed})
+            self._ended = list(of_stations.filter(ended_at__in={command.ended_at for command in unnamed}))
+            self._live = {session.pk: session for session in of_stations.filter(status=SessionStatus.LIVE)}
+            live = begun(ChargingSession.objects.filter(pk__in=self._live))
+            self._begun = [(self._live[one.key].station_id, one) for one in live]
 
     def find(self, command: EndCommand) -> ChargingSession | None:
         """Return the session this stop ended before, or the one live session that fits; None if not exactly one."""
+        if command.meter_stop_milliwh is not None and key_of(command) in self._kept:
+            return self._kept[key_of(command)]
         if command.transaction_id > 0:
             return None
         for session in self._ended:
             if _is_same_end(session, command):
                 return session
-        fitting = [session for session in self._live if _may_end(session, command)]
-        return fitting[0] if len(fitting) == 1 else None
+        stop = told_stop(0, command)
+        fitting = [one for station_id, one in self._begun if station_id == command.station_id and may_end(stop, one)]
+        fitting = [one for one in fitting if self._live[one.key].status == SessionStatus.LIVE]
+        return self._live[fitting[0].key] if len(fitting) == 1 else None
 
 
 def _is_same_end(session: ChargingSession, command: EndCommand) -> bool:
@@ -89,17 +114,6 @@ def _is_same_end(session: ChargingSession, command: EndCommand) -> bool:
         session.station_id == command.station_id
         and session.ended_at == command.ended_at
         and session.meter_stop_milliwh == command.meter_stop_milliwh
-    )
-
-
-def _may_end(session: ChargingSession, command: EndCommand) -> bool:
-    """Tell whether a stop without an id can mean this session: same station, same card if it names one, not earlier."""
-    is_same_card = command.id_token is None or normalise_uid(command.id_token) == session.id_token
-    return (
-        session.station_id == command.station_id
-        and session.status == SessionStatus.LIVE
-        and is_same_card
-        and session.started_at <= command.ended_at
     )
 
 

@@ -21,6 +21,7 @@ from apps.sessions.domain.commands import (
 from apps.sessions.domain.settling import asks_for_current, asks_for_power, is_late
 from apps.sessions.domain.states import ReportedState
 from apps.sessions.domain.status import SessionStatus
+from apps.sessions.domain.stops import LONGEST_SESSION
 from apps.sessions.models import ChargingSession, Measurement, MeterReading, StateChange
 from apps.sessions.services.limits import stop_at_limits
 from apps.sessions.services.lookup import EvseNumber, by_transaction, live_by_evse
@@ -44,7 +45,6 @@ STATE_OF: Final[Mapping[ConnectorStatus, ReportedState]] = {
 }
 _NEXT: Final = frozenset({ConnectorStatus.PREPARING, ConnectorStatus.CHARGING})
 """What speaks of another session after a stop: whether the first one's vehicle was there until then, nobody says."""
-LONGEST_SESSION: Final = timedelta(days=7)
 _PROMPT: Final = timedelta(seconds=30)
 """What is told within this time speaks of the present; no session it can mean is settled yet."""
 _STATUS_OF: Final[Mapping[str, ConnectorStatus]] = {status.value: status for status in ConnectorStatus}

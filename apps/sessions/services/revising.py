@@ -1,4 +1,4 @@
-"""What arrives after a session was rated: kept at once, looked at later, a new revision only if it changes the price."""
+"""What arrives after a session was rated: kept at once, looked at later, a revision only if it changes the price."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -8,13 +8,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from apps.core.bells import ring_on_commit
-from apps.sessions.domain.settling import QUIET, is_late, is_over
+from apps.sessions.domain.settling import is_late, is_over
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.models import ChargingSession
 from apps.sessions.running import CannotBePriced, idle_amount_until
 from apps.sessions.services.lookup import locked_sessions
-from apps.sessions.services.orphans import resolve_orphans
 from apps.sessions.services.saving import save_together
 from apps.tariffs.domain.terms import SETTLE_AFTER_S
 
@@ -25,7 +24,6 @@ END_UNTOLD: Final = "The station never told the register at the end."
 UNPAID: Final = "Nobody agreed to pay for this session."
 DERIVED_REASONS: Final = frozenset({START_UNTOLD, BEGIN_UNTOLD, END_UNTOLD, CLAIMED_AT_END, UNPAID})
 """What an event that comes late may still answer (OCPP 2.0.1)."""
-SWEPT_AT_ONCE: Final = 200
 
 
 @transaction.atomic
@@ -159,16 +157,3 @@ def _untold(session: ChargingSession) -> Iterable[str]:
         yield END_UNTOLD
     if session.id_token and session.claimed_at is None:
         yield CLAIMED_AT_END
-
-
-def sweep_unsettled(*, at: datetime) -> int:
-    """Find by query what no message brought to its end, take it a step further, and return how much that was.
-
-    Sessions that their station speaks of no more are resolved (``orphans``); ended ones settle.
-    """
-    orphans = resolve_orphans(at=at)
-    ended = ChargingSession.objects.filter(status=SessionStatus.ENDED, end_received_at__lte=at - QUIET)
-    ids = list(ended.order_by("end_received_at").values_list("pk", flat=True))
-    for first in range(0, len(ids), SWEPT_AT_ONCE):
-        settle_sessions(session_ids=ids[first : first + SWEPT_AT_ONCE], at=at)
-    return orphans + len(ids)

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from apps.ocpp.models import EventKind, Frame, StationEvent
-from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.models import Cdr, ChargingSession, WaitingStop
 from apps.stations.services import set_station_key
 from tests.factories import NOON, Site, make_site
 from tests.integration.ocpp.conftest import Box, tell
-from tests.integration.ocpp.telling import bill, start, state, stop, values, wh, wire
+from tests.integration.ocpp.telling import ACCEPTED, bill, start, state, stop, values, wh, wire
 
 MINUTE = timedelta(minutes=1)
 END = NOON + timedelta(hours=1)
@@ -152,25 +152,46 @@ class TestSeventyTwoHoursOffline:
 
 
 class TestAStopToldBeforeItsStart:
-    """It names no transaction of ours, and of several sessions of a card nobody could say which it ended."""
+    """It names no transaction of ours: 0, −1 or a number that the station made itself."""
 
-    def test_is_kept_and_its_session_waits_for_a_person(self, url, make_other_site, clock):
+    @pytest.mark.parametrize("told_id", [-1, 0, 4711])
+    def test_is_billed_as_live_once_its_start_has_come(self, url, make_other_site, clock, told_id):
+        live = tell_live(url, *make_other_site(), clock)
         site, box = make_other_site()
         clock.at = BACK
 
         async def story():
             async with wire(url, box) as line:
-                stopped = await line.say("1", "StopTransaction", stop(-1, END, idTag=site.token.uid))
-                begun = await line.say("2", "StartTransaction", start(site.token.uid, NOON))
-                await line.say("3", "StatusNotification", state("Available", BACK))
-                return stopped, begun
+                readings = values(None, *((NOON + m * MINUTE, wh(1_000_000 + e)) for m, e in ENERGY_WH.items()))
+                stopped = stop(told_id, END, idTag=site.token.uid, transactionData=readings["meterValue"])
+                heard = [await line.say("1", "StopTransaction", stopped)]
+                heard.append(await line.say("2", "StartTransaction", start(site.token.uid, NOON)))
+                queue = past(heard[1][2]["transactionId"], site.token.uid)
+                states = [message for _, message in queue if message[0] == "StatusNotification"]
+                for number, message in enumerate(states, 3):
+                    await line.say(str(number), *message)
+                heard.append(await line.say("9", "StopTransaction", stopped))
+                return heard
 
-        stopped, begun = tell(story)
-        assert (stopped[0], begun[2]["idTagInfo"]) == (3, {"status": "Accepted"})
-        assert bill(BACK + 73 * timedelta(hours=1)) == []
+        stopped, begun, again = tell(story)
+        assert (stopped, again) == ([3, "1", ACCEPTED], [3, "9", ACCEPTED])
+        assert begun[2]["idTagInfo"] == {"status": "Accepted"}
+        same_as(live, box)
+
+    def test_of_another_card_is_kept_for_a_person(self, url, make_other_site, clock):
+        site, box = make_other_site()
+        clock.at = BACK
+
+        async def story():
+            async with wire(url, box) as line:
+                stopped = await line.say("1", "StopTransaction", stop(-1, END, idTag="04A1B2C3D4"))
+                await line.say("2", "StartTransaction", start(site.token.uid, NOON))
+                return stopped
+
+        assert tell(story)[0] == 3
+        assert bill(BACK + timedelta(hours=1)) == []
         event = StationEvent.objects.get(kind=EventKind.REVIEW)
         assert event.text == "stop of unknown transaction -1"
         assert '"meterStop":1010000' in Frame.objects.get(pk=event.frame_id).payload
-        session = ChargingSession.objects.get()
-        assert session.status == "review"
-        assert session.review_reasons == ["The station never said when this session ended."]
+        assert ChargingSession.objects.get().status == "live"
+        assert WaitingStop.objects.get().session is None

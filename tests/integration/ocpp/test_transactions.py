@@ -130,13 +130,13 @@ class TestAStopToldAgain:
             async with site_box.at(url) as charger:
                 at = just_now()
                 await started(charger, site.token.uid)
-                await charger.meter_values(-1, [(at + timedelta(seconds=1), 1_200)])
-                return await charger.stop(-1, at=at + timedelta(seconds=2), meter_wh=1_500)
+                await charger.meter_values(-1, [(at + timedelta(seconds=1), 1_050)])
+                return await charger.stop(-1, at=at + timedelta(seconds=2), meter_wh=1_100)
 
         assert tell(story) == {}
         session = ChargingSession.objects.get()
-        assert session.meter_stop_milliwh == 1_500_000
-        assert session.readings.filter(energy_milliwh=1_200_000).exists()
+        assert session.meter_stop_milliwh == 1_100_000
+        assert session.readings.filter(energy_milliwh=1_050_000).exists()
 
     def test_of_another_station_ends_nothing_and_asks_for_a_person(self, url, site, site_box, make_box):
         other = make_box("STRANGER")
