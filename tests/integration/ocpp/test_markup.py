@@ -1,13 +1,15 @@
 """Markup and formulas in every string that a station sends are shown as text on the console's pages."""
 
 import asyncio
+import csv
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
+from apps.analytics.services import price_page, start_trial
 from apps.ocpp.models import Direction, Frame, StationEvent
 from apps.sessions.models import ChargingSession
 from apps.stations.models import ChargingStation, StationCommand
@@ -125,3 +127,29 @@ class TestMarkup:
             assert "<img src=x" not in page, address
             shown += "&lt;script&gt;x()&lt;/script&gt;" in page
         assert shown > 10
+
+    def test_is_in_no_table_to_download(self, station, site, url, site_box, clock):
+        """The one export there is, of a trial on the station's own sessions, holds no word of a station."""
+        clock.at = NOON + timedelta(days=10)
+
+        async def story():
+            async with wire(url, site_box) as line:
+                begun = await line.say("1", "StartTransaction", start(site.token.uid, clock.at))
+                ended_at = clock.at = clock.at + timedelta(hours=1)
+                return await line.say("2", "StopTransaction", stop(begun[2]["transactionId"], ended_at))
+
+        tell(story)
+        assert len(bill(clock.at + timedelta(hours=1))) == 1
+        trial = start_trial(
+            tariff_version_id=site.version.pk, first_date=date(2026, 6, 1), last_date=date(2026, 6, 11), at=clock.at
+        )
+        while price_page(trial_id=trial.pk, at=clock.at):
+            pass
+        client = signed_in(make_member(organisation=site.owner, role=Role.OWNER).user)
+
+        response = client.get(reverse("admin:analytics_tarifftrial_export", args=[trial.pk]))
+
+        rows = list(csv.reader(response.content.decode().splitlines()))
+        assert len(rows) > 2
+        assert [mark for mark in MARKED if mark in response.content.decode()] == []
+        assert [cell for row in rows for cell in row if cell.startswith(("=", "+", "@", "\t"))] == []

@@ -76,6 +76,29 @@ class TestSize:
         assert tell(story) == 1009
         assert not Frame.objects.exists()
 
+    def test_of_a_hundred_megabytes_ends_the_socket_before_it_is_read(self, url, box):
+        chunk, announced = b"x" * 64 * 1024, 100 * 1024 * 1024
+        # FIN and text, masked, a length of eight bytes, a mask of zeros (RFC 6455 §5.2).
+        head = b"\x81\xff" + announced.to_bytes(8, "big") + bytes(4)
+
+        async def story():
+            async with wire(url, box) as line:
+                await line.ask(HEARTBEAT)
+                closing = asyncio.ensure_future(line.socket.wait_closed())
+                line.socket.transport.write(head)
+                sent = 0
+                while not closing.done() and sent < announced:
+                    line.socket.transport.write(chunk)
+                    sent += len(chunk)
+                    await asyncio.wait({closing}, timeout=0.001)
+                async with wire(url, box) as again:
+                    return line.socket.close_code, sent, await again.ask(HEARTBEAT)
+
+        code, sent, heard = tell(story)
+        assert (code, heard[0]) == (1009, 3)
+        assert sent < announced // 4
+        assert not Frame.objects.exists()
+
 
 class TestFragments:
     def test_make_one_message(self, url, site, site_box, clock):

@@ -125,6 +125,32 @@ class TestAStopToldAgain:
         assert ChargingSession.objects.values().get() == before
         assert not StationEvent.objects.filter(kind=EventKind.REVIEW).exists()
 
+    def test_on_two_sockets_at_once_ends_the_session_once(self, url, second_url, site, site_box):
+        # The older socket's frame is kept and only the newer one is answered; whichever is carried out first.
+        async def story():
+            older, newer = site_box.at(url), site_box.at(second_url)
+            await older.connect()
+            stop = {
+                "transactionId": await started(older, site.token.uid),
+                "meterStop": 1_050,
+                "timestamp": just_now().isoformat(),
+                "idTag": site.token.uid,
+            }
+            await newer.connect()
+            answers = await asyncio.gather(
+                older.call("StopTransaction", stop), newer.call("StopTransaction", stop), return_exceptions=True
+            )
+            await older.drop()
+            await newer.disconnect()
+            return answers
+
+        lost, answer = tell(story)
+        assert isinstance(lost, ConnectionLostError)
+        assert answer == {"idTagInfo": {"status": "Accepted"}}
+        session = ChargingSession.objects.get()
+        assert (session.meter_stop_milliwh, session.readings.count()) == (1_050_000, 2)
+        assert not StationEvent.objects.filter(kind=EventKind.REVIEW).exists()
+
     def test_without_the_starts_answer_ends_the_session_all_the_same(self, url, site, site_box):
         async def story():
             async with site_box.at(url) as charger:
