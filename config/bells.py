@@ -24,6 +24,7 @@ BELLS: dict[str, tuple[str, ...]] = {
 SWEEPERS: dict[str, float] = {
     "sessions.sweep_unsettled": 60.0,
     "sessions.sweep_unrated": 60.0,
+    "sessions.sweep_reservations": 60.0,
     "sessions.sweep_late_evidence": 60.0,
     "sessions.sweep_signatures": 60.0,
     "stations.sweep_commands": 15.0,

@@ -30,12 +30,12 @@ from apps.core import clock
 from apps.ocpp.schema_form import schema_errors
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import ChargingSession
+from apps.sessions.selectors import open_reservations
 from apps.stations.domain import operating
 from apps.stations.domain.calls import StationCall, start_call, stop_call, unlock_call
 from apps.stations.domain.operating import ListUpdate, ResetKind, UnknownVariable
 from apps.stations.domain.redaction import is_secret_name
 from apps.stations.models import ChargingStation, Evse
-from apps.stations.selectors import open_reservations
 from apps.stations.services import CommandRefused, ask_station, send_local_list
 
 MOST_OFFERED: Final = 20
@@ -393,7 +393,10 @@ class SendList(Act):
 
 class Reserve(CardAct):
     slug, title, submit, icon = "reserve", "Reserve a connector", "Reserve", "event_available"
-    text = "Keeps it for a card until the time is over; nobody else can start there."
+    text = (
+        "Keeps it for a card until the time is over; nobody else can start there. What the tariff asks for it is "
+        "billed to the card's contract, with the charge or if nobody comes; given up before, it costs nothing."
+    )
     roles = DRIVER_HELP_ROLES
 
     minutes = forms.IntegerField(

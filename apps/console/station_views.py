@@ -30,8 +30,8 @@ from apps.core import clock
 from apps.ocpp.models import StationEvent
 from apps.ocpp.offline_cards import holders_of
 from apps.ocpp.schema_form import MOST_ITEMS, NotFilledIn, actions_of, form_of, read_form
+from apps.sessions.selectors import open_reservations
 from apps.stations.models import ChargingStation
-from apps.stations.selectors import open_reservations
 from apps.stations.services import CommandRefused, ask_station
 
 PAGE = 50

@@ -10,9 +10,11 @@ from typing import Any, Final, TypeAlias
 from django.db import transaction
 
 from apps.ocpp.versions import version_of
+from apps.sessions import services as sessions
 from apps.stations import services as stations
 from apps.stations.domain.operating import variable_name
 from apps.stations.models import StationCommand
+from apps.stations.selectors import read_reservation
 from apps.stations.services import ReportedKey
 
 _YES: Final = frozenset({"Accepted", "AcceptedCanceled", "Unlocked", "Scheduled", "RebootRequired"})
@@ -121,6 +123,22 @@ def _note_cache(command: StationCommand, payload: Mapping[str, Any], at: datetim
     stations.record_cache_cleared(station_id=command.station_id, at=command.sent_at or at)
 
 
+def _note_reservation(command: StationCommand, payload: Mapping[str, Any], at: datetime) -> None:
+    kept = read_reservation(command.payload)
+    sessions.record_reservation(
+        station_id=command.station_id,
+        reservation_id=kept.reservation_id,
+        evse_number=kept.evse_number,
+        token=kept.token,
+        expires_at=kept.expires_at,
+        at=at,
+    )
+
+
+def _note_cancelled(command: StationCommand, payload: Mapping[str, Any], at: datetime) -> None:
+    sessions.cancel_reservation(station_id=command.station_id, reservation_id=command.payload["reservationId"], at=at)
+
+
 def _list(payload: Mapping[str, Any], name: str) -> list[Any]:
     found = payload.get(name)
     return found if isinstance(found, list) else []
@@ -135,10 +153,12 @@ def _flag(value: object) -> bool | None:
 
 
 _EFFECTS: Final[Mapping[str, Effect]] = {
+    "CancelReservation": _note_cancelled,
     "ChangeConfiguration": _note_change,
     "ClearCache": _note_cache,
     "GetConfiguration": _read_keys,
     "GetVariables": _read_variables,
+    "ReserveNow": _note_reservation,
     "SendLocalList": _note_list,
     "SetVariables": _note_change,
 }

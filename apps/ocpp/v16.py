@@ -91,6 +91,8 @@ def _start_command(request: Request) -> StartCommand:
         received_at=request.received_at,
         frame_id=request.frame_id,
         notes=for_review(notes),
+        # What cannot be read names none; nothing of the charge itself depends on it.
+        reservation_id=read_whole(payload.get("reservationId", 0), 0, "reservationId", []),
     )
 
 

@@ -18,6 +18,7 @@ from ocpp.v201.enums import (
     Iso15118EVCertificateStatusEnumType,
     NotifyEVChargingNeedsStatusEnumType,
     RegistrationStatusEnumType,
+    ReservationUpdateStatusEnumType,
 )
 
 from apps.ocpp import conf
@@ -153,6 +154,21 @@ def _data_transfers(requests: Sequence[Request]) -> list[call_result.DataTransfe
     return [call_result.DataTransfer(status=DataTransferStatusEnumType.unknown_vendor_id) for _ in requests]
 
 
+def _reservation_updates(requests: Sequence[Request]) -> list[call_result.ReservationStatusUpdate]:
+    """Take over that a reservation has expired, or that the station cannot keep it (OCPP 2.0.1 H04, H01.FR.20)."""
+    for request in requests:
+        payload = request.call.payload
+        place = {
+            "station_id": request.station_id,
+            "reservation_id": read_whole(payload["reservationId"], 0, "reservationId", []),
+        }
+        if payload["reservationUpdateStatus"] == ReservationUpdateStatusEnumType.expired:
+            sessions.expire_reservation(**place, at=request.received_at, frame_id=request.frame_id)
+        else:
+            sessions.cancel_reservation(**place, at=request.received_at)
+    return [call_result.ReservationStatusUpdate() for _ in requests]
+
+
 def _security_events(requests: Sequence[Request]) -> list[call_result.SecurityEventNotification]:
     note_events(
         requests, EventKind.SECURITY, lambda payload: f"{payload['type']} {payload.get('techInfo', '')}".strip()
@@ -226,7 +242,7 @@ HANDLERS: Final[dict[str, Handler]] = {
         acknowledge, call_result.PublishFirmwareStatusNotification
     ),
     Action.report_charging_profiles.value: partial(acknowledge, call_result.ReportChargingProfiles),
-    Action.reservation_status_update.value: partial(acknowledge, call_result.ReservationStatusUpdate),
+    Action.reservation_status_update.value: _reservation_updates,
     Action.security_event_notification.value: _security_events,
     Action.sign_certificate.value: _no_certificates,
     Action.status_notification.value: _status_notifications,

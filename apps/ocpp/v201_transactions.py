@@ -129,6 +129,7 @@ def _read(request: Request) -> _Event:
             notes=for_review(notes),
             transaction_ref=ref,
             phase=phase or Phase.UPDATED,
+            reservation_id=read_whole(payload.get("reservationId", 0), 0, "reservationId", []),
         ),
         remote_start_id=read_whole(info["remoteStartId"], 0, "remoteStartId", []) if "remoteStartId" in info else 0,
         connector_number=read_whole(evse["connectorId"], 0, "connectorId", []) or None

@@ -15,7 +15,7 @@ from apps.accounts.scope import has_role
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core.words import duration, kwh
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant, WaitingStop
+from apps.sessions.models import Cdr, ChargingSession, MeterReading, Reservation, StartGrant, WaitingStop
 
 STATUS_LABELS = {
     SessionStatus.LIVE: "info",
@@ -231,3 +231,21 @@ class WaitingStopAdmin(TenantAdmin):
     @admin.display(description="register", ordering="meter_stop_milliwh")
     def register(self, stop: WaitingStop) -> str:
         return kwh(stop.meter_stop_milliwh)
+
+
+@admin.register(Reservation)
+class ReservationAdmin(TenantAdmin):
+    empty_hint = "A reservation is written when a station agrees to keep a connector for a card (station → Reserve)."
+    list_display = ("reserved_at", "station", "contract", "expires_at", "status", "used_by", "expired_session")
+    list_filter = ("status", ("station", RelatedOnlyFieldListFilter), ("contract", RelatedOnlyFieldListFilter))
+    list_select_related = ("station", "contract__customer", "used_by__station", "expired_session__station")
+    search_fields = ("station__identity", "contract__number", "contract__customer__name")
+    date_hierarchy = "reserved_at"
+    fields = (
+        ("station", "evse", "reservation_id"),
+        ("contract", "token"),
+        ("tariff_version", "discount_percent"),
+        ("reserved_at", "expires_at"),
+        ("status", "closed_at"),
+        ("used_by", "expired_session"),
+    )

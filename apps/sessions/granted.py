@@ -1,13 +1,20 @@
 """On what terms a session was granted, as the engine reads them."""
 
 from dataclasses import replace
+from decimal import Decimal
 
+from apps.sessions.domain.reservations import ReservationStatus
 from apps.sessions.models import ChargingSession
 from apps.tariffs.domain.facts import GrantTerms
 
 
 def grant_terms(session: ChargingSession) -> GrantTerms:
-    """Return the session's discount, ceiling and floor; none without a grant."""
+    """Return the session's discount, ceiling and floor; none without a grant.
+
+    A reservation that turned out to be used is priced with its charge: its own session costs nothing.
+    """
+    if session.kind == ChargingSession.Kind.RESERVATION and _is_used_after_all(session):
+        return GrantTerms(limit_amount=Decimal(0))
     grant = getattr(session, "grant", None)
     if grant is None:
         return GrantTerms()
@@ -24,3 +31,8 @@ def running_terms(session: ChargingSession) -> GrantTerms:
 def unlimited_terms(session: ChargingSession) -> GrantTerms:
     """Return the terms of what it would cost without a ceiling."""
     return replace(running_terms(session), limit_amount=None)
+
+
+def _is_used_after_all(session: ChargingSession) -> bool:
+    reservation = getattr(session, "expired_reservation", None)
+    return reservation is not None and reservation.status == ReservationStatus.USED

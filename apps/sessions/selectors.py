@@ -1,16 +1,19 @@
-"""What a driver's page shows of a session while it runs and after."""
+"""What pages show of a session while it runs and after, and what a station keeps."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from apps.core.clock import from_epoch_ms
+from apps.sessions.domain.reservations import ReservationStatus
 from apps.sessions.domain.states import VEHICLE_STATE
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.evidence import Evidence, gather
 from apps.sessions.granted import running_terms
-from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.models import Cdr, ChargingSession, Measurement, MeterReading, Reservation, SignedRecord, StateChange
 from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
+from apps.stations.selectors import Reservation as KeptReservation
+from apps.stations.selectors import kept_reservations
 from apps.tariffs.domain.facts import VehicleState
 
 
@@ -94,3 +97,13 @@ def _gross(evidence: Evidence) -> Decimal | None:
         return gross_so_far(evidence, grant=running_terms(evidence.session))
     except CannotBePriced:
         return None
+
+
+def open_reservations(station_id: int, *, at: datetime) -> list[KeptReservation]:
+    """Return the reservations that a station keeps, without those that were used or are over."""
+    closed = set(
+        Reservation.objects.filter(station_id=station_id)
+        .exclude(status=ReservationStatus.OPEN)
+        .values_list("reservation_id", flat=True)
+    )
+    return [one for one in kept_reservations(station_id, at=at) if one.reservation_id not in closed]

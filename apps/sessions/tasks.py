@@ -47,3 +47,9 @@ def check_signatures(*, id: int, **_: object) -> None:  # noqa: A002 - the bell'
 def sweep_signatures(**_: object) -> None:
     """Check the signed meter values whose bell was not heard, and those that waited for a key."""
     services.sweep_signatures(at=now())
+
+
+@shared_task(name="sessions.sweep_reservations", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_reservations(**_: object) -> None:
+    """Close the reservations whose time is over."""
+    services.sweep_reservations(at=now())

@@ -73,23 +73,26 @@ class Reservation:
 
     reservation_id: int
     evse_number: int
+    token: str
     expires_at: datetime
 
 
-def open_reservations(station_id: int, *, at: datetime) -> list[Reservation]:
+def kept_reservations(station_id: int, *, at: datetime) -> list[Reservation]:
     """Return the reservations that a station accepted, that are not over and were not given up."""
     commands = StationCommand.objects.filter(station_id=station_id, status=CommandStatus.ACCEPTED)
     given_up = set(commands.filter(action="CancelReservation").values_list("payload__reservationId", flat=True))
     made = commands.filter(action="ReserveNow", requested_at__gt=at - LONGEST_RESERVATION).order_by("pk")
-    found = [_reservation(command.payload) for command in made]
+    found = [read_reservation(command.payload) for command in made]
     return [one for one in found if one.expires_at > at and one.reservation_id not in given_up]
 
 
-def _reservation(payload: Mapping[str, Any]) -> Reservation:
+def read_reservation(payload: Mapping[str, Any]) -> Reservation:
+    """Read a ReserveNow of either version; EVSE number 0: any of the station's."""
     expires_at = datetime.fromisoformat(payload.get("expiryDate") or payload["expiryDateTime"])
     return Reservation(
         reservation_id=payload.get("reservationId", payload.get("id", 0)),
         evse_number=payload.get("connectorId", payload.get("evseId", 0)) or 0,
+        token=payload["idTag"] if "idTag" in payload else payload["idToken"]["idToken"],
         expires_at=expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC),
     )
 

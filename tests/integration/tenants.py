@@ -27,6 +27,7 @@ from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, WaitingStop
 from apps.sessions.services.rating import rate_settled
+from apps.sessions.services.reservations import record_reservation
 from apps.sessions.services.signing import Signed, store_signed
 from apps.stations.services import add_meter_key, new_pay_code, request_command
 from tests.factories import (
@@ -176,6 +177,14 @@ def make_tenant(name: str) -> Tenant:
     _make_attempt(name, site)
     _make_trial(site)
     _make_waiting_stop(name, site, frame_id=session.end_frame_id)
+    record_reservation(
+        station_id=site.station.pk,
+        reservation_id=17,
+        evse_number=site.evse.number,
+        token=site.token.uid,
+        expires_at=NOON + timedelta(minutes=30),
+        at=NOON,
+    )
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")

@@ -71,6 +71,7 @@ class StartCommand:
     meter_start_milliwh  None: unreadable, which goes to review; with a transaction_ref: the event does not say
     started_at     with a transaction_ref: the event's instant, whatever its phase
     transaction_ref  the station's own id of the transaction (OCPP 2.0.1), at most 36 characters
+    reservation_id  of ours, that the station says the start uses; 0: it names none
     """
 
     station_id: int
@@ -83,6 +84,7 @@ class StartCommand:
     notes: tuple[str, ...] = ()
     transaction_ref: str | None = None
     phase: Phase = Phase.STARTED
+    reservation_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,12 @@ from apps.sessions.services.orphans import end_session
 from apps.sessions.services.permission import authorise
 from apps.sessions.services.rating import rate_or_review, rate_settled, sweep_unrated
 from apps.sessions.services.readings import record_connector_states, record_readings
+from apps.sessions.services.reservations import (
+    cancel_reservation,
+    expire_reservation,
+    record_reservation,
+    sweep_reservations,
+)
 from apps.sessions.services.review import accept_session, bill_nothing
 from apps.sessions.services.revising import rate_again, sweep_late_evidence
 from apps.sessions.services.settling import settle_sessions
@@ -20,21 +26,25 @@ __all__ = [
     "accept_session",
     "authorise",
     "bill_nothing",
+    "cancel_reservation",
     "check_signatures",
     "close_grant",
     "end_session",
     "end_sessions",
+    "expire_reservation",
     "follow_transactions",
     "rate_again",
     "rate_or_review",
     "rate_settled",
     "record_connector_states",
     "record_readings",
+    "record_reservation",
     "record_vehicle_states",
     "request_stop",
     "settle_sessions",
     "start_sessions",
     "sweep_late_evidence",
+    "sweep_reservations",
     "sweep_signatures",
     "sweep_unrated",
     "sweep_unsettled",

@@ -1,6 +1,5 @@
 """How a session begins: once, however often the station says so, and whatever it says."""
 
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +16,9 @@ from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services.limits import request_stop
 from apps.sessions.services.lookup import TransactionRef, by_ref, locked_sessions
+from apps.sessions.services.numbering import draw_transaction_ids
 from apps.sessions.services.permission import Permission, Request, permit
+from apps.sessions.services.reservations import Beginning, use_reservations
 from apps.stations.models import Evse
 from apps.tariffs.models import TariffVersion
 
@@ -96,6 +97,7 @@ def claim(session: ChargingSession, *, token: str, command: StartCommand) -> Non
     _set_account(session, start, permission)
     session.review_reasons = [*session.review_reasons, *permission.sentences]
     _use([start], [permission], [session])
+    use_reservations([_beginning(start, session)])
 
 
 def outcome_of(session: ChargingSession) -> StartOutcome:
@@ -204,12 +206,24 @@ def _begin(starts: Sequence[_Start]) -> list[ChargingSession]:
     """Write the new sessions with their grants and begin readings."""
     permissions = _permissions(starts)
     sessions = [_new_session(*pair) for pair in zip(starts, permissions, strict=True)]
-    _draw_transaction_ids(sessions)
+    draw_transaction_ids(sessions)
     displace(sessions)
     ChargingSession.objects.bulk_create(sessions)
     _use(starts, permissions, sessions)
     _write_begin_readings(sessions)
+    for session in use_reservations([_beginning(*pair) for pair in zip(starts, sessions, strict=True)]):
+        session.save(update_fields=["reserved_from"])
     return sessions
+
+
+def _beginning(start: _Start, session: ChargingSession) -> Beginning:
+    command = start.command
+    return Beginning(
+        session=session,
+        started_at=command.started_at,
+        received_at=command.received_at,
+        named_id=command.reservation_id,
+    )
 
 
 def _use(starts: Sequence[_Start], permissions: Sequence[Permission], sessions: Sequence[ChargingSession]) -> None:
@@ -284,32 +298,6 @@ def _oddities(start: _Start) -> Iterable[str]:
             f"The station's clock said {command.started_at:%Y-%m-%d %H:%M} UTC for a start received at "
             f"{command.received_at:%Y-%m-%d %H:%M} UTC."
         )
-
-
-def _draw_transaction_ids(sessions: Sequence[ChargingSession]) -> None:
-    """Give each session a random positive 31-bit id that its station does not have yet."""
-    taken = set()
-    undrawn = list(sessions)
-    while undrawn:
-        for session in undrawn:
-            session.transaction_id = secrets.randbelow(2**31 - 1) + 1
-        drawn = {(session.station_id, session.transaction_id) for session in undrawn}
-        taken |= set(
-            ChargingSession.objects.filter(
-                station_id__in={station_id for station_id, _ in drawn},
-                transaction_id__in={transaction_id for _, transaction_id in drawn},
-            ).values_list("station_id", "transaction_id")
-        )
-        undrawn = [session for session in undrawn if _is_taken(session, taken)]
-
-
-def _is_taken(session: ChargingSession, taken: set[tuple[int, int]]) -> bool:
-    """Tell whether the id is in use; if not, it is from now on."""
-    pair = (session.station_id, session.transaction_id)
-    if pair in taken:
-        return True
-    taken.add(pair)
-    return False
 
 
 def displace(sessions: Sequence[ChargingSession]) -> None:
@@ -413,6 +401,8 @@ def _write_begin_readings(sessions: Sequence[ChargingSession]) -> None:
                 frame_id=session.start_frame_id,
             )
             for session in sessions
-            if session.meter_start_milliwh is not None and session.transaction_ref is None
+            if session.meter_start_milliwh is not None
+            and session.transaction_ref is None
+            and session.start_frame_id is not None
         ]
     )

@@ -35,6 +35,7 @@ _FIELDS: Final = (
     "begun_at",
     "claimed_at",
     "meter_start_milliwh",
+    "reserved_from",
     "settled_at",
     "review_reasons",
 )
@@ -134,6 +135,9 @@ def _take_over(command: StartCommand, session: ChargingSession) -> None:
     if _claims(command, session):
         _claim(command, session)
     session.started_at = session.claimed_at or session.begun_at or session.started_at
+    if session.reserved_from is not None:
+        # An event that comes late may begin the charge before the reservation that it was taken to use.
+        session.reserved_from = min(session.reserved_from, session.started_at)
 
 
 def _move(session: ChargingSession, evse_number: int) -> None:

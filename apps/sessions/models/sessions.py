@@ -1,8 +1,4 @@
-"""What a charger delivered to whom: grants, charging sessions, what was metered, and the charge records made of it.
-
-A session never knows who bills it. A ``Cdr`` is rated once the session is settled, frozen, and carries its own
-inputs; a correction is the next revision, the highest is current.
-"""
+"""Grants, charging sessions, and stops and reservations that are about to become part of one."""
 
 import uuid
 from collections.abc import Iterable
@@ -10,14 +6,11 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
-from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
-from apps.core.triggers import append_only, frozen
-from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, Measurand
-from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, Verdict
-from apps.sessions.domain.states import ReportedState
+from apps.sessions.domain.commands import AuthorisationStatus, EndCommand
+from apps.sessions.domain.reservations import ReservationStatus, advance_reservation
 from apps.sessions.domain.status import SessionStatus, advance
 
 
@@ -71,7 +64,7 @@ class ChargingSession(TenantModel):
     status = models.CharField(max_length=10, choices=[(s.value, s.value) for s in SessionStatus])
     started_at = models.DateTimeField(help_text="The station's clock.")
     start_received_at = models.DateTimeField()
-    start_frame_id = models.BigIntegerField()
+    start_frame_id = models.BigIntegerField(null=True, blank=True)
     meter_start_milliwh = models.BigIntegerField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     end_received_at = models.DateTimeField(null=True, blank=True)
@@ -133,6 +126,10 @@ class ChargingSession(TenantModel):
             models.CheckConstraint(
                 condition=Q(occupied_until__isnull=True) | Q(ended_at__isnull=False, occupied_until__gte=F("ended_at")),
                 name="session_is_not_left_before_it_ends",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="reservation") | Q(start_frame_id__isnull=False),
+                name="session_charge_has_a_start_frame",
             ),
             models.CheckConstraint(
                 condition=Q(kind="charge", reserved_from__isnull=True)
@@ -323,211 +320,73 @@ class WaitingStop(TenantModel):
         self.save(update_fields=["session"])
 
 
-class MeterReading(TenantModel):
-    """One register value of a session; the same value at the same instant is the same reading."""
+class Reservation(TenantModel):
+    """A connector that a station keeps for a contract's card (OCPP ReserveNow), once the station has agreed.
 
-    TENANT = ("session__seller", "session__contract__customer__organisation")
-
-    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="readings")
-    at = models.DateTimeField()
-    energy_milliwh = models.BigIntegerField()
-    context = models.CharField(max_length=24)
-    frame_id = models.BigIntegerField(help_text="The raw frame that said so.")
-
-    class Meta:
-        ordering = ["session", "at", "energy_milliwh"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["session", "at", "energy_milliwh"], name="reading_once_per_session_and_instant"
-            )
-        ]
-        triggers = append_only("reading_append_only", what="meter readings")
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.energy_milliwh} mWh"
-
-
-class Measurement(TenantModel):
-    """Power in milliwatts or current in milliamperes, over all phases, as the station measured it at ``at``.
-
-    Kept only where the session's tariff asks for it: nothing else reads it, and most stations send two with each
-    register value.
+    reservation_id  ours, random positive 31-bit, unique per station
+    tariff_version  by which it is priced if nobody comes; a charge that uses it is priced by its own
+    discount_percent  of the contract's membership tier; null = none
+    reserved_at, expires_at  from when until when it is kept · closed_at  when it was used, given up or over
+    used_by         the charge that used it · expired_session: the session of kind ``reservation`` that it became when
+                    nobody came; both where the charge was told only after that
     """
 
-    TENANT = ("session__seller", "session__contract__customer__organisation")
+    TENANT = ("seller", "contract__customer__organisation")
 
-    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="measurements")
-    at = models.DateTimeField()
-    kind = models.CharField(max_length=7, choices=[(m.value, m.value) for m in Measurand])
-    value_milli = models.BigIntegerField()
-    frame_id = models.BigIntegerField(help_text="The raw frame that said so.")
-
-    class Meta:
-        ordering = ["session", "at", "kind", "value_milli"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["session", "at", "kind", "value_milli"], name="measurement_once_per_session_and_instant"
-            ),
-            models.CheckConstraint(condition=Q(value_milli__gte=0), name="measurement_is_not_negative"),
-        ]
-        triggers = append_only("measurement_append_only", what="measurements")
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind} {self.value_milli}"
-
-
-class StateChange(TenantModel):
-    """What the vehicle did from ``at`` on, as a message said; between messages nothing is assumed.
-
-    A session's states go on after its stop, until its vehicle is gone.
-    """
-
-    TENANT = ("session__seller", "session__contract__customer__organisation")
-
-    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="states")
-    at = models.DateTimeField()
-    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in ReportedState])
-    frame_id = models.BigIntegerField()
-
-    class Meta:
-        ordering = ["session", "at", "pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["session", "at", "state"], name="state_once_per_session_and_instant")
-        ]
-        triggers = append_only("state_append_only", what="state changes")
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.state}"
-
-
-class SignedRecord(TenantModel):
-    """What a meter signed of a session, bit for bit as the station sent it, in whatever format.
-
-    moment    which of the transaction's moments the message said it was
-    raw       the record, wrapped as ``encoding`` says · sha256  of ``raw``, hexadecimal: the same record is kept once
-    method, encoding_method, public_key  as the station named them; what is believed of them says a check
-    """
-
-    TENANT = ("session__seller", "session__contract__customer__organisation")
-
-    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="signed_records")
-    at = models.DateTimeField(help_text="The station's clock; when it came where that cannot be read.")
-    received_at = models.DateTimeField()
-    moment = models.CharField(max_length=5, choices=[(m.value, m.value) for m in Moment])
-    format = models.CharField(max_length=7, choices=[(f.value, f.value) for f in SignedFormat])
-    encoding = models.CharField(max_length=6, choices=[(e.value, e.value) for e in Encoding])
-    raw = models.BinaryField()
-    sha256 = models.CharField(max_length=64)
-    method = models.CharField(max_length=50, blank=True)
-    encoding_method = models.CharField(max_length=50, blank=True)
-    public_key = models.CharField(max_length=2500, blank=True)
-    frame_id = models.BigIntegerField(help_text="The raw frame that held it.")
-
-    class Meta:
-        ordering = ["session", "at", "pk"]
-        indexes = [models.Index(fields=["received_at"], name="signed_record_by_receipt")]
-        constraints = [models.UniqueConstraint(fields=["session", "sha256"], name="signed_record_once_per_session")]
-        triggers = append_only("signed_record_append_only", what="signed records")
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.format} {self.moment}"
-
-
-class SignatureCheck(TenantModel):
-    """What checking a signed record came to; the latest counts, since keys become known later.
-
-    engine      what decided, with its version · key  that verified it
-    statement   what the record states (``domain.signed.Statement``) · meter, pagination  of it: a record of another
-                session is found by them
-    """
-
-    TENANT = ("record__session__seller", "record__session__contract__customer__organisation")
-
-    record = models.ForeignKey(SignedRecord, on_delete=models.PROTECT, related_name="checks")
-    checked_at = models.DateTimeField()
-    verdict = models.CharField(max_length=14, choices=[(v.value, v.value) for v in Verdict])
-    reason = models.CharField(max_length=300)
-    key = models.ForeignKey("stations.MeterKey", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    engine = models.CharField(max_length=60)
-    meter = models.CharField(max_length=64, blank=True)
-    pagination = models.CharField(max_length=64, blank=True)
-    statement = models.JSONField()
-
-    class Meta:
-        ordering = ["record", "-pk"]
-        indexes = [
-            models.Index(
-                fields=["meter", "pagination"], condition=Q(verdict="verified"), name="signature_check_by_meter"
-            )
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(verdict="verified", key__isnull=False) | (~Q(verdict="verified") & Q(key__isnull=True)),
-                name="signature_check_verified_by_a_key",
-            )
-        ]
-        triggers = append_only("signature_check_append_only", what="signature checks")
-
-    def __str__(self) -> str:
-        return f"{self.verdict}: {self.reason}"
-
-
-class Cdr(TenantModel):
-    """A rated session, frozen: what was delivered, at which price, why, and what was told to compute it.
-
-    inputs        facts, grant terms, tax rates and policy (engine's ``inputs_as_document``); re-rating them with
-                  the same engine version gives the same ``document``
-    document      the rated session: periods with quantity, price, amount and reason (``as_document``)
-    content_hash  SHA-256 of the canonical bytes of ``document``
-    is_automatic  the revision was made because evidence came late, by no person
-    tax_date      local day of the end of supply
-    """
-
-    TENANT = ("session__seller", "session__contract__customer__organisation")
-
-    class Purpose(models.TextChoices):
-        RETAIL = "retail", "Retail"
-
-    session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="cdrs")
-    purpose = models.CharField(max_length=13, choices=Purpose.choices, default=Purpose.RETAIL)
-    revision = models.PositiveIntegerField()
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    station = models.ForeignKey("stations.ChargingStation", on_delete=models.PROTECT, related_name="+")
+    evse = models.ForeignKey("stations.Evse", on_delete=models.PROTECT, related_name="+")
+    reservation_id = models.BigIntegerField()
+    token = models.ForeignKey("contracts.IdToken", on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey("contracts.Contract", on_delete=models.PROTECT, related_name="+")
     tariff_version = models.ForeignKey("tariffs.TariffVersion", on_delete=models.PROTECT, related_name="+")
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField()
-    energy_milliwh = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-    net = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
-    tax = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
-    gross = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
-    tax_date = models.DateField()
-    inputs = models.JSONField()
-    document = models.JSONField()
-    content_hash = models.CharField(max_length=64)
-    engine_version = models.CharField(max_length=10)
-    rated_at = models.DateTimeField()
-    reason = models.CharField(max_length=200, blank=True, help_text="Why this revision; empty for the first.")
-    revised_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    is_automatic = models.BooleanField(default=False)
+    discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
+    status = models.CharField(
+        max_length=9, choices=[(s.value, s.value) for s in ReservationStatus], default=ReservationStatus.OPEN
+    )
+    reserved_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    used_by = models.OneToOneField(
+        ChargingSession, null=True, blank=True, on_delete=models.PROTECT, related_name="reservation"
+    )
+    expired_session = models.OneToOneField(
+        ChargingSession, null=True, blank=True, on_delete=models.PROTECT, related_name="expired_reservation"
+    )
 
     class Meta:
-        verbose_name = "charge record"
-        ordering = ["-rated_at", "-pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["session", "purpose", "revision"], name="cdr_revision_unique"),
-            models.CheckConstraint(condition=Q(revision__gte=1), name="cdr_revision_starts_at_one"),
-            models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="cdr_net_and_tax_make_gross"),
-            models.CheckConstraint(condition=Q(energy_milliwh__gte=0), name="cdr_energy_is_not_negative"),
-            models.CheckConstraint(
-                condition=Q(revision=1) | (~Q(reason="") & (Q(revised_by__isnull=False) | Q(is_automatic=True))),
-                name="cdr_correction_has_reason_and_author",
-            ),
-            models.CheckConstraint(
-                condition=Q(is_automatic=False) | Q(revision__gt=1, revised_by__isnull=True),
-                name="cdr_automatic_has_no_person",
-            ),
-            is_rounded_money("net", "tax", "gross", name="cdr_amounts_are_rounded"),
+        ordering = ["-reserved_at", "-pk"]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(status="open"), name="reservation_open"),
+            models.Index(fields=["contract", "evse"], name="reservation_by_contract"),
         ]
-        triggers = frozen("cdr_frozen", what="charge records")
+        constraints = [
+            models.UniqueConstraint(fields=["station", "reservation_id"], name="reservation_unique_per_station"),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("reserved_at")), name="reservation_expires_after_it_is_made"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="open", closed_at__isnull=True, used_by__isnull=True, expired_session__isnull=True)
+                | Q(
+                    status="cancelled",
+                    closed_at__isnull=False,
+                    used_by__isnull=True,
+                    expired_session__isnull=True,
+                )
+                | Q(status="expired", closed_at__isnull=False, used_by__isnull=True, expired_session__isnull=False)
+                | Q(status="used", closed_at__isnull=False, used_by__isnull=False),
+                name="reservation_is_used_or_expired_by_a_session",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"Cdr {self.session_id}.{self.revision}"
+        return f"{self.evse} · {self.reserved_at:%Y-%m-%d %H:%M} UTC"
+
+    def set_closed(self, status: ReservationStatus, *, at: datetime, session: ChargingSession | None = None) -> None:
+        """Use, expire or give up the reservation; ``session`` is the charge that used it, or what it became."""
+        self.status, self.closed_at = advance_reservation(ReservationStatus(self.status), status), at
+        if status is ReservationStatus.USED:
+            self.used_by = session
+        elif status is ReservationStatus.EXPIRED:
+            self.expired_session = session
+        self.save(update_fields=["status", "closed_at", "used_by", "expired_session"])
