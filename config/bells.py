@@ -43,4 +43,6 @@ SWEEPERS: dict[str, float] = {
     "analytics.sweep_trials": 60.0,
     "console.sweep_alerts": 60.0,
     "documents.send_mails": 60.0,
+    "sessions.forget_unbilled": 21_600.0,
+    "ocpp.forget_frames": 21_600.0,
 }

@@ -42,6 +42,22 @@ class Frame(TenantModel):
         return f"{self.station} {self.direction} {self.action or 'answer'} {self.message_id}"
 
 
+class FrameHorizon(TenantModel):
+    """Up to which key a station's frames were deleted because they were old; older ones may still be needed."""
+
+    TENANT = ("station__location__owner",)
+
+    station = models.OneToOneField("stations.ChargingStation", on_delete=models.PROTECT, related_name="+")
+    deleted_to = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.station} to {self.deleted_to}"
+
+    def set_deleted_to(self, frame_id: int) -> None:
+        self.deleted_to = frame_id
+        self.save(update_fields=["deleted_to"])
+
+
 class EventKind(models.TextChoices):
     """What may happen to a station; ``REVIEW`` asks for a person."""
 

@@ -1,10 +1,13 @@
-"""What pages show of a session while it runs and after, and what a station keeps."""
+"""What pages show of a session while it runs and after, what a station keeps, and which raw frames are still needed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Exists, OuterRef, Q
+
 from apps.core.clock import from_epoch_ms
+from apps.sessions.domain.commands import AuthorisationStatus
 from apps.sessions.domain.reservations import ReservationStatus
 from apps.sessions.domain.states import VEHICLE_STATE
 from apps.sessions.domain.status import SessionStatus
@@ -97,6 +100,25 @@ def _gross(evidence: Evidence) -> Decimal | None:
         return gross_so_far(evidence, grant=running_terms(evidence.session))
     except CannotBePriced:
         return None
+
+
+def frames_still_needed(station_id: int, *, before: datetime) -> set[int]:
+    """Return the raw frames of a station's sessions that are not settled, or not priced although somebody pays.
+
+    before  when the frames were received at the latest
+    """
+    is_priced = Exists(Cdr.objects.filter(session=OuterRef("pk")))
+    is_paid = Q(authorisation=AuthorisationStatus.ACCEPTED, tariff_version__isnull=False)
+    open_ones = ChargingSession.objects.filter(
+        ~Q(status=SessionStatus.SETTLED) | (is_paid & ~is_priced) | Q(late_evidence_at__isnull=False),
+        station_id=station_id,
+        start_received_at__lt=before,
+    )
+    ends = open_ones.values_list("start_frame_id", "end_frame_id")
+    found = {frame_id for pair in ends for frame_id in pair if frame_id is not None}
+    for model in (MeterReading, Measurement, StateChange, SignedRecord):
+        found |= set(model.objects.filter(session__in=open_ones).values_list("frame_id", flat=True))
+    return found
 
 
 def open_reservations(station_id: int, *, at: datetime) -> list[KeptReservation]:

@@ -1,6 +1,9 @@
 """Alarm clocks of sessions; each is harmless when delivered twice."""
 
+from datetime import timedelta
+
 from celery import shared_task
+from django.conf import settings
 from django.db import OperationalError
 
 from apps.core.clock import now
@@ -53,3 +56,9 @@ def sweep_signatures(**_: object) -> None:
 def sweep_reservations(**_: object) -> None:
     """Close the reservations whose time is over."""
     services.sweep_reservations(at=now())
+
+
+@shared_task(name="sessions.forget_unbilled", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def forget_unbilled(**_: object) -> None:
+    """Forget the course of sessions that nobody is billed for, once nobody will ask any more."""
+    services.forget_unbilled(at=now(), kept_for=timedelta(days=settings.UNBILLED_KEPT_DAYS))

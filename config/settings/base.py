@@ -74,6 +74,10 @@ CLIENT_CERTIFICATE_HEADER = env("CLIENT_CERTIFICATE_HEADER", "X-Client-Cert-Subj
 PUBLIC_URL = env("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
+# Thirteen and six months: how long raw frames, and the course of sessions that nobody is billed for, are kept.
+FRAMES_KEPT_DAYS = int(env("FRAMES_KEPT_DAYS", "397"))
+UNBILLED_KEPT_DAYS = int(env("UNBILLED_KEPT_DAYS", "184"))
+
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS")
 STRIPE_API_BASE = env("STRIPE_API_BASE")

@@ -13,6 +13,7 @@ from apps.sessions.services.reservations import (
     record_reservation,
     sweep_reservations,
 )
+from apps.sessions.services.retention import forget_unbilled
 from apps.sessions.services.review import accept_session, bill_nothing
 from apps.sessions.services.revising import rate_again, sweep_late_evidence
 from apps.sessions.services.settling import settle_sessions
@@ -33,6 +34,7 @@ __all__ = [
     "end_sessions",
     "expire_reservation",
     "follow_transactions",
+    "forget_unbilled",
     "rate_again",
     "rate_or_review",
     "rate_settled",
