@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from apps.accounts.domain.roles import MONEY_ROLES
 from apps.accounts.scope import acting_membership, has_role, operator_of
-from apps.accounts.tenant_admin import ActForm, ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
+from apps.accounts.tenant_admin import ActForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core import clock
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
 from apps.core.words import kwh, money, rate
@@ -20,9 +20,8 @@ from apps.documents.downloads import as_download
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
-from apps.invoices.selectors import get_file, is_credited_in_full
+from apps.invoices.selectors import get_file
 from apps.invoices.services.billing import run_billing
-from apps.invoices.services.crediting import credit_invoice
 from apps.invoices.services.issuing import issue_invoice
 
 REFUSALS = (DocumentRefused, SellerNotRegistered, NoTaxRate)
@@ -82,7 +81,7 @@ class InvoiceAdmin(TenantAdmin):
     fields = (
         ("title", "kind", "state"),
         ("customer", "contract", "purchase_order"),
-        ("credits", "reason"),
+        ("credits", "reason", "replaces"),
         ("period", "tax_date"),
         ("net", "tax", "gross"),
         ("issued_at", "issued_by"),
@@ -116,8 +115,7 @@ class InvoiceAdmin(TenantAdmin):
             hidden |= {"pdf", "credit"}
         else:
             hidden.add("issue")
-        # A driver's receipt is taken back together with the money, by a refund of the payment.
-        if invoice is not None and (invoice.kind != Invoice.Kind.INVOICE or is_credited_in_full(invoice)):
+        if invoice is not None and invoice.kind == Invoice.Kind.CREDIT_NOTE:
             hidden.add("credit")
         return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
 
@@ -153,27 +151,10 @@ class InvoiceAdmin(TenantAdmin):
             do=do,
         )
 
-    @action(description="Credit in full", url_path="credit", permissions=["money"], icon="undo")
+    @action(description="Credit or refund", url_path="credit", permissions=["money"], icon="undo")
     def credit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.get_object_or_404(request, object_id)
-
-        def do(cleaned: dict[str, Any]) -> HttpResponse:
-            note = credit_invoice(
-                invoice_id=invoice.pk, reason=cleaned["reason"], at=clock.now(), by=operator_of(request)
-            )
-            messages.success(request, f"Credit note {note.number} takes {invoice.number} back in full.")
-            return HttpResponseRedirect(self.page_of(note))
-
-        return self.act(
-            request,
-            obj=invoice,
-            title=f"Credit {invoice} in full",
-            text=f"A credit note of {money(invoice.gross)} is issued to {invoice.customer}; the invoice itself stays.",
-            submit="Write the credit note",
-            form_class=ReasonForm,
-            refused=REFUSALS,
-            do=do,
-        )
+        return HttpResponseRedirect(reverse("console:refund", args=[invoice.uid]))
 
 
 class BillingForm(ActForm):

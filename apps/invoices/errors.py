@@ -29,5 +29,9 @@ class NotCreditable(DocumentRefused):
     """Only an issued invoice or receipt is credited, never a draft or a credit note."""
 
 
+class NotReplaceable(DocumentRefused):
+    """No full invoice stands in this receipt's stead; the message says why, for the driver."""
+
+
 class NotForReceipt(DocumentRefused):
     """A charge record is not an anonymous driver's, or its session is not settled: no receipt is written for it."""

@@ -96,11 +96,12 @@ class NumberSeries(TenantModel):
 class Invoice(TenantModel):
     """An invoice, receipt or credit note (EN 16931 BT-3: 380, 381).
 
-    customer, contract         null on a receipt and its credit note: the driver is anonymous
+    customer, contract         null on a receipt and what corrects it: the driver is anonymous
     seller_party, buyer_party  the legal data printed, copied at issue (BG-4, BG-7); no buyer on a receipt
     amounts_are_gross          how lines are stated: gross for private persons
     tax_date                   end of the billing period, by which VAT is reported
     credits                    a credit note's invoice or receipt
+    replaces                   of a full invoice to a driver's company: the receipt in whose stead it stands, once
     content_hash               SHA-256 of the canonical content, set at issue
     """
 
@@ -125,6 +126,7 @@ class Invoice(TenantModel):
         max_length=6, choices=[(s.value, s.value) for s in InvoiceStatus], default=InvoiceStatus.DRAFT
     )
     credits = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credit_notes")
+    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
     reason = models.CharField(max_length=200, blank=True, help_text="Why a credit note was written.")
     series = models.ForeignKey(NumberSeries, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
     sequence = models.PositiveIntegerField(null=True, blank=True)
@@ -184,8 +186,14 @@ class Invoice(TenantModel):
             # A credit note has the customer of what it credits, or none with it (I13).
             models.CheckConstraint(
                 condition=Q(kind__in=["invoice", "credit_note"], customer__isnull=False, contract__isnull=False)
-                | Q(kind__in=["receipt", "credit_note"], customer__isnull=True, contract__isnull=True),
+                | Q(kind__in=["receipt", "credit_note"], customer__isnull=True, contract__isnull=True)
+                | Q(kind="invoice", customer__isnull=True, contract__isnull=True, replaces__isnull=False),
                 name="invoice_has_a_customer_receipt_has_none",
+            ),
+            models.CheckConstraint(
+                condition=Q(replaces__isnull=True)
+                | Q(kind="invoice", customer__isnull=True, run__isnull=True, amounts_are_gross=True),
+                name="invoice_in_a_receipts_stead_is_a_drivers",
             ),
             models.CheckConstraint(
                 condition=~Q(kind="receipt") | Q(amounts_are_gross=True, run__isnull=True),
@@ -225,10 +233,10 @@ def _frozen_with_invoice(name: str) -> pgtrigger.Trigger:
 
 
 class InvoiceLine(TenantModel):
-    """What one charge record costs under one VAT category and rate, or the line of a credit note that takes it back.
+    """What one charge record costs under one VAT category and rate, or a credit note's that takes it or a part back.
 
     A record is billed once, for ever: on one document, with one line a category. On credit notes ``cdr`` is null and
-    ``credits`` set.
+    ``credits`` set; several may take back parts of one line, together never more than it.
     vehicle, place, zone…  copied as printed
     energy_milliwh  metered; of a record's lines the first one under which energy is priced has it, the others none
     net, gross  signed: negative on credit notes; gross only on documents that state gross amounts, since on the others
@@ -240,7 +248,7 @@ class InvoiceLine(TenantModel):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
     position = models.PositiveIntegerField()
     cdr = models.ForeignKey("charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    credits = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by")
+    credits = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by")
     vehicle = models.CharField(max_length=120, blank=True)
     token = models.CharField(max_length=40, blank=True, help_text="Last four characters of the card.")
     place = models.CharField(max_length=240)
@@ -273,7 +281,37 @@ class InvoiceLine(TenantModel):
             ),
             is_rounded_money("net", "gross", name="line_amounts_are_rounded"),
         ]
-        triggers = [_frozen_with_invoice("line_frozen_when_issued")]
+        triggers = [
+            _frozen_with_invoice("line_frozen_when_issued"),
+            pgtrigger.Trigger(
+                name="line_credits_at_most_what_it_takes_back",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__credits__isnull=False),
+                # The credited line's lock lets two at once see each other's parts.
+                func="""
+                    PERFORM 1 FROM invoices_invoiceline WHERE id = NEW.credits_id FOR NO KEY UPDATE;
+                    IF NOT EXISTS (
+                        SELECT 1 FROM invoices_invoiceline l CROSS JOIN (
+                            SELECT coalesce(sum(net), 0) + NEW.net AS net, coalesce(sum(gross), 0) + NEW.gross AS gross
+                            FROM invoices_invoiceline WHERE credits_id = NEW.credits_id AND id <> NEW.id
+                        ) taken
+                        WHERE l.id = NEW.credits_id
+                        AND (l.currency, l.tax_category, l.tax_rate)
+                            = (NEW.currency, NEW.tax_category, NEW.tax_rate)
+                        AND NEW.net BETWEEN least(0, -l.net) AND greatest(0, -l.net)
+                        AND taken.net BETWEEN least(0, -l.net) AND greatest(0, -l.net)
+                        AND (l.gross IS NULL AND NEW.gross IS NULL
+                             OR NEW.gross BETWEEN least(0, -l.gross) AND greatest(0, -l.gross)
+                             AND taken.gross BETWEEN least(0, -l.gross) AND greatest(0, -l.gross))
+                    ) THEN
+                        RAISE EXCEPTION 'credit notes take back at most the line, under its VAT'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.invoice} line {self.position}"

@@ -1,10 +1,11 @@
 """What is due, what was billed, and what waits for a person."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
-from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.fields import CharField
-from django.db.models.functions import Cast, Concat
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.accounts.models import Organisation
 from apps.core.domain.zones import zone
@@ -48,14 +49,21 @@ def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
     )
 
 
+def with_something_left(lines: QuerySet[InvoiceLine]) -> QuerySet[InvoiceLine]:
+    """Keep the lines that credit notes have not taken back in full."""
+    parts = InvoiceLine.objects.filter(credits=OuterRef("pk")).order_by().values("credits")
+    taken = parts.annotate(taken=Sum(Coalesce("gross", "net"))).values("taken")
+    return lines.annotate(taken=Subquery(taken)).filter(
+        Q(taken__isnull=True) | ~Q(taken=-Coalesce(F("gross"), F("net")))
+    )
+
+
 def uncredited_lines() -> QuerySet[InvoiceLine]:
     """Return the lines, for use in ``Exists``, that bill another revision of a charge record and are not taken back."""
-    return InvoiceLine.objects.filter(
-        cdr__session=OuterRef("session"),
-        cdr__purpose=OuterRef("purpose"),
-        invoice__status=InvoiceStatus.ISSUED,
-        credited_by__isnull=True,
-    ).order_by()
+    billed = InvoiceLine.objects.filter(
+        cdr__session=OuterRef("session"), cdr__purpose=OuterRef("purpose"), invoice__status=InvoiceStatus.ISSUED
+    )
+    return with_something_left(billed).order_by()
 
 
 def due_receipts() -> QuerySet[Cdr]:
@@ -81,21 +89,43 @@ def get_receipt(session_id: int) -> Invoice | None:
     return receipts.filter(lines__cdr__session=session_id).first()
 
 
+def charged_document(session_id: int) -> Invoice | None:
+    """Return what an anonymous driver is charged by for a session: the receipt, or the invoice in its stead."""
+    charging = Invoice.objects.filter(customer__isnull=True, status=InvoiceStatus.ISSUED, credits__isnull=True)
+    return charging.filter(lines__cdr__session=session_id).order_by("-pk").first()
+
+
+def overcharging_records() -> QuerySet[Cdr]:
+    """Return the current revisions of anonymous drivers' sessions that come to less than their document charges."""
+    lines = InvoiceLine.objects.filter(invoice__customer__isnull=True, cdr__session=OuterRef("session"))
+    charging = with_something_left(lines).order_by().values("cdr__session")
+    left = charging.annotate(left=Sum(F("gross") + Coalesce(F("taken"), Value(Decimal(0))))).values("left")
+    return (
+        Cdr.objects.filter(
+            ~Exists(_newer_revisions("session", "purpose", "revision")),
+            purpose=Cdr.Purpose.RETAIL,
+            revision__gt=1,
+            session__contract__isnull=True,
+            session__status=SessionStatus.SETTLED,
+        )
+        .annotate(left=Subquery(left))
+        .filter(left__gt=F("gross"))
+        .order_by("pk")
+    )
+
+
 def awaiting_correction(*, seller: Organisation) -> QuerySet[InvoiceLine]:
     """Return issued lines whose charge record was revised since.
 
-    The next billing run credits those of invoices and bills anew; about a receipt's a person decides.
+    The next billing run credits those of invoices and bills anew. Of an anonymous driver's, a lower truth is credited
+    by itself; a higher one stays here, and nothing is charged for it.
     """
-    return (
-        InvoiceLine.objects.filter(
-            Exists(_newer_revisions("cdr__session", "cdr__purpose", "cdr__revision")),
-            invoice__seller=seller,
-            invoice__status=InvoiceStatus.ISSUED,
-            credited_by__isnull=True,
-        )
-        .select_related("invoice", "cdr")
-        .order_by("invoice", "position")
+    revised = InvoiceLine.objects.filter(
+        Exists(_newer_revisions("cdr__session", "cdr__purpose", "cdr__revision")),
+        invoice__seller=seller,
+        invoice__status=InvoiceStatus.ISSUED,
     )
+    return with_something_left(revised).select_related("invoice", "cdr").order_by("invoice", "position")
 
 
 def documents_of(run: BillingRun) -> QuerySet[Invoice]:
@@ -124,4 +154,4 @@ def undocumented() -> QuerySet[Invoice]:
 
 def is_credited_in_full(invoice: Invoice) -> bool:
     """Tell whether every line of an issued invoice was taken back."""
-    return not invoice.lines.filter(credited_by__isnull=True).exists()
+    return not with_something_left(invoice.lines.all()).exists()

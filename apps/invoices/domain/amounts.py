@@ -30,6 +30,11 @@ class LineAmounts:
     net: Decimal
     gross: Decimal | None
 
+    @property
+    def stated(self) -> Decimal:
+        """The amount that the document states for the line."""
+        return self.net if self.gross is None else self.gross
+
     def __neg__(self) -> "LineAmounts":
         gross = None if self.gross is None else -self.gross
         return LineAmounts(category=self.category, rate=self.rate, net=-self.net, gross=gross)

@@ -45,6 +45,11 @@ class Words:
     contained_vat: str
     credits: str
     credits_receipt: str
+    credits_part: str
+    part_of_amount: str
+    replaces: str
+    settled_by_receipt: str
+    replaced: str
     reason: str
     how_to_pay: str
     settlement: str
@@ -112,6 +117,11 @@ _ENGLISH: Final = Words(
     contained_vat="of which VAT {rate} on {net}",
     credits="This credit note takes back lines of invoice {number} of {date}.",
     credits_receipt="This credit note takes back receipt {number} of {date}.",
+    credits_part="This credit note takes back a part of document {number} of {date}.",
+    part_of_amount="Part of the amount",
+    replaces="This invoice stands in the stead of receipt {number} of {date}.",
+    settled_by_receipt="{amount} were paid by card with that receipt. There is nothing more to pay.",
+    replaced="Invoice {number} stands in its stead; what was paid settles that one.",
     reason="Reason",
     how_to_pay="How to pay",
     settlement="Settlement",
@@ -194,6 +204,11 @@ _GERMAN: Final = Words(
     contained_vat="darin USt. {rate} auf {net}",
     credits="Diese Rechnungskorrektur nimmt Positionen der Rechnung {number} vom {date} zurück.",
     credits_receipt="Diese Rechnungskorrektur nimmt die Quittung {number} vom {date} zurück.",
+    credits_part="Diese Rechnungskorrektur nimmt einen Teil des Belegs {number} vom {date} zurück.",
+    part_of_amount="Teilbetrag",
+    replaces="Diese Rechnung tritt an die Stelle der Quittung {number} vom {date}.",
+    settled_by_receipt="{amount} wurden mit dieser Quittung per Karte bezahlt. Es ist nichts mehr zu zahlen.",
+    replaced="An ihre Stelle tritt die Rechnung {number}; das Gezahlte begleicht sie.",
     reason="Grund",
     how_to_pay="Zahlung",
     settlement="Ausgleich",

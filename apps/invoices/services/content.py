@@ -18,7 +18,10 @@ def content_hash(invoice: Invoice, *, lines: Iterable[InvoiceLine], taxes: Itera
 
 def content_of(invoice: Invoice, *, lines: Iterable[InvoiceLine], taxes: Iterable[InvoiceTax]) -> dict[str, object]:
     """Return the document as a JSON-able dict; decimals are strings, instants UTC, lines by position."""
+    # What was added later is left out where it says nothing, so that older documents keep their hash.
+    replaces = {"replaces": invoice.replaces_id} if invoice.replaces_id else {}
     return {
+        **replaces,
         "uid": str(invoice.uid),
         "kind": str(invoice.kind),
         "number": invoice.number,

@@ -65,7 +65,7 @@ def lock_document(invoice_id: int) -> Invoice:
         Contract.objects.select_for_update().get(pk=contract_id)
     document: Invoice = (
         Invoice.objects.select_for_update(of=("self",))
-        .select_related("seller", "customer", "contract", "credits")
+        .select_related("seller", "customer", "contract", "credits", "replaces")
         .get(pk=invoice_id)
     )
     return document
@@ -105,7 +105,10 @@ def amounts_of(line: InvoiceLine) -> LineAmounts:
 
 
 def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
-    """Copy the legal data as of now; a credit note repeats what the invoice it credits said."""
+    """Copy the legal data as of now; a credit note repeats what the invoice it credits said.
+
+    The buyer of an invoice in a receipt's stead is no customer of ours: the draft has what the driver stated.
+    """
     if invoice.credits is not None:
         invoice.seller_party, invoice.buyer_party = invoice.credits.seller_party, invoice.credits.buyer_party
         return
@@ -115,6 +118,7 @@ def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
     # A simplified invoice names no buyer (Directive 2006/112/EC, art. 226b).
     if invoice.customer is not None:
         invoice.buyer_party = _buyer_party(invoice.customer)
+    if invoice.buyer_party:
         _check_complete("customer", invoice.buyer_party)
 
 
@@ -177,6 +181,8 @@ def _posting_text(invoice: Invoice) -> str:
     """Say what was issued to whom for which days; of an anonymous driver's documents, for what."""
     days = f"{invoice.period_from} to {invoice.period_to}"
     if invoice.customer is None:
+        if invoice.replaces is not None:
+            return f"Invoice in the stead of {invoice.replaces.number}"
         return f"Credit note for {invoice.credits.number}" if invoice.credits else f"Receipt, {days}"
     what = "Invoice to" if invoice.kind == Invoice.Kind.INVOICE else "Credit note to"
     return f"{what} {invoice.customer.name}, {days}"

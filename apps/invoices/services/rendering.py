@@ -39,7 +39,7 @@ def render_document(*, invoice_id: int, at: datetime) -> Document:
 
     :raises ValueError: it is a draft; only what is issued is printed
     """
-    invoice = Invoice.objects.select_related("seller", "customer", "contract", "credits").get(pk=invoice_id)
+    invoice = Invoice.objects.select_related("seller", "customer", "contract", "credits", "replaces").get(pk=invoice_id)
     if invoice.status != InvoiceStatus.ISSUED:
         raise ValueError(f"{invoice} is not issued")
     if (existing := get_file(invoice)) is not None:
@@ -80,13 +80,19 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "buyer_country": _country_abroad(invoice),
         "pay_heading": _pay_heading(invoice, words),
         "credits_sentence": _credits_sentence(invoice, words),
+        "replaces_sentence": _replaces_sentence(invoice, words),
         "pay_sentence": _pay_sentence(invoice, words),
         "iban": _in_groups(invoice.seller_party["iban"]),
         "lines": [_line(line, invoice, is_split=lines_of[_record_id(line)] > 1) for line in lines],
         "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
-        "asks_for_money": invoice.kind == Invoice.Kind.INVOICE and invoice.gross.amount != 0,
+        "asks_for_money": _asks_for_money(invoice),
         "annex": _annex(_first_of_each_record(lines), language),
     }
+
+
+def _asks_for_money(invoice: Invoice) -> bool:
+    is_open = invoice.kind == Invoice.Kind.INVOICE and invoice.replaces is None
+    return is_open and bool(invoice.gross.amount)
 
 
 def _name(invoice: Invoice, words: Words) -> str:
@@ -107,8 +113,16 @@ def _country_abroad(invoice: Invoice) -> str:
 def _credits_sentence(invoice: Invoice, words: Words) -> str:
     if invoice.credits is None:
         return ""
-    sentence = words.credits_receipt if invoice.credits.kind == Invoice.Kind.RECEIPT else words.credits
+    if invoice.gross.amount != -invoice.credits.gross.amount:
+        sentence = words.credits_part
+    else:
+        sentence = words.credits_receipt if invoice.credits.kind == Invoice.Kind.RECEIPT else words.credits
     return sentence.format(number=invoice.credits.number, date=_day(invoice.credits.issue_date, words))
+
+
+def _replaces_sentence(invoice: Invoice, words: Words) -> str:
+    receipt = invoice.replaces
+    return words.replaces.format(number=receipt.number, date=_day(receipt.issue_date, words)) if receipt else ""
 
 
 def _pay_heading(invoice: Invoice, words: Words) -> str:
@@ -122,7 +136,9 @@ def _pay_heading(invoice: Invoice, words: Words) -> str:
 
 def _pay_sentence(invoice: Invoice, words: Words) -> str:
     if invoice.kind == Invoice.Kind.CREDIT_NOTE:
-        return words.credited if invoice.customer else words.paid_back if invoice.gross.amount else words.nothing_to_pay
+        return _settlement_sentence(invoice, words)
+    if invoice.replaces is not None:
+        return words.settled_by_receipt.format(amount=quantities.money(invoice.gross))
     if invoice.kind == Invoice.Kind.RECEIPT:
         return (
             words.paid_by_hold.format(amount=quantities.money(invoice.gross))
@@ -132,6 +148,13 @@ def _pay_sentence(invoice: Invoice, words: Words) -> str:
     if not invoice.gross.amount:
         return words.nothing_to_pay
     return words.pay_by.format(amount=quantities.money(invoice.gross), date=_day(invoice.due_date, words))
+
+
+def _settlement_sentence(note: Invoice, words: Words) -> str:
+    replacing = Invoice.objects.filter(replaces=note.credits, status=InvoiceStatus.ISSUED).first()
+    if replacing is not None:
+        return words.replaced.format(number=replacing.number)
+    return words.credited if note.customer else words.paid_back if note.gross.amount else words.nothing_to_pay
 
 
 def _record_id(line: InvoiceLine) -> int | None:
@@ -157,7 +180,8 @@ def _line(line: InvoiceLine, invoice: Invoice, *, is_split: bool) -> dict[str, A
     other_bases = {band["basis"] for band in line.prices} - {stated}
     return {
         "row": line,
-        "has_energy": bool(line.energy_milliwh) or not is_split,
+        # A part that is taken back is an amount; its energy stays where it was billed.
+        "has_energy": bool(line.energy_milliwh) or not (is_split or line.credits_id),
         "local": _span(line.started_at, line.ended_at, line.time_zone, words),
         "amount": line.gross if invoice.amounts_are_gross else line.net,
         "bands": [_band(band, line.currency, words) for band in line.prices],

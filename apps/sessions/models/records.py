@@ -17,7 +17,7 @@ class Cdr(TenantModel):
                   the same engine version gives the same ``document``
     document      the rated session: periods with quantity, price, amount and reason (``as_document``)
     content_hash  SHA-256 of the canonical bytes of ``document``
-    is_automatic  the revision was made because evidence came late, by no person
+    is_automatic  the revision was made by no person: evidence came late, or another document bills the same
     tax_date      local day of the end of supply
     """
 

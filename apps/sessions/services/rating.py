@@ -215,6 +215,33 @@ def write_cdr(
     return cdr
 
 
+@transaction.atomic
+def repeat_cdr(*, cdr_id: int, reason: str, at: datetime) -> Cdr:
+    """Write a session's current record again as its next revision, word by word, so that it can be billed anew.
+
+    reason  why another document bills it; no person and no other truth is behind it
+
+    :raises RatingRefused: it is not the session's current record
+    """
+    session_id = Cdr.objects.values_list("session_id", flat=True).get(pk=cdr_id)
+    session = lock_for_rating(session_id)
+    cdr = current_cdr(session)
+    if cdr is None or cdr.pk != cdr_id:
+        raise RatingRefused("The charge record was revised meanwhile.")
+    again = Cdr(
+        **{
+            field.attname: getattr(cdr, field.attname)
+            for field in Cdr._meta.concrete_fields
+            if field.attname not in ("id", "revised_by_id")
+        }
+    )
+    again.revision, again.rated_at = cdr.revision + 1, at
+    again.reason, again.is_automatic = reason[:200], True
+    again.save()
+    ring_on_commit("session.rated", id=again.pk)
+    return again
+
+
 def inputs_document(inputs: RatingInputs) -> dict[str, object]:
     """Return what a rating read besides its tariff, as it is stored."""
     return inputs_as_document(facts=inputs.facts, grant=inputs.grant, tax_rates=inputs.tax_rates)

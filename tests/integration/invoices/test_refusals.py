@@ -132,14 +132,14 @@ class TestLines:
             says="line_bills_a_record_or_credits_a_line",
         )
 
-    def test_are_credited_once(self, invoice, draft):
+    def test_are_credited_at_most_whole(self, invoice, draft):
         credit_invoice(invoice_id=invoice.pk, reason="Wrong", at=APRIL, by=None)
 
         refuses(
             "UPDATE invoices_invoiceline SET cdr_id = NULL, credits_id = %s WHERE invoice_id = %s",
             invoice.lines.get().pk,
             draft.pk,
-            says="credits_id",
+            says="take back at most the line",
         )
 
     def test_are_rounded(self, draft):
