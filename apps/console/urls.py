@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import provisioning, review, station_views, strangers, views
+from apps.console import provisioning, refunding, review, station_views, strangers, views
 
 app_name = "console"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("sessions/<uuid:uid>/signed.xml", admin.site.admin_view(views.signed_values), name="signed-values"),
     path("signed/<int:record_id>/", admin.site.admin_view(views.signed_record), name="signed-record"),
     path("invoices/<uuid:uid>/", admin.site.admin_view(views.invoice), name="invoice"),
+    path("invoices/<uuid:uid>/refund/", admin.site.admin_view(refunding.refund), name="refund"),
     path("stations/", admin.site.admin_view(station_views.station_list), name="stations"),
     path("stations/import/", admin.site.admin_view(provisioning.import_stations), name="import-stations"),
     path("stations/import/template/", admin.site.admin_view(provisioning.plan_template), name="import-template"),

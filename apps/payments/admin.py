@@ -1,21 +1,19 @@
-"""Money at Stripe in the console: read only, but for a refund; payments move by projecting Stripe's objects."""
+"""Money at Stripe in the console: read only; payments move by projecting Stripe's objects, refunds have a page."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import MONEY_ROLES
-from apps.accounts.scope import has_role, operator_of
-from apps.accounts.tenant_admin import ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
-from apps.core import clock
+from apps.accounts.scope import has_role
+from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core.words import amount as in_words
 from apps.core.words import money
-from apps.invoices.errors import DocumentRefused
-from apps.payments.domain.status import AttemptStatus, RefundStatus
+from apps.invoices.models import Invoice
 from apps.payments.models import (
     Allocation,
     Payment,
@@ -25,7 +23,6 @@ from apps.payments.models import (
     SavedMethod,
     StripeEvent,
 )
-from apps.payments.services.refunds import NotRefundable, refund_receipt
 
 ATTEMPT_LABELS = {
     "captured": "success",
@@ -68,7 +65,16 @@ class AllocationInline(TenantTabular):
 
 class RefundInline(TenantTabular):
     model = Refund
-    fields = ("requested_at", "status", "gives_back", "credit_note", "reason", "requested_by", "failure_message")
+    fields = (
+        "requested_at",
+        "origin",
+        "status",
+        "gives_back",
+        "credit_note",
+        "reason",
+        "requested_by",
+        "failure_message",
+    )
     readonly_fields = fields
 
     @admin.display(description="gives back")
@@ -157,36 +163,15 @@ class PaymentAttemptAdmin(TenantAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         attempt = self.get_object(request, object_id)
-        is_refundable = (
-            attempt is not None
-            and attempt.status == AttemptStatus.CAPTURED
-            and not attempt.payment.refunds.exclude(status=RefundStatus.FAILED).exists()
-        )
-        return super().get_actions_detail(request, object_id) if is_refundable else []
+        return super().get_actions_detail(request, object_id) if attempt and attempt.receipt_id else []
 
-    @action(description="Refund in full", url_path="refund", permissions=["money"], icon="undo")
+    @action(description="Credit or refund", url_path="refund", permissions=["money"], icon="undo")
     def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
         attempt = self.get_object_or_404(request, object_id)
-
-        def do(cleaned: dict[str, Any]) -> str:
-            made = refund_receipt(
-                invoice_id=attempt.receipt_id, reason=cleaned["reason"], by=operator_of(request), at=clock.now()
-            )
-            if made is None or made.status == RefundStatus.FAILED:
-                return f"{attempt.receipt} is credited in full, but no money was given back."
-            under_way = "" if made.status == RefundStatus.SUCCEEDED else " It is under way."
-            return f"{money(made.amount)} go back to the driver; {made.credit_note} takes the receipt back.{under_way}"
-
-        return self.act(
-            request,
-            obj=attempt,
-            title=f"Refund {attempt.receipt} in full",
-            text="The driver's card gets back what was captured, and a credit note takes the receipt back.",
-            submit="Refund",
-            form_class=ReasonForm,
-            refused=(NotRefundable, DocumentRefused),
-            do=do,
-        )
+        if attempt.receipt is None:
+            raise Http404("no receipt yet")
+        document = Invoice.objects.filter(replaces=attempt.receipt).first() or attempt.receipt
+        return HttpResponseRedirect(reverse("console:refund", args=[document.uid]))
 
 
 @admin.register(Payment)

@@ -61,7 +61,7 @@ class PaymentState:
 
 
 def _sum_of(queryset: QuerySet[Any], *, by: str, amount: Any) -> Coalesce:
-    """Sum ``amount`` of the rows that ``by`` joins to the outer invoice, 0 where there are none."""
+    """Sum ``amount`` of the rows that ``by`` joins to the outer row, 0 where there are none."""
     rows = queryset.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(total=Sum(amount)).values("total")
     return Coalesce(Subquery(rows, output_field=_AMOUNT), Value(Decimal(0)), output_field=_AMOUNT)
 
@@ -87,6 +87,46 @@ def open_amount(invoice: Invoice) -> Decimal:
     """Return gross − allocations − credit notes + refunds; below zero when so much is to be given back."""
     amount: Decimal = with_open_amounts(Invoice.objects.filter(pk=invoice.pk)).values_list("open_amount", flat=True)[0]
     return amount
+
+
+def to_give_back(document: Invoice, *, credited: Decimal = Decimal(0)) -> Decimal:
+    """Return what a document was paid beyond what it is owed and no refund is under way for, never below zero.
+
+    credited  gross, of a credit note that is only thought of
+    """
+    under_way = Refund.objects.filter(invoice=document, status__in=[RefundStatus.REQUESTED, RefundStatus.PENDING])
+    asked = under_way.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    return max(credited - open_amount(document) - asked, Decimal(0))
+
+
+def surplus_of(payment: Payment) -> Decimal:
+    """Return what a payment brought that settles no document and is not given back or on its way."""
+    settled = payment.allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    given = payment.refunds.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
+    return Decimal(payment.amount_received.amount - settled - (given.aggregate(sum=Sum("amount"))["sum"] or 0))
+
+
+def surplus_payment_ids() -> list[int]:
+    """Return the payments of which a surplus is to be given back, oldest first.
+
+    Not those whose receipt is still to come, those with a call under way, and those whose surplus came back: about
+    these a person decides.
+    """
+    given = Refund.objects.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
+    came_back = Refund.objects.filter(payment=OuterRef("pk"), origin=Refund.Origin.SURPLUS, status=RefundStatus.FAILED)
+    under_way = PaymentOperation.objects.filter(payment=OuterRef("pk"), status__in=UNFINISHED)
+    received = (
+        Payment.objects.filter(status=PaymentStatus.SUCCEEDED, stripe_id__isnull=False)
+        .exclude(kind=Payment.Kind.HOLD, attempt__receipt__isnull=True)
+        .exclude(Exists(came_back) | Exists(under_way))
+        .annotate(
+            settled=_sum_of(Allocation.objects.all(), by="payment", amount="amount"),
+            given=_sum_of(given, by="payment", amount="amount"),
+        )
+    )
+    return list(
+        received.filter(amount_received__gt=F("settled") + F("given")).order_by("pk").values_list("pk", flat=True)
+    )
 
 
 def active_method(customer_id: int) -> SavedMethod | None:
@@ -118,7 +158,7 @@ def due_invoice_ids(*, customer_id: int | None = None) -> list[int]:
     issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED)
     if customer_id is not None:
         issued = issued.filter(customer=customer_id)
-    payments = Payment.objects.filter(invoice=OuterRef("pk"))
+    payments = Payment.objects.filter(invoice=OuterRef("pk"), kind=Payment.Kind.COLLECTION)
     under_way = PaymentOperation.objects.filter(payment__invoice=OuterRef("pk"), status__in=UNFINISHED)
     refused_cancel = PaymentOperation.objects.filter(
         payment__invoice=OuterRef("pk"), kind=OperationKind.CANCEL_INTENT, status=OperationStatus.REJECTED
@@ -149,16 +189,26 @@ def due_event_ids(*, at: datetime) -> list[int]:
 
 
 def stale_payment_ids(*, at: datetime) -> list[int]:
-    """Return the collections to look at again: Stripe may move them, or owes us their fee, and no event said so.
+    """Return the collections and links to look at again: Stripe may move them, or owes us their fee, and no event said.
 
-    Open ones are looked at hourly; those whose fee is not known, for a day.
+    Open ones and those with a refund under way are looked at hourly; those whose fee is not known, for a day.
     """
-    made = Payment.objects.filter(kind=Payment.Kind.COLLECTION, stripe_id__isnull=False)
+    made = Payment.objects.exclude(kind=Payment.Kind.HOLD).exclude(stripe_id__isnull=True, page_id__isnull=True)
     stale = made.filter(synced_at__lte=at - RESYNC_AFTER).filter(
         Q(status__in=OPEN_PAYMENT)
+        | Exists(Refund.objects.filter(payment=OuterRef("pk"), status=RefundStatus.PENDING))
         | Q(status=PaymentStatus.SUCCEEDED, balance_transaction="", succeeded_at__gt=at - timedelta(days=1))
     )
     return list(stale.exclude(operations__status__in=UNFINISHED).order_by("synced_at").values_list("pk", flat=True))
+
+
+def outdated_link_ids() -> list[int]:
+    """Return the links whose open page asks for another amount than what is open of their document."""
+    pages = Payment.objects.filter(kind=Payment.Kind.LINK, status__in=OPEN_PAYMENT).exclude(page_url="")
+    asked = dict(pages.exclude(operations__status__in=UNFINISHED).values_list("invoice", "pk"))
+    amounts = {payment.pk: payment.amount.amount for payment in pages}
+    documents = with_open_amounts(Invoice.objects.filter(pk__in=asked)).values_list("pk", "open_amount")
+    return sorted(asked[pk] for pk, is_open in documents if amounts[asked[pk]] != is_open)
 
 
 def stale_method_ids(*, at: datetime) -> list[int]:
@@ -221,7 +271,7 @@ def payment_state(invoice: Invoice) -> PaymentState:
 
 
 def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
-    """Return how each document stands, by pk, in four queries however many there are."""
+    """Return how each document stands, by pk, in five queries however many there are."""
     documents = {invoice.pk: invoice for invoice in invoices}
     amounts = {row.pk: row for row in with_open_amounts(Invoice.objects.filter(pk__in=documents))}
     payments: dict[int, Payment] = {}
@@ -229,6 +279,7 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
     # The latest of each stays.
     for payment in paying.select_related("attempt").order_by("pk"):
         payments[payment.attempt.receipt_id if payment.attempt else payment.invoice_id] = payment
+    holds = {attempt.receipt_id: attempt for attempt in PaymentAttempt.objects.filter(receipt__in=documents)}
     busy = set(
         PaymentOperation.objects.filter(payment__in=payments.values(), status__in=UNFINISHED).values_list(
             "payment_id", flat=True
@@ -246,13 +297,20 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
             payment=payments.get(pk),
             is_busy=pk in payments and payments[pk].pk in busy,
             method=methods.get(invoice.customer_id),
+            attempt=holds.get(pk),
         )
         for pk, invoice in documents.items()
     }
 
 
 def _state(
-    *, invoice: Invoice, amounts: Any, payment: Payment | None, is_busy: bool, method: SavedMethod | None
+    *,
+    invoice: Invoice,
+    amounts: Any,
+    payment: Payment | None,
+    is_busy: bool,
+    method: SavedMethod | None,
+    attempt: PaymentAttempt | None,
 ) -> PaymentState:
     left = max(amounts.open_amount, Decimal(0))
 
@@ -266,11 +324,13 @@ def _state(
     if left == 0:
         return said(*_settled(amounts))
     if invoice.kind == Invoice.Kind.RECEIPT and not is_busy:
-        return said(*_of_hold(payment.attempt if payment else None))
+        return said(*_of_hold(attempt))
     if is_busy or (payment and payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE)):
         return said(PaymentWord.PROCESSING, _("The payment is being finalised."))
     if payment and payment.failure_message:
         return said(PaymentWord.FAILED, payment.failure_message)
+    if invoice.customer_id is None:
+        return said(PaymentWord.OPEN, _("Can be paid by its link."))
     if method is None:
         return said(PaymentWord.OPEN, _("No card is saved to collect it from."))
     return said(PaymentWord.OPEN, _("Will be collected from %(card)s.") % {"card": method})

@@ -3,14 +3,31 @@
 Sweepers find the work by query and hand it out one task each, so that one poisoned row never stops the others.
 """
 
+import logging
 from typing import Final
 
 from celery import shared_task
 from django.db import OperationalError
 
 from apps.core.clock import now
+from apps.invoices.errors import DocumentRefused
+from apps.invoices.selectors import overcharging_records
 from apps.payments import selectors
-from apps.payments.services import attempts, captures, collection, driver, events, projection, setups
+from apps.payments.services import (
+    attempts,
+    captures,
+    collection,
+    corrections,
+    driver,
+    events,
+    paying,
+    projection,
+    refunds,
+    setups,
+    syncing,
+)
+
+log = logging.getLogger(__name__)
 
 SWEPT_LIVES: Final = 300
 """Seconds after which a swept task is dropped unrun: the next sweep hands it out again."""
@@ -49,8 +66,8 @@ def process_event(*, id: int, **_: object) -> None:  # noqa: A002
 
 @shared_task(name="payments.sync_payment", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
 def sync_payment(*, id: int, **_: object) -> None:  # noqa: A002
-    """Look at a payment's intent."""
-    projection.sync_payment(payment_id=id, at=now())
+    """Look at a collection or a link."""
+    syncing.sync_payment(payment_id=id, at=now())
 
 
 @shared_task(name="payments.sync_attempt", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
@@ -69,6 +86,38 @@ def expire_checkout(*, id: int, **_: object) -> None:  # noqa: A002
 def sync_method(*, id: int, **_: object) -> None:  # noqa: A002
     """Look at a saved method's page or card."""
     setups.sync_method(method_id=id, at=now())
+
+
+@shared_task(name="payments.correct_charge", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def correct_charge(*, id: int, **_: object) -> None:  # noqa: A002
+    """Give back what a new charge record shows to be too much; what is refused now is found by the next sweep."""
+    try:
+        corrections.correct_charge(cdr_id=id, at=now())
+    except (refunds.NotRefundable, DocumentRefused) as refusal:
+        log.warning("charge record %s is not corrected yet: %s", id, refusal)
+
+
+@shared_task(name="payments.refund_surplus", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def refund_surplus(*, id: int, **_: object) -> None:  # noqa: A002
+    """Give back what a payment brought beyond what was open."""
+    refunds.refund_surplus(payment_id=id, at=now())
+
+
+@shared_task(name="payments.close_outdated_page", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def close_outdated_page(*, id: int, **_: object) -> None:  # noqa: A002
+    """Close a page that asks for what is not open any more."""
+    paying.close_outdated_page(payment_id=id, at=now())
+
+
+@shared_task(name="payments.sweep_too_much")
+def sweep_too_much(**_: object) -> None:
+    """Hand out what was charged, paid or asked for beyond what is owed."""
+    for cdr_id in overcharging_records().values_list("pk", flat=True):
+        correct_charge.apply_async(kwargs={"id": cdr_id}, expires=SWEPT_LIVES)
+    for payment_id in selectors.surplus_payment_ids():
+        refund_surplus.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
+    for payment_id in selectors.outdated_link_ids():
+        close_outdated_page.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
 
 
 @shared_task(name="payments.sweep_due")

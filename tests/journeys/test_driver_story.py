@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.core import audit
 from apps.payments.models import Payment, PaymentAttempt
-from apps.payments.services.refunds import refund_receipt
+from apps.payments.services.refunds import refund_document
 from config.demo.driver_story import tell
 from config.demo.telling import wait_for
 from config.demo.world import OWNERS
@@ -31,7 +31,7 @@ class TestADriversCharge:
 
         attempt = PaymentAttempt.objects.get()
         owner = User.objects.get(email=OWNERS[1].owner_email)
-        refund_receipt(invoice_id=attempt.receipt_id, reason="Charger was blocked", by=owner, at=timezone.now())
+        refund_document(document_id=attempt.receipt_id, reason="Charger was blocked", by=owner, at=timezone.now())
 
         wait_for("the refund", lambda: hold.refunds.filter(status="succeeded").first())
         assert list(audit.find_violations()) == []

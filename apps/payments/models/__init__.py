@@ -1,15 +1,16 @@
 """What we know of money at Stripe: customers, saved methods, a driver's attempts, payments, calls, events, refunds.
 
 A payment mirrors one PaymentIntent and changes only by projecting Stripe's object; an operation is one call under one
-idempotency key. Invariants: at most one open payment an invoice and one payment an attempt; one unfinished operation
-a payment and one capture a hold; captured never exceeds what was authorised, allocations what was received or
-billed, refunds what was captured; live and test never mix.
+idempotency key. Invariants: at most one open payment of a kind a document and one payment an attempt; one unfinished
+operation a payment and one capture a hold; captured never exceeds what was authorised, allocations what was received
+or billed, refunds what was captured; live and test never mix.
 """
 
 from apps.payments.models.attempts import PaymentAttempt
 from apps.payments.models.methods import SavedMethod, StripeCustomer
 from apps.payments.models.operations import PaymentOperation, StripeEvent
-from apps.payments.models.payments import Allocation, Payment, Refund
+from apps.payments.models.payments import Allocation, Payment
+from apps.payments.models.refunds import Refund
 
 __all__ = [
     "Allocation",

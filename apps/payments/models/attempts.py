@@ -34,6 +34,7 @@ class PaymentAttempt(TenantModel):
     checkout_url    of the page while it is open, so that a second click leads to the same one; blank afterwards
     grant           the permission to start that the hold paid for
     receipt         what the hold is captured for
+    buyer           name and address, asked for where the hold is above the country's ceiling for receipts without them
     release_reason  why nothing was taken · failure_*: why a payment or capture came to nothing
     """
 
@@ -59,6 +60,7 @@ class PaymentAttempt(TenantModel):
     receipt = models.OneToOneField(
         "invoices.Invoice", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    buyer = models.JSONField(default=dict, blank=True)
     failure_code = models.CharField(max_length=80, blank=True)
     failure_message = models.CharField(max_length=300, blank=True)
     release_reason = models.CharField(max_length=200, blank=True)
@@ -124,6 +126,7 @@ class PaymentAttempt(TenantModel):
                     "release_reason",
                     "authorised_at",
                     "ended_at",
+                    "buyer",
                 ),
             ),
             pgtrigger.Trigger(

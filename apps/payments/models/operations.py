@@ -10,7 +10,8 @@ from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
 from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStatus
 from apps.payments.models.methods import SavedMethod
-from apps.payments.models.payments import Payment, Refund
+from apps.payments.models.payments import Payment
+from apps.payments.models.refunds import Refund
 
 _UNFINISHED: Final = sorted(status.value for status in UNFINISHED)
 
@@ -91,8 +92,10 @@ class PaymentOperation(TenantModel):
                 & Q(payment__isnull=True, method__isnull=False, refund__isnull=True)
                 | Q(kind__in=["create_intent", "update_amount", "confirm_intent"], customer__isnull=False)
                 & Q(payment__isnull=False, method__isnull=False, refund__isnull=True)
-                | Q(kind__in=["create_payment_session", "expire_session", "capture_intent"], customer__isnull=True)
+                | Q(kind="capture_intent", customer__isnull=True)
                 & Q(payment__isnull=False, method__isnull=True, refund__isnull=True)
+                | Q(kind__in=["create_payment_session", "expire_session"], payment__isnull=False)
+                & Q(method__isnull=True, refund__isnull=True)
                 | Q(kind="cancel_intent", payment__isnull=False, method__isnull=True, refund__isnull=True)
                 | Q(kind="create_refund", payment__isnull=False, method__isnull=True, refund__isnull=False),
                 name="operation_names_what_it_acts_on",

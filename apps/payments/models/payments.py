@@ -1,4 +1,4 @@
-"""Payments, what they settle and what of them was given back."""
+"""Payments and what they settle."""
 
 import uuid
 from decimal import Decimal
@@ -11,16 +11,18 @@ from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
-from apps.core.triggers import append_only, frozen
-from apps.payments.domain.status import OPEN_PAYMENT, PaymentStatus, RefundStatus
+from apps.core.triggers import append_only
+from apps.payments.domain.status import OPEN_PAYMENT, PaymentStatus
 from apps.payments.models.attempts import PaymentAttempt
 
 _OPEN: Final = sorted(status.value for status in OPEN_PAYMENT)
 
 
 class Payment(TenantModel):
-    """The mirror of a Stripe PaymentIntent: a collection of an invoice, or the hold of a driver's attempt.
+    """The mirror of a Stripe PaymentIntent: a collection of an invoice, a driver's hold, or a page on which to pay.
 
+    kind             of a LINK the intent is made when somebody types a card on its hosted page
+    page_id, page_url  of a LINK: its hosted page; the address while it is open
     status           Stripe's word, or ``new`` before Stripe has made the intent
     amount           what is asked for, gross; amount_received: what Stripe took, never shrinks
     amount_capturable, capture_before  of a hold: how much still stands, and until when the bank keeps it
@@ -34,6 +36,7 @@ class Payment(TenantModel):
     class Kind(models.TextChoices):
         COLLECTION = "collection", "Collection"
         HOLD = "hold", "Hold"
+        LINK = "link", "Pay link"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at Stripe.")
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
@@ -50,6 +53,8 @@ class Payment(TenantModel):
     )
     livemode = models.BooleanField()
     stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    page_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    page_url = models.TextField(blank=True)
     currency = models.CharField(max_length=3)
     amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
     amount_received = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
@@ -76,12 +81,20 @@ class Payment(TenantModel):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["invoice"], condition=Q(status__in=_OPEN), name="payment_one_open_per_invoice"
+                fields=["invoice", "kind"],
+                condition=Q(status__in=_OPEN),
+                name="payment_one_open_per_document_and_kind",
             ),
             models.CheckConstraint(
                 condition=Q(kind="collection", invoice__isnull=False, customer__isnull=False, attempt__isnull=True)
+                | Q(kind="link", invoice__isnull=False, attempt__isnull=True)
                 | Q(kind="hold", invoice__isnull=True, customer__isnull=True, attempt__isnull=False),
                 name="payment_collects_an_invoice_or_holds_for_an_attempt",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="link") & (Q(page_id__isnull=False) | Q(page_url=""))
+                | ~Q(kind="link") & Q(page_id__isnull=True, page_url=""),
+                name="payment_by_link_has_a_page",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=[s.value for s in PaymentStatus]), name="payment_status_is_known"
@@ -127,10 +140,12 @@ class Payment(TenantModel):
                             USING ERRCODE = 'check_violation';
                         END IF;
                     ELSIF NOT EXISTS (
-                        SELECT 1 FROM invoices_invoice i JOIN contracts_customer c ON c.id = i.customer_id
-                        WHERE i.id = NEW.invoice_id AND i.kind = 'invoice' AND i.status = 'issued'
-                        AND (i.seller_id, i.customer_id, i.currency) = (NEW.seller_id, NEW.customer_id, NEW.currency)
-                        AND c.seller_id = NEW.seller_id
+                        SELECT 1 FROM invoices_invoice i LEFT JOIN contracts_customer c ON c.id = i.customer_id
+                        WHERE i.id = NEW.invoice_id AND i.status = 'issued'
+                        AND (i.kind = 'invoice' OR i.kind = 'receipt' AND NEW.kind = 'link')
+                        AND (i.seller_id, i.currency) = (NEW.seller_id, NEW.currency)
+                        AND i.customer_id IS NOT DISTINCT FROM NEW.customer_id
+                        AND (c.id IS NULL OR c.seller_id = NEW.seller_id)
                     ) THEN
                         RAISE EXCEPTION 'a payment is for an issued invoice of its seller, customer and currency'
                         USING ERRCODE = 'check_violation';
@@ -148,6 +163,7 @@ class Payment(TenantModel):
                     END IF;
                     IF NEW.amount_received < OLD.amount_received
                        OR (OLD.stripe_id IS NOT NULL AND NEW.stripe_id IS DISTINCT FROM OLD.stripe_id)
+                       OR (OLD.page_id IS NOT NULL AND NEW.page_id IS DISTINCT FROM OLD.page_id)
                        OR (OLD.status IN ('succeeded', 'canceled') AND NEW.status <> OLD.status)
                        OR NEW.version < OLD.version
                        OR (NEW.uid, NEW.kind, NEW.invoice_id, NEW.attempt_id, NEW.livemode) IS DISTINCT FROM
@@ -163,9 +179,18 @@ class Payment(TenantModel):
     def __str__(self) -> str:
         return f"payment {self.pk} of {self.invoice}" if self.invoice_id else f"hold {self.pk}"
 
+    @property
+    def checkout_session_id(self) -> str | None:
+        """The hosted page on which this is paid: a link's own, or that of a hold's attempt."""
+        page_id: str | None = self.attempt.checkout_session_id if self.attempt else self.page_id
+        return page_id
+
 
 class Allocation(TenantModel):
-    """So much of a payment settles so much of an invoice."""
+    """So much of a payment settles so much of a document.
+
+    amount  below zero where it is moved away again, to the invoice that stands in a receipt's stead
+    """
 
     TENANT = ("payment__seller", "payment__customer__organisation")
 
@@ -178,7 +203,7 @@ class Allocation(TenantModel):
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="allocation_amount_is_positive"),
+            models.CheckConstraint(condition=~Q(amount=0), name="allocation_amount_is_not_zero"),
             is_rounded_money("amount", name="allocation_amount_is_rounded"),
         ]
         triggers = [
@@ -195,14 +220,16 @@ class Allocation(TenantModel):
                         SELECT 1 FROM payments_payment p JOIN invoices_invoice i ON i.id = NEW.invoice_id
                         LEFT JOIN payments_paymentattempt t ON t.id = p.attempt_id
                         WHERE p.id = NEW.payment_id AND i.status = 'issued'
-                        AND (i.kind = 'invoice' AND p.customer_id = i.customer_id
-                             OR i.kind = 'receipt' AND t.receipt_id = i.id)
+                        AND (p.invoice_id = i.id OR i.kind = 'invoice' AND p.customer_id = i.customer_id
+                             OR i.id = t.receipt_id OR i.replaces_id IN (t.receipt_id, p.invoice_id))
                         AND (p.seller_id, p.currency) = (i.seller_id, i.currency)
                         AND p.currency = NEW.currency
                         AND p.amount_received >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE payment_id = NEW.payment_id)
                         AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
+                        AND 0 <= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM payments_allocation
+                            WHERE payment_id = NEW.payment_id AND invoice_id = NEW.invoice_id)
                     ) THEN
                         RAISE EXCEPTION 'an allocation exceeds what was received or billed, or joins strangers'
                         USING ERRCODE = 'check_violation';
@@ -214,92 +241,3 @@ class Allocation(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.amount} of payment {self.payment_id} for invoice {self.invoice_id}"
-
-
-class Refund(TenantModel):
-    """Money of a payment given back for a credit note; mirrors Stripe's Refund.
-
-    uid     our reference at Stripe, by which it is found before anything is asked again
-    invoice the document it was paid for, which ``credit_note`` takes back
-    """
-
-    TENANT = ("payment__seller", "payment__customer__organisation")
-
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at Stripe.")
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
-    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
-    credit_note = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
-    status = models.CharField(
-        max_length=9, choices=[(s.value, s.value) for s in RefundStatus], default=RefundStatus.REQUESTED
-    )
-    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
-    currency = models.CharField(max_length=3)
-    amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
-    reason = models.CharField(max_length=200)
-    failure_message = models.CharField(max_length=300, blank=True)
-    requested_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    requested_at = models.DateTimeField()
-    succeeded_at = models.DateTimeField(null=True, blank=True)
-    failed_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-pk"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(status="requested", stripe_id__isnull=True, succeeded_at__isnull=True)
-                & Q(failed_at__isnull=True)
-                | Q(status="pending", stripe_id__isnull=False, succeeded_at__isnull=True, failed_at__isnull=True)
-                | Q(status="succeeded", stripe_id__isnull=False, succeeded_at__isnull=False, failed_at__isnull=True)
-                | Q(status="failed", failed_at__isnull=False),
-                name="refund_times_match_status",
-            ),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_is_positive"),
-            models.CheckConstraint(condition=~Q(reason=""), name="refund_says_why"),
-            is_rounded_money("amount", name="refund_amount_is_rounded"),
-        ]
-        triggers = [
-            *frozen(
-                "refund_wish_frozen",
-                what="refunds",
-                exempt=("status", "stripe_id", "failure_message", "succeeded_at", "failed_at"),
-            ),
-            pgtrigger.Trigger(
-                name="refund_within_what_was_captured",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert,
-                # The payment's lock makes two at once see each other's sums.
-                func="""
-                    PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
-                    IF NOT EXISTS (
-                        SELECT 1 FROM payments_payment p
-                        JOIN payments_allocation a ON a.payment_id = p.id AND a.invoice_id = NEW.invoice_id
-                        JOIN invoices_invoice n ON n.id = NEW.credit_note_id
-                        WHERE p.id = NEW.payment_id AND p.currency = NEW.currency
-                        AND n.credits_id = NEW.invoice_id AND n.status = 'issued'
-                        AND p.amount_received >= NEW.amount + (SELECT coalesce(sum(amount), 0)
-                            FROM payments_refund WHERE payment_id = NEW.payment_id AND status <> 'failed')
-                    ) THEN
-                        RAISE EXCEPTION 'a refund exceeds what was captured, or lacks its credit note'
-                        USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-            pgtrigger.Trigger(
-                name="refund_only_goes_on",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                func="""
-                    IF (OLD.status = 'failed' AND NEW.status <> 'failed')
-                       OR (OLD.status <> 'requested' AND NEW.status = 'requested')
-                       OR (OLD.stripe_id IS NOT NULL AND NEW.stripe_id IS DISTINCT FROM OLD.stripe_id)
-                    THEN
-                        RAISE EXCEPTION 'a refund never goes back' USING ERRCODE = 'restrict_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"refund {self.pk} of {self.payment}"

@@ -1,5 +1,6 @@
 """A driver's attempt to pay: made, led to Stripe's page, looked at, given its grant, released."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -62,11 +63,13 @@ def create_attempt(
     language: str,
     at: datetime,
     page_key: str = "",
+    buyer: Mapping[str, str] | None = None,
 ) -> PaymentAttempt:
     """Write a driver's wish down; the same page's second click gets the first one's.
 
     hold_amount  gross, ≥ 0, rounded; 0 for a tariff that can only come to zero: authorised at once, without Stripe
     page_key     names the page on which the price was read; blank: each call makes an attempt
+    buyer        name and address, where a receipt without them might not do
     """
     wish = {
         "seller_id": seller_id,
@@ -76,6 +79,7 @@ def create_attempt(
         "hold_amount": hold_amount,
         "currency": currency,
         "language": language,
+        "buyer": dict(buyer or {}),
         "status": AttemptStatus.CREATED if hold_amount else AttemptStatus.AUTHORISED,
         "created_at": at,
         "authorised_at": None if hold_amount else at,
@@ -182,14 +186,13 @@ def sync_attempt(*, attempt_id: int, at: datetime) -> PaymentAttempt:
         if attempt.checkout_session_id is None:
             return attempt
         page = look_at_page(attempt)
-        refunds = look_at_refunds(attempt.payment) if attempt.payment.refunds.exists() else []
+        refunds = look_at_refunds(attempt.payment)
         with transaction.atomic():
             locked = lock_payment(attempt.payment.pk)
             assert locked.attempt is not None
             if locked.payment.version == attempt.payment.version:
                 project_hold(locked, page, at=at)
-                if refunds:
-                    project_refunds(locked.payment, refunds, at=at)
+                project_refunds(locked.payment, refunds, at=at)
                 _ring_for(plan_hold(locked, at=at))
                 return locked.attempt
     raise StripeUnreachable(f"attempt {attempt_id} is being written by others")
@@ -198,6 +201,12 @@ def sync_attempt(*, attempt_id: int, at: datetime) -> PaymentAttempt:
 def _ring_for(operation: PaymentOperation | None) -> None:
     if operation is not None:
         ring_on_commit("payment.operation", id=operation.pk)
+
+
+@transaction.atomic
+def forget_buyer(*, attempt_id: int) -> None:
+    """Drop the name and address that were asked for in case the charge became dear."""
+    PaymentAttempt.objects.filter(pk=attempt_id).update(buyer={})
 
 
 @transaction.atomic

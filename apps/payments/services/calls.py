@@ -49,10 +49,8 @@ def _intent_id(operation: PaymentOperation) -> str:
 
 
 def _page_id(operation: PaymentOperation) -> str:
-    attempt = _payment(operation).attempt
-    assert attempt is not None
-    assert attempt.checkout_session_id is not None
-    page_id: str = attempt.checkout_session_id
+    page_id = _payment(operation).checkout_session_id
+    assert page_id is not None
     return page_id
 
 

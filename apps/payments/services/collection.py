@@ -22,7 +22,7 @@ def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
     """Take what is open of an invoice: make an intent, store its id, set its amount, confirm it off-session.
 
     One try per saved method; after a decline the invoice stays open and the payment says why. Nothing is done without
-    a saved method, for a draft or a driver's receipt, or when nothing is open; an intent still open for an invoice
+    a saved method, for a draft or a driver's document, or when nothing is open; an intent still open for an invoice
     that was credited is canceled. For a credit note the invoice it credits is meant. Harmless when repeated or run at
     once.
     Returns the invoice's latest payment, if any.
@@ -33,7 +33,8 @@ def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
         assert operation.payment is not None
         assert operation.payment.invoice_id is not None, "a collection is of an invoice"
         invoice_id = operation.payment.invoice_id
-    payment: Payment | None = Payment.objects.filter(invoice=invoice_id).order_by("-pk").first()
+    made = Payment.objects.filter(kind=Payment.Kind.COLLECTION, invoice=invoice_id)
+    payment: Payment | None = made.order_by("-pk").first()
     return payment
 
 
@@ -43,13 +44,15 @@ def _begin(invoice_id: int, *, at: datetime) -> PaymentOperation | None:
     given = Invoice.objects.get(pk=invoice_id)
     # The lock that makes two collections at once take turns.
     invoice: Invoice = Invoice.objects.select_for_update().get(pk=given.credits_id or given.pk)
-    if invoice.status != InvoiceStatus.ISSUED or invoice.kind != Invoice.Kind.INVOICE:
+    is_customers = invoice.kind == Invoice.Kind.INVOICE and invoice.customer_id is not None
+    if invoice.status != InvoiceStatus.ISSUED or not is_customers:
         return None
-    payment = Payment.objects.select_for_update().filter(invoice=invoice, status__in=OPEN_PAYMENT).first()
+    collections = Payment.objects.select_for_update().filter(kind=Payment.Kind.COLLECTION, invoice=invoice)
+    payment = collections.filter(status__in=OPEN_PAYMENT).first()
     if payment is not None:
         waiting: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
         return waiting or plan_next(invoice=invoice, payment=payment, at=at)
-    assert invoice.customer_id is not None, "only receipts have no customer"
+    assert invoice.customer_id is not None, "nobody else's invoices are collected"
     method = usable_method(invoice.customer_id)
     amount = open_amount(invoice)
     if amount <= 0 or method is None or tries_of(invoice, method).exists():

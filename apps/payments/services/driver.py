@@ -34,6 +34,7 @@ from apps.payments.outcomes import (
 )
 from apps.payments.services.calls import Answer, NotDone, attempt
 from apps.payments.services.holds import is_overtaken, note_refused_hold, plan_hold, project_hold
+from apps.payments.services.links import project_link
 from apps.payments.services.operations import (
     claim_operation,
     end_operation,
@@ -48,6 +49,7 @@ from apps.payments.services.setups import lock_method, store_setup_session
 PATIENCE: Final = timedelta(seconds=5)
 """How long a second click waits for the first one's call."""
 PAUSE: Final = timedelta(milliseconds=50)
+_TRIES: Final = frozenset({OperationKind.UPDATE_AMOUNT, OperationKind.CONFIRM_INTENT})
 Seen = IntentSnapshot | PageSnapshot | list[RefundSnapshot]
 
 
@@ -118,8 +120,8 @@ def _look(operation: PaymentOperation, payment: Payment, answer: Answer) -> Seen
     if operation.kind == OperationKind.CREATE_REFUND:
         assert payment.stripe_id is not None
         seen = gateway.list_refunds(intent=payment.stripe_id)
-    elif payment.attempt is not None:
-        page_id = _made_id(operation, answer) or payment.attempt.checkout_session_id
+    elif payment.kind != Payment.Kind.COLLECTION:
+        page_id = _made_id(operation, answer) or payment.checkout_session_id
         seen = gateway.retrieve_payment_session(page_id) if page_id else None
     else:
         intent_id = _made_id(operation, answer) or payment.stripe_id
@@ -177,6 +179,8 @@ def _project(locked: Locked, seen: Seen | None, *, at: datetime) -> None:
         case IntentSnapshot():
             locked.payment.stripe_id = seen.stripe_id
             project_intent(document=locked.document, payment=locked.payment, snapshot=seen, at=at)
+        case PageSnapshot() if locked.attempt is None:
+            project_link(locked, seen, at=at)
         case PageSnapshot():
             project_hold(locked, seen, at=at)
         case list():
@@ -184,9 +188,14 @@ def _project(locked: Locked, seen: Seen | None, *, at: datetime) -> None:
 
 
 def _plan(locked: Locked, answer: Answer, *, at: datetime) -> PaymentOperation | None:
-    """Ask for what follows; a collection that was refused waits for another card, a hold goes its way all the same."""
+    """Ask for what follows; a collection that was refused waits for another card, a hold goes its way all the same.
+
+    A link waits for somebody to pay, and is planned when somebody asks for its page.
+    """
     if locked.attempt is not None:
         return plan_hold(locked, at=at)
+    if locked.payment.kind == Payment.Kind.LINK:
+        return None
     if isinstance(answer, Rejected) or locked.document is None:
         return None
     return plan_next(invoice=locked.document, payment=locked.payment, at=at)
@@ -199,10 +208,10 @@ def _note_refusal(locked: Locked, operation: PaymentOperation, failure: Failure,
         note_refused_refund(operation.refund, failure, at=at)
     elif locked.attempt is not None:
         note_refused_hold(operation, locked, failure, at=at)
-    elif operation.kind == OperationKind.CREATE_INTENT:
+    elif operation.kind in (OperationKind.CREATE_INTENT, OperationKind.CREATE_PAYMENT_SESSION):
         payment.status = advance_payment(PaymentStatus(payment.status), PaymentStatus.CANCELED)
         _note_failure(payment, failure)
-    elif operation.kind != OperationKind.CANCEL_INTENT and payment.status != PaymentStatus.SUCCEEDED:
+    elif operation.kind in _TRIES and payment.status != PaymentStatus.SUCCEEDED:
         _note_failure(payment, failure)
 
 

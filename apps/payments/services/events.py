@@ -15,8 +15,9 @@ from apps.payments.models import Payment, PaymentAttempt, SavedMethod, StripeEve
 from apps.payments.outcomes import EventHint, Reference
 from apps.payments.services.attempts import sync_attempt
 from apps.payments.services.operations import WrongMode
-from apps.payments.services.projection import StripeUnreachable, sync_payment
+from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import sync_method
+from apps.payments.services.syncing import sync_payment
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,9 @@ def _follow(about: Mapping[str, Any], *, at: datetime) -> Organisation | None:
         attempt = PaymentAttempt.objects.filter(checkout_session_id=about.get("id")).first()
         if attempt is not None:
             return sync_attempt(attempt_id=attempt.pk, at=at).seller
+        link = Payment.objects.filter(page_id=about.get("id")).first()
+        if link is not None:
+            return _sync(link, at=at)
         method = SavedMethod.objects.filter(checkout_session_id=about.get("id")).first()
     elif kind == "payment_method":
         method = SavedMethod.objects.filter(payment_method_id=about.get("id")).first()
@@ -103,11 +107,11 @@ def _follow(about: Mapping[str, Any], *, at: datetime) -> Organisation | None:
 
 
 def _payment_of(about: Mapping[str, Any]) -> Payment | None:
-    """Find the payment by its intent; a hold's intent is made on Stripe's page, and first known by our reference."""
+    """Find the payment by its intent; one made on Stripe's page is first known by our reference."""
     intent_id = about.get("id") if about.get("object") == "payment_intent" else about.get("payment_intent")
     payment: Payment | None = Payment.objects.filter(stripe_id=intent_id).first() if intent_id else None
     if payment is None and (uid := (about.get("metadata") or {}).get(Reference.PAYMENT)):
-        payment = Payment.objects.filter(uid=uid, kind=Payment.Kind.HOLD).first()
+        payment = Payment.objects.filter(uid=uid).exclude(kind=Payment.Kind.COLLECTION).first()
     return payment
 
 

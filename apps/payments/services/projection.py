@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
 from djmoney.money import Money
 
+from apps.core.bells import ring_on_commit
 from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
 from apps.ledger import services as ledger
@@ -39,24 +39,6 @@ class StrangeObject(Exception):
     """Stripe's object is of another mode or currency than our row; the message says which."""
 
 
-def sync_payment(*, payment_id: int, at: datetime) -> Payment:
-    """Look at the payment's intent and project it; a payment without one yet is left to its operation.
-
-    :raises StripeUnreachable: no answer, or too many writers at once
-    """
-    for _ in range(LOOKS):
-        payment = Payment.objects.get(pk=payment_id)
-        if payment.stripe_id is None:
-            return payment
-        snapshot = look_at_intent(payment)
-        with transaction.atomic():
-            locked = lock_payment(payment_id)
-            if locked.payment.version == payment.version:
-                project_intent(document=locked.document, payment=locked.payment, snapshot=snapshot, at=at)
-                return locked.payment
-    raise StripeUnreachable(f"{payment} is being written by others")
-
-
 def look_at_intent(payment: Payment) -> IntentSnapshot:
     """Return the payment's intent as it stands at Stripe.
 
@@ -77,7 +59,7 @@ def look_at_intent(payment: Payment) -> IntentSnapshot:
 class Locked:
     """A payment and what it is for, locked in the house's order: attempt, document, payment.
 
-    attempt   of a hold · document  the invoice, or the attempt's receipt once there is one
+    attempt   of a hold · document  the invoice or receipt, of a hold the attempt's receipt once there is one
     """
 
     attempt: PaymentAttempt | None
@@ -135,7 +117,7 @@ def set_failure(payment: Payment, failure: Failure) -> None:
 
 
 def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
-    """Post what was received, once, and allocate it as far as the document is open; the rest stays the customer's."""
+    """Post what was received, once, and allocate it as far as the document is open; the rest is given back."""
     received = payment.amount_received.amount
     post_at_stripe(
         payment=payment,
@@ -150,6 +132,7 @@ def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
     amount = min(received, max(open_amount(document), Decimal(0)))
     if amount < received:
         log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, document)
+        ring_on_commit("payment.surplus", id=payment.pk)
     if amount:
         Allocation.objects.create(
             payment=payment,

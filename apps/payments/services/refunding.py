@@ -3,24 +3,30 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
+
+from django.db.models import Sum
 
 from apps.ledger.services import Role
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure
-from apps.payments.domain.status import RefundStatus, advance_refund
+from apps.payments.domain.status import PaymentStatus, RefundStatus, advance_refund
 from apps.payments.models import Payment, Refund
 from apps.payments.outcomes import Done, RefundSnapshot, Rejected, Unknown
+from apps.payments.selectors import surplus_of
 from apps.payments.services.projection import StripeUnreachable, post_at_stripe
 
 log = logging.getLogger(__name__)
 
+MADE_ELSEWHERE: Final = "Made at Stripe, not here."
+
 
 def look_at_refunds(payment: Payment) -> list[RefundSnapshot]:
-    """Return every refund of a payment's intent.
+    """Return every refund of a payment's intent, whoever made it; without asking where nothing was received.
 
     :raises StripeUnreachable: no answer
     """
-    if payment.stripe_id is None:
+    if payment.stripe_id is None or payment.status != PaymentStatus.SUCCEEDED:
         return []
     match gateway.list_refunds(intent=payment.stripe_id):
         case Done(value=found):
@@ -30,16 +36,42 @@ def look_at_refunds(payment: Payment) -> list[RefundSnapshot]:
 
 
 def project_refunds(payment: Payment, found: Sequence[RefundSnapshot], *, at: datetime) -> None:
-    """Lay what was found over the locked payment's refunds; money that moved is posted once."""
-    ours = {str(refund.uid): refund for refund in payment.refunds.select_for_update()}
+    """Lay what was found over the locked payment's refunds; money that moved is posted once.
+
+    One that was made at Stripe without our asking becomes a row of ours, and an operator is told.
+    """
+    if not found:
+        return
+    ours: dict[str | None, Refund] = {}
+    for refund in payment.refunds.select_for_update():
+        ours |= {str(refund.uid): refund, refund.stripe_id: refund}
     for snapshot in found:
-        refund = ours.get(snapshot.reference)
-        if refund is None:
-            log.error("%s: %s was refunded elsewhere (%s)", payment, snapshot.amount, snapshot.stripe_id)
-        else:
-            _project(payment, refund, snapshot, at=at)
+        known = ours.get(snapshot.reference) or ours.get(snapshot.stripe_id)
+        _project(payment, known or _made_elsewhere(payment, snapshot, at=at), snapshot, at=at)
     payment.version += 1
     payment.save()
+
+
+def _made_elsewhere(payment: Payment, snapshot: RefundSnapshot, *, at: datetime) -> Refund:
+    """Write down a refund that we hear of only now; what it gives back of a document makes that one open again."""
+    log.error("%s: %s was refunded elsewhere (%s)", payment, snapshot.amount, snapshot.stripe_id)
+    return Refund.objects.create(
+        payment=payment,
+        origin=Refund.Origin.ELSEWHERE,
+        invoice_id=None if surplus_of(payment) >= snapshot.amount else _settled_by(payment),
+        status=RefundStatus.PENDING,
+        stripe_id=snapshot.stripe_id,
+        currency=payment.currency,
+        amount=snapshot.amount,
+        reason=MADE_ELSEWHERE,
+        requested_at=at,
+    )
+
+
+def _settled_by(payment: Payment) -> int | None:
+    """Return the document that most of a payment settles now, if any."""
+    settled = payment.allocations.order_by().values("invoice").annotate(sum=Sum("amount")).filter(sum__gt=0)
+    return settled.order_by("-sum").values_list("invoice", flat=True).first()
 
 
 def _project(payment: Payment, refund: Refund, snapshot: RefundSnapshot, *, at: datetime) -> None:
@@ -51,7 +83,7 @@ def _project(payment: Payment, refund: Refund, snapshot: RefundSnapshot, *, at: 
         post_at_stripe(
             payment=payment,
             key=f"refund:{refund.pk}:paid",
-            text=f"Refund of {refund.invoice}",
+            text=f"Refund of {refund.invoice or payment}",
             debit=(Role.RECEIVABLE, refund.amount.amount),
             credit=Role.STRIPE_CLEARING,
             at=at,
@@ -70,7 +102,7 @@ def _fail(payment: Payment, refund: Refund, reason: str, *, at: datetime) -> Non
         post_at_stripe(
             payment=payment,
             key=f"refund:{refund.pk}:failed",
-            text=f"Refund of {refund.invoice} came back",
+            text=f"Refund of {refund.invoice or payment} came back",
             debit=(Role.STRIPE_CLEARING, refund.amount.amount),
             credit=Role.RECEIVABLE,
             at=at,

@@ -1,14 +1,21 @@
-"""Give a driver's money back in full: credit note, refund at Stripe, reversing journals."""
+"""Give money back: a credit note for what is not owed after all, a refund for what is too much, reversing journals.
 
+What is given back is what was paid beyond what is still owed, so a document that was paid in part only, or twice,
+comes out right by the same rule: paid 8.00 of 10.00, credited 3.00 → owed 7.00 → 1.00 goes back.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from apps.accounts.models import User
 from apps.invoices.models import Invoice
-from apps.invoices.services.crediting import credit_invoice
+from apps.invoices.services.crediting import credit_amounts, credit_invoice, creditable_lines, lock_creditable
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import (
     ATTEMPT_ENDS,
@@ -19,87 +26,193 @@ from apps.payments.domain.status import (
 )
 from apps.payments.models import Payment, PaymentAttempt, PaymentOperation, Refund
 from apps.payments.outcomes import Reference
+from apps.payments.selectors import surplus_of, to_give_back
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
-from apps.payments.services.projection import lock_payment
+
+log = logging.getLogger(__name__)
+
+PAID_TWICE: Final = "More was paid than was open."
 
 
 class NotRefundable(Exception):
-    """The receipt cannot be given back now; the message says why, and nothing was changed."""
+    """The document cannot be given back now; the message says why, and nothing was changed."""
 
 
-def refund_receipt(*, invoice_id: int, reason: str, by: User | None, at: datetime) -> Refund | None:
-    """Take a receipt back in full by a credit note, and give back at Stripe what was captured for it.
+def refund_document(
+    *,
+    document_id: int,
+    reason: str,
+    by: User | None,
+    at: datetime,
+    amounts: Mapping[int, Decimal] | None = None,
+    seen_left: Decimal | None = None,
+) -> tuple[Refund, ...]:
+    """Take an invoice or receipt back, whole or in part, and give back at Stripe what was paid too much for it.
 
-    The refund is posted (receivable against clearing) when Stripe says that it succeeded. Repeating it changes
-    nothing; after a refund that failed it asks for another. None where nothing was captured: the credit note alone
-    settles the receipt.
+    A refund is posted (receivable against clearing) when Stripe says that it succeeded. Asking again for all of it
+    changes nothing; after a refund that failed it asks for another. Empty where nothing was paid too much: the credit
+    note alone settles the document. What was paid otherwise than by card is left to a person, and said so in the log.
 
-    :raises NotRefundable: it is no attempt's receipt, or its capture is not finished
-    :raises NotCreditable: the reason is empty
+    amounts    line → how much, as the document states its lines (net or gross); None: all that is left
+    seen_left  what was left to be credited, as stated, when the person decided; so a second click is no second refund
+
+    :raises NotRefundable: a payment of it is not finished, or it was credited since the person saw it
+    :raises NotCreditable: it is no issued invoice or receipt, there is not so much left, or the reason is empty
     """
-    refund, operation = _begin(invoice_id, reason=reason, by=by, at=at)
-    if operation is not None:
+    refunds, operations = _begin(document_id, reason=reason, by=by, at=at, amounts=amounts, seen_left=seen_left)
+    for operation in operations:
         drive_operation(operation_id=operation.pk, at=at)
-    if refund is not None:
-        refund.refresh_from_db()
-    return refund
+    return tuple(Refund.objects.filter(pk__in=[refund.pk for refund in refunds]).order_by("pk"))
+
+
+def refund_surplus(*, payment_id: int, at: datetime) -> Refund | None:
+    """Give back what a payment brought beyond what was open, as when somebody paid by two ways; once."""
+    operation = _begin_surplus(payment_id, at=at)
+    if operation is None:
+        return None
+    drive_operation(operation_id=operation.pk, at=at)
+    assert operation.refund is not None
+    operation.refund.refresh_from_db()
+    return operation.refund
+
+
+_Begun = tuple[Sequence[Refund], Sequence[PaymentOperation]]
 
 
 @transaction.atomic
 def _begin(
-    invoice_id: int, *, reason: str, by: User | None, at: datetime
-) -> tuple[Refund | None, PaymentOperation | None]:
-    attempt = PaymentAttempt.objects.select_for_update().filter(receipt=invoice_id).first()
-    if attempt is None:
-        raise NotRefundable("The document is no receipt of a driver's payment.")
-    if attempt.status not in ATTEMPT_ENDS | {AttemptStatus.CAPTURE_FAILED}:
-        raise NotRefundable("The payment is being finalised. Try again in a minute.")
-    if attempt.is_free:
-        credit_invoice(invoice_id=invoice_id, reason=reason, at=at, by=by)
-        return None, None
-    payment = lock_payment(attempt.payment.pk).payment
-    waiting = payment.operations.filter(status__in=UNFINISHED).first()
-    if waiting is not None and waiting.kind != OperationKind.CREATE_REFUND:
-        raise NotRefundable("The payment is being finalised. Try again in a minute.")
-    note = credit_invoice(invoice_id=invoice_id, reason=reason, at=at, by=by)
-    left = _captured(payment) - _given_back(payment)
-    if left <= 0:
-        latest: Refund | None = payment.refunds.first()
-        return latest, waiting
-    refund = Refund.objects.create(
-        payment=payment,
-        invoice_id=invoice_id,
-        credit_note=note,
-        currency=payment.currency,
-        amount=left,
-        reason=reason.strip()[:200],
-        requested_by=by,
-        requested_at=at,
+    document_id: int,
+    *,
+    reason: str,
+    by: User | None,
+    at: datetime,
+    amounts: Mapping[int, Decimal] | None,
+    seen_left: Decimal | None,
+) -> _Begun:
+    attempt = _lock_attempt(document_id)
+    document = lock_creditable(document_id, reason=reason)
+    payments = _lock_payments(document, attempt)
+    left = sum((each.left.stated for each in creditable_lines(document)), start=Decimal(0))
+    if seen_left is not None and left != seen_left:
+        raise NotRefundable("The document was credited meanwhile. Look at what is left of it.")
+    _check_finished(attempt, payments, is_asking_more=bool(left))
+    if amounts is None:
+        note = credit_invoice(invoice_id=document_id, reason=reason, at=at, by=by)
+    else:
+        note = credit_amounts(invoice_id=document_id, amounts=amounts, reason=reason, at=at, by=by)
+    refunds = list(_refunds(document, note, payments, reason=reason, by=by, at=at))
+    if not refunds and not left:
+        latest = Refund.objects.filter(invoice=document_id).first()
+        return [latest] if latest else [], list(_waiting(payments))
+    return refunds, [_ask(refund, at=at) for refund in refunds]
+
+
+def _lock_attempt(document_id: int) -> PaymentAttempt | None:
+    """Lock the attempt whose hold paid for a document, or for the receipt in whose stead it stands."""
+    attempt: PaymentAttempt | None = (
+        PaymentAttempt.objects.select_for_update()
+        .filter(Q(receipt=document_id) | Q(receipt__in=Invoice.objects.filter(pk=document_id).values("replaces")))
+        .first()
     )
-    return refund, _ask(refund, note, at=at)
+    return attempt
 
 
-def _captured(payment: Payment) -> Decimal:
-    return Decimal(payment.allocations.aggregate(sum=Sum("amount"))["sum"] or 0)
+def _lock_payments(document: Invoice, attempt: PaymentAttempt | None) -> list[Payment]:
+    """Lock whatever pays for a document, in order."""
+    paying = Payment.objects.filter(Q(invoice=document) | Q(allocations__invoice=document) | Q(attempt=attempt or 0))
+    return list(Payment.objects.select_for_update().filter(pk__in=paying.values("pk")).order_by("pk"))
 
 
-def _given_back(payment: Payment) -> Decimal:
-    """Return what is given back or on its way; what failed is still the driver's."""
-    under_way = payment.refunds.exclude(status=RefundStatus.FAILED)
-    return Decimal(under_way.aggregate(sum=Sum("amount"))["sum"] or 0)
+def _waiting(payments: Sequence[Payment]) -> Iterator[PaymentOperation]:
+    yield from PaymentOperation.objects.filter(payment__in=payments, status__in=UNFINISHED).order_by("pk")
 
 
-def _ask(refund: Refund, note: Invoice, *, at: datetime) -> PaymentOperation:
+def _check_finished(attempt: PaymentAttempt | None, payments: Sequence[Payment], *, is_asking_more: bool) -> None:
+    """Refuse while it is not known what was paid; a refund that is under way only hinders another one.
+
+    :raises NotRefundable: see there
+    """
+    busy = "The payment is being finalised. Try again in a minute."
+    if attempt is not None and attempt.status not in ATTEMPT_ENDS | {AttemptStatus.CAPTURE_FAILED}:
+        raise NotRefundable(busy)
+    waiting = {operation.kind for operation in _waiting(payments)}
+    if waiting - {OperationKind.CREATE_REFUND}:
+        raise NotRefundable(busy)
+    if waiting and is_asking_more:
+        raise NotRefundable("A refund is under way. Try again in a minute.")
+
+
+def _refunds(
+    document: Invoice, note: Invoice, payments: Sequence[Payment], *, reason: str, by: User | None, at: datetime
+) -> Iterator[Refund]:
+    """Write the refunds down, the latest payment first, of each at most what it settles of the document."""
+    left = to_give_back(document)
+    for payment in reversed(payments):
+        amount = min(left, _returnable(payment, document))
+        if amount <= 0:
+            continue
+        left -= amount
+        yield Refund.objects.create(
+            payment=payment,
+            invoice=document,
+            credit_note=note,
+            currency=payment.currency,
+            amount=amount,
+            reason=reason.strip()[:200],
+            requested_by=by,
+            requested_at=at,
+        )
+    if left:
+        log.error("%s %s of %s were not paid by card and are to be given back by hand", left, note.currency, document)
+
+
+def _returnable(payment: Payment, document: Invoice) -> Decimal:
+    """Return how much of what a payment settles of a document can go back at Stripe; what failed is still there."""
+    if payment.stripe_id is None:
+        return Decimal(0)
+    settled = payment.allocations.filter(invoice=document).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    given = payment.refunds.filter(invoice=document).exclude(status=RefundStatus.FAILED)
+    return Decimal(settled - (given.aggregate(sum=Sum("amount"))["sum"] or 0))
+
+
+def _ask(refund: Refund, *, at: datetime) -> PaymentOperation:
     payment = refund.payment
+    number = {} if refund.credit_note is None else {Reference.INVOICE: refund.credit_note.number}
     return request_operation(
         kind=OperationKind.CREATE_REFUND,
+        customer=payment.customer,
         params={
             "payment_intent": payment.stripe_id,
             "amount": to_stripe(refund.amount.amount, currency=refund.currency),
-            "metadata": {Reference.REFUND: str(refund.uid), Reference.INVOICE: note.number},
+            "metadata": {Reference.REFUND: str(refund.uid), **number},
         },
         payment=payment,
         refund=refund,
         at=at,
     )
+
+
+@transaction.atomic
+def _begin_surplus(payment_id: int, *, at: datetime) -> PaymentOperation | None:
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    waiting: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
+    came_back = payment.refunds.filter(origin=Refund.Origin.SURPLUS, status=RefundStatus.FAILED)
+    if waiting is not None or payment.stripe_id is None or came_back.exists() or _waits_for_receipt(payment):
+        return None
+    amount = surplus_of(payment)
+    if amount <= 0:
+        return None
+    refund = Refund.objects.create(
+        payment=payment,
+        origin=Refund.Origin.SURPLUS,
+        currency=payment.currency,
+        amount=amount,
+        reason=PAID_TWICE,
+        requested_at=at,
+    )
+    return _ask(refund, at=at)
+
+
+def _waits_for_receipt(payment: Payment) -> bool:
+    return payment.attempt is not None and payment.attempt.receipt_id is None

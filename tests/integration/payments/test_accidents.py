@@ -19,7 +19,7 @@ from apps.payments.models import Allocation, Payment, PaymentOperation
 from apps.payments.outcomes import IntentSnapshot
 from apps.payments.sandbox import FaultKind
 from apps.payments.selectors import due_operation_ids, payment_state
-from apps.payments.services import collection, driver, methods, projection
+from apps.payments.services import collection, driver, methods, syncing
 
 from .conftest import BACK, CANCEL, MINUTE, NOON, assert_clean, charges, collect, journals
 
@@ -67,7 +67,7 @@ class TestCollectTwiceAtOnce:
             raised = at_once(invoice)
 
         assert sorted(type(error) for error in raised if error) == [IntegrityError]
-        assert "payment_one_open_per_invoice" in str([error for error in raised if error])
+        assert "payment_one_open_per_document_and_kind" in str([error for error in raised if error])
 
     def test_charges_once_and_nobody_fails(self, sandbox, seller, invoice, card):
         raised = at_once(invoice, times=4)
@@ -112,17 +112,17 @@ class TestOlderSnapshot:
             amount_received=Decimal("0.00"),
             livemode=False,
         )
-        look, looked = projection.look_at_intent, []
+        look, looked = syncing.look_at_intent, []
 
         def look_slowly(seen: Payment) -> IntentSnapshot:
             looked.append(seen.version)
             if len(looked) == 1:
-                projection.sync_payment(payment_id=seen.pk, at=NOON)
+                syncing.sync_payment(payment_id=seen.pk, at=NOON)
                 return old
             return look(seen)
 
-        with mock.patch.object(projection, "look_at_intent", look_slowly):
-            projection.sync_payment(payment_id=payment.pk, at=NOON)
+        with mock.patch.object(syncing, "look_at_intent", look_slowly):
+            syncing.sync_payment(payment_id=payment.pk, at=NOON)
 
         payment.refresh_from_db()
         assert payment.status == "succeeded"

@@ -47,7 +47,7 @@ import django, sys
 from datetime import datetime
 django.setup()
 from apps.payments.services import refunds
-refunds.refund_receipt(invoice_id=int(sys.argv[1]), reason="x", by=None, at=datetime.fromisoformat(sys.argv[2]))
+refunds.refund_document(document_id=int(sys.argv[1]), reason="x", by=None, at=datetime.fromisoformat(sys.argv[2]))
 """
 
 
@@ -200,7 +200,7 @@ class TestHistory:
         assert_captured_once(sandbox, attempt, receipt)
 
         self.strew(sandbox, dice)
-        refunds.refund_receipt(invoice_id=receipt.pk, reason="x", by=None, at=NOON)
+        refunds.refund_document(document_id=receipt.pk, reason="x", by=None, at=NOON)
         until_settled(sandbox)
         assert [refund["amount"] for refund in sandbox.control.objects("refund")] == [1000]
         assert Allocation.objects.count() == 1

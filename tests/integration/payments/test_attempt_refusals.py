@@ -10,7 +10,7 @@ from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
 from apps.payments.models import Allocation, Payment, PaymentAttempt, PaymentOperation, Refund
 from apps.payments.services import attempts
-from apps.payments.services.refunds import refund_receipt
+from apps.payments.services.refunds import refund_document
 from tests.factories import make_grant, make_site
 from tests.refusals import refused_by, run_sql
 
@@ -239,7 +239,7 @@ class TestRefund:
             self.ask(captured, receipt, "1.00")
 
     def test_never_goes_back(self, captured, receipt):
-        refund = refund_receipt(invoice_id=receipt.pk, reason="x", by=None, at=NOON)
+        (refund,) = refund_document(document_id=receipt.pk, reason="x", by=None, at=NOON)
 
         with refused_by("a refund never goes back", Refund):
             change(refund, status="requested", stripe_id=None, succeeded_at=None)

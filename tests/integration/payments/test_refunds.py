@@ -8,13 +8,17 @@ import stripe
 
 from apps.invoices.errors import NotCreditable
 from apps.invoices.models import Invoice
+from apps.invoices.services.crediting import credit_amounts
 from apps.payments.models import PaymentAttempt, Refund
+from apps.payments.outcomes import EventHint
 from apps.payments.sandbox import FaultKind
 from apps.payments.selectors import open_amount, payment_state
-from apps.payments.services.refunds import NotRefundable, refund_receipt
+from apps.payments.services import events
+from apps.payments.services.refunds import NotRefundable, refund_document
 from tests.factories import make_user
+from tests.integration.invoices.world import bill, make_cdr
 
-from .conftest import MINUTE, NOON, journals
+from .conftest import MINUTE, NOON, collect, journals
 from .drivers import calls, capture, janitor, make_attempt, pay, posts, receipt_of, sync, violations
 
 pytestmark = pytest.mark.django_db
@@ -33,8 +37,15 @@ def receipt(attempt, site) -> Invoice:
     return receipt
 
 
-def refund(receipt: Invoice, at=NOON, reason: str = "The cable was broken.", by=None) -> Refund | None:
-    return refund_receipt(invoice_id=receipt.pk, reason=reason, by=by, at=at)
+def refund(document: Invoice, at=NOON, reason: str = "The cable was broken.", by=None, **more) -> Refund | None:
+    """Give it back, all of it unless told otherwise; return the one refund, if there is one."""
+    refunds = refund_document(document_id=document.pk, reason=reason, by=by, at=at, **more)
+    assert len(refunds) < 2
+    return refunds[0] if refunds else None
+
+
+def part(document: Invoice, stated: str, **more) -> Refund | None:
+    return refund(document, amounts={document.lines.get().pk: Decimal(stated)}, **more)
 
 
 def assert_refunded_once(sandbox, site, receipt) -> None:
@@ -92,11 +103,6 @@ class TestRefund:
         assert not Refund.objects.exists()
         assert posts(sandbox, "/refunds") == []
 
-    def test_is_not_for_an_invoice(self, sandbox, invoice):
-        with pytest.raises(NotRefundable, match="no receipt"):
-            refund(invoice)
-        assert not invoice.credit_notes.exists()
-
     def test_of_a_receipt_that_nothing_was_captured_for_is_the_credit_note_alone(self, sandbox, site, attempt):
         receipt = receipt_of(attempt, site)
         sandbox.control.advance_clock(8 * 24 * 3600)
@@ -147,6 +153,9 @@ class TestTrouble:
 
         assert (done.status, done.failure_message) == ("failed", "charge_already_refunded")
         assert "was refunded elsewhere" in caplog.text
+        theirs = Refund.objects.get(origin="elsewhere")
+        assert (theirs.status, theirs.invoice, theirs.amount.amount) == ("succeeded", receipt, Decimal("10.00"))
+        assert (open_amount(receipt), violations()) == (0, [])
 
 
 class TestFailsLater:
@@ -172,3 +181,145 @@ class TestFailsLater:
         assert receipt.credit_notes.count() == 1
         assert open_amount(receipt) == 0
         assert violations() == []
+
+
+class TestInParts:
+    def test_gives_back_a_part_with_a_credit_note_of_a_part(self, sandbox, site, receipt):
+        done = part(receipt, "2.50")
+
+        assert (done.status, done.amount.amount, done.credit_note.gross.amount) == (
+            "succeeded",
+            Decimal("2.50"),
+            Decimal("-2.50"),
+        )
+        assert [each["amount"] for each in sandbox.control.objects("refund")] == [250]
+        assert (open_amount(receipt), payment_state(receipt).state) == (0, "paid")
+        assert violations() == []
+
+    def test_several_come_to_the_whole_and_no_further(self, sandbox, site, receipt):
+        for stated in ("3.33", "3.33", "3.34"):
+            part(receipt, stated)
+
+        with pytest.raises(NotCreditable):
+            part(receipt, "0.01")
+        assert sum(each["amount"] for each in sandbox.control.objects("refund")) == 1000
+        assert payment_state(receipt).why == "Credited in full; the money was given back."
+        assert violations() == []
+
+    def test_a_second_click_is_no_second_refund(self, sandbox, site, receipt):
+        part(receipt, "2.00", seen_left=Decimal("10.00"))
+
+        with pytest.raises(NotRefundable, match="meanwhile"):
+            part(receipt, "2.00", seen_left=Decimal("10.00"))
+
+        assert (receipt.credit_notes.count(), len(sandbox.control.objects("refund"))) == (1, 1)
+
+    def test_another_waits_until_it_is_known_what_became_of_the_first(self, sandbox, site, receipt):
+        sandbox.control.fault(FaultKind.DROP_ANSWER, method="POST", path="/v1/refunds")
+        part(receipt, "2.00")
+
+        with pytest.raises(NotRefundable, match="under way"):
+            part(receipt, "3.00")
+
+        assert receipt.credit_notes.count() == 1
+        janitor(NOON + MINUTE)
+        part(receipt, "3.00", at=NOON + MINUTE)
+        assert sorted(each["amount"] for each in sandbox.control.objects("refund")) == [200, 300]
+        assert violations() == []
+
+    def test_one_that_fails_later_reopens_its_part_alone(self, sandbox, site, attempt, receipt):
+        part(receipt, "2.00")
+        second = part(receipt, "3.00")
+        sandbox.control.fail_refund(second.stripe_id)
+
+        sync(attempt)
+
+        assert open_amount(receipt) == Decimal("-3.00")
+        assert violations() == []
+
+    def test_before_the_capture_leaves_that_much_less_to_capture(self, sandbox, site, attempt):
+        receipt = receipt_of(attempt, site)
+        credit_amounts(
+            invoice_id=receipt.pk, amounts={receipt.lines.get().pk: Decimal("2.00")}, reason="x", at=NOON, by=None
+        )
+
+        capture(receipt)
+
+        attempt.payment.refresh_from_db()
+        assert (attempt.payment.amount_received.amount, open_amount(receipt)) == (Decimal("8.00"), 0)
+        assert violations() == []
+
+
+class TestOfACustomersInvoice:
+    @pytest.fixture
+    def paid(self, sandbox, site, save_card) -> Invoice:
+        make_cdr(site=site, kwh="20", started_at=NOON - timedelta(hours=30))
+        save_card(of=site.customer)
+        (invoice,) = bill(site, until_date=NOON.date(), at=NOON)
+        collect(invoice)
+        return invoice
+
+    def test_gives_back_to_the_card_it_was_collected_from(self, sandbox, site, paid):
+        line = paid.lines.get()
+        half = (line.net.amount / 2).quantize(Decimal("0.01"))
+
+        done = part(paid, str(half))
+
+        assert (done.status, done.invoice, done.amount.amount) == ("succeeded", paid, -done.credit_note.gross.amount)
+        assert done.credit_note.net.amount == -half
+        assert journals(site.owner)[f"refund:{done.pk}:paid"] == {
+            "1200": done.amount.amount,
+            "1020": -done.amount.amount,
+        }
+        assert (open_amount(paid), violations()) == (0, [])
+
+    def test_of_what_is_still_owed_is_the_credit_note_alone(self, sandbox, site):
+        make_cdr(site=site, kwh="20", started_at=NOON - timedelta(hours=30))
+        (invoice,) = bill(site, until_date=NOON.date(), at=NOON)
+
+        assert part(invoice, "1.00") is None
+
+        assert open_amount(invoice) == invoice.gross.amount + invoice.credit_notes.get().gross.amount
+        assert posts(sandbox, "/refunds") == []
+
+
+class TestMadeElsewhere:
+    def elsewhere(self, sandbox, attempt, amount: int):
+        client = stripe.StripeClient("sk_test_of_payments", base_addresses={"api": sandbox.url})
+        return client.v1.refunds.create({"payment_intent": attempt.payment.stripe_id, "amount": amount})
+
+    def test_is_written_down_posted_and_told(self, sandbox, site, attempt, receipt, caplog):
+        theirs = self.elsewhere(sandbox, attempt, 400)
+
+        sync(attempt)
+        sync(attempt)
+
+        row = Refund.objects.get()
+        assert (row.origin, row.stripe_id, row.status, row.credit_note) == ("elsewhere", theirs.id, "succeeded", None)
+        assert journals(site.owner)[f"refund:{row.pk}:paid"] == {"1200": Decimal("4.00"), "1020": Decimal("-4.00")}
+        assert open_amount(receipt) == Decimal("4.00")
+        assert caplog.text.count("was refunded elsewhere") == 1
+        assert violations() == []
+
+    def test_is_papered_by_a_credit_note_without_another_refund(self, sandbox, site, attempt, receipt):
+        self.elsewhere(sandbox, attempt, 400)
+        sync(attempt)
+
+        assert part(receipt, "4.00") is None
+
+        assert (open_amount(receipt), len(sandbox.control.objects("refund"))) == (0, 1)
+        assert violations() == []
+
+    def test_is_heard_of_by_webhook(self, sandbox, site, attempt, receipt):
+        theirs = self.elsewhere(sandbox, attempt, 1000)
+        told = [each for each in sandbox.control.objects("event") if each["type"] == "refund.created"]
+        event = events.receive_event(
+            hint=EventHint(
+                stripe_id=told[0]["id"], type=told[0]["type"], livemode=False, api_version="", payload=told[0]
+            ),
+            at=NOON,
+        )
+
+        events.process_event(event_id=event.pk, at=NOON)
+
+        assert Refund.objects.get().stripe_id == theirs.id

@@ -72,7 +72,7 @@ class TestPayment:
     def test_is_open_once_per_invoice(self, invoice):
         make_payment(invoice)
 
-        refused("payment_one_open_per_invoice", make_payment, invoice)
+        refused("payment_one_open_per_document_and_kind", make_payment, invoice)
         assert Payment.objects.count() == 1
 
     def test_may_follow_one_that_ended(self, invoice):
@@ -159,9 +159,9 @@ class TestAllocation:
 
     @pytest.mark.parametrize(
         ("amount", "name"),
-        [("0", "allocation_amount_is_positive"), ("0.001", "allocation_amount_is_rounded")],
+        [("0", "allocation_amount_is_not_zero"), ("0.001", "allocation_amount_is_rounded")],
     )
-    def test_is_positive_and_rounded(self, invoice, amount, name):
+    def test_is_something_and_rounded(self, invoice, amount, name):
         refused(name, allocate, make_paid(invoice), invoice, amount)
 
     def test_is_never_changed_or_deleted(self, invoice):

@@ -11,7 +11,7 @@ from apps.payments.models import Payment, SavedMethod, StripeEvent
 from apps.payments.sandbox import FaultKind, complete_checkout
 from apps.payments.sandbox.webhooks import signature
 from apps.payments.selectors import due_event_ids, payment_state, stale_payment_ids
-from apps.payments.services import events, methods, projection
+from apps.payments.services import events, methods, syncing
 
 from .conftest import BACK, CANCEL, GOOD, MINUTE, NOON, SECRET, assert_clean, charges, collect, journals
 
@@ -178,7 +178,7 @@ class TestLostEvent:
         assert stale_payment_ids(at=NOON + timedelta(minutes=59)) == []
         assert stale_payment_ids(at=NOON + timedelta(minutes=60)) == [payment.pk]
 
-        projection.sync_payment(payment_id=payment.pk, at=NOON + timedelta(minutes=60))
+        syncing.sync_payment(payment_id=payment.pk, at=NOON + timedelta(minutes=60))
 
         assert payment_state(invoice).state == "paid"
         assert len(journals(seller)) == 2
