@@ -9,14 +9,16 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import Q
 
-from apps.adhoc.domain.progress import UNCOLLECTED, Facts, Stage, stage_of
+from apps.adhoc.domain.progress import PAYABLE, Facts, Stage, stage_of
 from apps.adhoc.domain.quote import NetPrices, Quote, make_quote
 from apps.contracts.services import find_tariff
 from apps.core.domain.zones import zone
+from apps.invoices.domain.receipts import is_above_ceiling
 from apps.invoices.models import Invoice
 from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus, RefundStatus
 from apps.payments.models import Payment, PaymentAttempt
+from apps.payments.selectors import open_amount
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import StartGrant
 from apps.sessions.selectors import LiveSession, claimed_session, live_session
@@ -46,6 +48,7 @@ class Hindrance(StrEnum):
     OFFLINE = "offline"
     OUT_OF_ORDER = "out_of_order"
     TAKEN = "taken"
+    NOT_PLUGGED = "not_plugged"
     NO_CARD = "no_card"
 
 
@@ -54,6 +57,7 @@ class Offer:
     """A connector as its pay code's page shows it.
 
     quote       None: no tariff for drivers applies here
+    needs_buyer  a charge may cost more than a receipt without a buyer may come to
     taken_since when the session that runs here began
     """
 
@@ -62,6 +66,13 @@ class Offer:
     quote: Quote | None
     hindrance: Hindrance | None
     taken_since: datetime | None
+
+    @property
+    def needs_buyer(self) -> bool:
+        country = self.pay_code.connector.evse.station.location.country.code
+        return self.quote is not None and is_above_ceiling(
+            self.quote.hold_amount, currency=self.quote.currency, country=country
+        )
 
     def shown(self) -> dict[str, Any]:
         """Return what of the price must still be so when the driver pays: version, prices, hold."""
@@ -117,6 +128,8 @@ def _hindrance(pay_code: PayCode, *, is_live: bool, at: datetime) -> Hindrance |
         return Hindrance.OUT_OF_ORDER
     if is_live or connector.status not in FREE or open_grants(connector.evse, at=at).exists():
         return Hindrance.TAKEN
+    if connector.plugs_first and connector.status == ConnectorStatus.AVAILABLE:
+        return Hindrance.NOT_PLUGGED
     return None
 
 
@@ -184,6 +197,8 @@ class Progress:
     """How an attempt's charge stands; see ``Stage``.
 
     live         None until the session begins · receipt  None until it is issued
+    document     what charges the driver: the receipt, or the company's invoice in its stead
+    to_pay       what is open of it and can be paid by link, gross
     is_stopping  the station was asked to stop and has not refused
     """
 
@@ -191,6 +206,8 @@ class Progress:
     stage: Stage
     live: LiveSession | None
     receipt: Invoice | None
+    document: Invoice | None
+    to_pay: Decimal
     is_stopping: bool
 
 
@@ -206,15 +223,33 @@ def progress_of(attempt: PaymentAttempt, *, at: datetime) -> Progress:
     """Derive where an attempt's charge stands."""
     live = live_session(attempt.grant_id, at) if attempt.grant_id else None
     command = start_command_of(attempt)
+    document = document_of(attempt)
+    to_pay = max(open_amount(document), Decimal(0)) if document else Decimal(0)
     stage = stage_of(
         Facts(
             attempt=attempt.status,
-            has_receipt=attempt.receipt_id is not None,
+            has_receipt=document is not None,
+            is_open=to_pay > 0,
             command=command.status if command else None,
             session=live.status.value if live else None,
         )
     )
-    return Progress(attempt=attempt, stage=stage, live=live, receipt=attempt.receipt, is_stopping=_is_stopping(attempt))
+    return Progress(
+        attempt=attempt,
+        stage=stage,
+        live=live,
+        receipt=attempt.receipt,
+        document=document,
+        to_pay=to_pay,
+        is_stopping=_is_stopping(attempt),
+    )
+
+
+def document_of(attempt: PaymentAttempt) -> Invoice | None:
+    """Return what charges the driver: the invoice to their company if there is one, else the receipt."""
+    if attempt.receipt is None:
+        return None
+    return Invoice.objects.filter(replaces=attempt.receipt).first() or attempt.receipt
 
 
 def _is_stopping(attempt: PaymentAttempt) -> bool:
@@ -233,6 +268,12 @@ def start_command_of(attempt: PaymentAttempt) -> StationCommand | None:
     return starts.filter(requested_at=attempt.grant.granted_at).first()
 
 
+def attempts_with_buyer() -> list[int]:
+    """Return the attempts that are over and still know a buyer: to be invoiced, or forgotten."""
+    over = PaymentAttempt.objects.filter(ended_at__isnull=False).exclude(buyer={})
+    return list(over.order_by("pk").values_list("pk", flat=True))
+
+
 def attempts_to_watch() -> list[int]:
     """Return the attempts whose hold stands while no session has begun; the start of each is due or under way."""
     waiting = PaymentAttempt.objects.filter(status=AttemptStatus.AUTHORISED).filter(
@@ -245,8 +286,8 @@ def attempts_to_watch() -> list[int]:
 class Settled:
     """What became of the hold, gross.
 
-    charged   by the receipt; while it is not collected, what was taken all the same
-    released  the rest · refunded: given back later, for a credit note
+    charged   by the receipt; while it is not collected, what was paid all the same
+    released  what the hold did not pay · refunded: given back later, for a credit note or as paid too much
     """
 
     charged: Decimal
@@ -255,13 +296,16 @@ class Settled:
 
 
 def settled_money(attempt: PaymentAttempt, receipt: Invoice) -> Settled:
-    """Tell how the hold was divided between the receipt and the driver."""
-    payment = Payment.objects.filter(attempt=attempt).first()
-    is_uncollected = attempt.status in UNCOLLECTED
-    charged = payment.amount_received.amount if payment and is_uncollected else receipt.gross.amount
-    given_back = payment.refunds.exclude(status=RefundStatus.FAILED) if payment else ()
+    """Tell how the hold was divided between the receipt and the driver, and what was paid besides."""
+    payments = list(Payment.objects.filter(Q(attempt=attempt) | Q(invoice=receipt)).prefetch_related("refunds"))
+    paid = sum((payment.amount_received.amount for payment in payments), start=Decimal(0))
+    held = sum((payment.amount_received.amount for payment in payments if payment.attempt_id), start=Decimal(0))
+    is_settled = attempt.status not in PAYABLE
+    given_back = [
+        refund for payment in payments for refund in payment.refunds.all() if refund.status != RefundStatus.FAILED
+    ]
     return Settled(
-        charged=charged,
-        released=max(attempt.hold_amount.amount - charged, Decimal(0)),
+        charged=receipt.gross.amount if is_settled else paid,
+        released=max(attempt.hold_amount.amount - (receipt.gross.amount if is_settled else held), Decimal(0)),
         refunded=sum((refund.amount.amount for refund in given_back), start=Decimal(0)),
     )

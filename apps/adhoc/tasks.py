@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import OperationalError
 
 from apps.adhoc import selectors, services
+from apps.adhoc.services import receipts
 from apps.core.clock import now
 
 SWEPT_LIVES: Final = 30
@@ -22,6 +23,19 @@ def start_charging(*, id: int, **_: object) -> None:  # noqa: A002 the bell's ow
 def watch_start(*, id: int, **_: object) -> None:  # noqa: A002
     """Start what was not started yet, or give up what never began."""
     services.watch_start(attempt_id=id, at=now())
+
+
+@shared_task(name="adhoc.settle_buyer", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def settle_buyer(*, id: int, **_: object) -> None:  # noqa: A002
+    """Make the full invoice that a dear charge needs, or forget to whom it would have gone."""
+    receipts.settle_buyer(attempt_id=id, at=now())
+
+
+@shared_task(name="adhoc.sweep_buyers")
+def sweep_buyers(**_: object) -> None:
+    """Hand out every attempt that is over and still knows a buyer."""
+    for attempt_id in selectors.attempts_with_buyer():
+        settle_buyer.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)
 
 
 @shared_task(name="adhoc.sweep_starts")

@@ -1,10 +1,10 @@
 """The driver's pages: a connector's price with its button, one charge from payment to receipt, and its document."""
 
-from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,14 +14,19 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.adhoc import selectors, services, shown
 from apps.adhoc.domain.progress import MOVING
+from apps.adhoc.forms import BuyerForm, MailForm
 from apps.adhoc.limits import limited
+from apps.adhoc.pages import charge_page
 from apps.core import clock
 from apps.documents.downloads import as_download
+from apps.invoices.domain.receipts import Buyer, is_replaceable
 from apps.invoices.models import Invoice
 from apps.invoices.selectors import get_file
 from apps.payments.models import PaymentAttempt
+from apps.payments.selectors import open_amount
 from apps.payments.services.attempts import CheckoutUnavailable, sync_attempt
 from apps.payments.services.operations import WrongMode
+from apps.payments.services.paying import sync_links
 from apps.payments.services.projection import StripeUnreachable
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
@@ -30,17 +35,6 @@ from apps.tariffs.domain.sentences import Language
 
 POLL_S = 3
 RELOAD_S = 5
-
-
-def charge_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Hand the view the attempt that the address names; an unknown token finds a plain page, 404."""
-
-    @wraps(view)
-    def inner(request: HttpRequest, token: str) -> HttpResponse:
-        attempt = selectors.find_attempt(token)
-        return view(request, attempt) if attempt else render(request, "adhoc/unknown_charge.html", status=404)
-
-    return inner
 
 
 @never_cache
@@ -59,10 +53,20 @@ def price(request: HttpRequest, code: str) -> HttpResponse:
         return _price_page(request, offer, status=409)
     if seen is None or seen.terms != offer.shown():
         return _price_page(request, offer, notice="changed", status=409)
-    return _pay(request, offer, page_key=seen.page_key)
+    buyer = BuyerForm(request.POST) if offer.needs_buyer else None
+    if buyer is not None and not buyer.is_valid():
+        return _price_page(request, offer, buyer=buyer, status=422)
+    return _pay(request, offer, page_key=seen.page_key, buyer=buyer.buyer() if buyer else None)
 
 
-def _price_page(request: HttpRequest, offer: selectors.Offer, *, notice: str = "", status: int = 200) -> HttpResponse:
+def _price_page(
+    request: HttpRequest,
+    offer: selectors.Offer,
+    *,
+    notice: str = "",
+    buyer: BuyerForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     page_key = shown.page_key_of(request, offer)
     language = _language()
     context = {
@@ -73,13 +77,14 @@ def _price_page(request: HttpRequest, offer: selectors.Offer, *, notice: str = "
         "told": selectors.tell_prices(offer, language=language, at=clock.now()),
         "note": offer.version.note(language) if offer.version else "",
         "language": language,
+        "buyer_form": buyer or (BuyerForm() if offer.needs_buyer else None),
     }
     response = render(request, "adhoc/price.html", context, status=status)
     shown.keep_page_key(response, request, offer, page_key)
     return response
 
 
-def _pay(request: HttpRequest, offer: selectors.Offer, *, page_key: str) -> HttpResponse:
+def _pay(request: HttpRequest, offer: selectors.Offer, *, page_key: str, buyer: Buyer | None) -> HttpResponse:
     if not selectors.is_still_good(page_key, offer):
         # A page that was paid before, reached by the browser's way back: what became of it is what to show.
         attempt = selectors.attempt_of_page(page_key)
@@ -89,6 +94,7 @@ def _pay(request: HttpRequest, offer: selectors.Offer, *, page_key: str) -> Http
         checkout = services.pay(
             offer=offer,
             page_key=page_key,
+            buyer=buyer,
             language=_language(),
             return_to=lambda token: request.build_absolute_uri(reverse("adhoc:return", args=[token])),
             cancel_url=request.build_absolute_uri(),
@@ -141,6 +147,9 @@ def returned(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     # Without an answer the page says that it is awaited; it comes by the webhook or the next sweep.
     with suppress(StripeUnreachable, WrongMode):
         sync_attempt(attempt_id=attempt.pk, at=clock.now())
+        document = selectors.document_of(attempt)
+        if document is not None:
+            sync_links(document_id=document.pk, at=clock.now())
     return redirect("adhoc:progress", attempt.token)
 
 
@@ -161,6 +170,7 @@ def stop(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
 def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     """Show the receipt and why this price: each period, its rule and its readings."""
     found = _receipt_of(attempt)
+    document = selectors.document_of(attempt) or found
     record = _record_of(found)
     readings = list(record.session.readings.order_by("at", "energy_milliwh"))
     context = {
@@ -173,6 +183,11 @@ def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
         "readings": readings,
         "signed": transparency.signed_values(record.session_id),
         "has_file": get_file(found) is not None,
+        "document": document,
+        "has_invoice_file": document.pk != found.pk and get_file(document) is not None,
+        "is_replaceable": _is_replaceable(found, document),
+        "to_pay": max(open_amount(document), Decimal(0)),
+        "mail_form": MailForm() if settings.SENDS_MAILS else None,
     }
     return render(request, "adhoc/receipt.html", context)
 
@@ -200,6 +215,13 @@ def document(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     if file is None:
         raise Http404("not rendered yet")
     return as_download(file)
+
+
+def _is_replaceable(receipt: Invoice, document: Invoice) -> bool:
+    """Return whether the page offers an invoice to a company; the service decides."""
+    assert receipt.issued_at is not None, "a receipt is shown once it is issued"
+    is_untouched = document.pk == receipt.pk and not receipt.credit_notes.exists()
+    return is_untouched and receipt.gross.amount > 0 and is_replaceable(issued_at=receipt.issued_at, at=clock.now())
 
 
 def _record_of(receipt: Invoice) -> Cdr:

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from apps.core.bells import ring_on_commit
 from apps.documents.models import Mail, MailTopic
+from apps.documents.selectors import get_document
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,10 @@ FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 USEFUL_FOR: Final = timedelta(days=1)
 """A mail that cannot be sent for so long is given up."""
+
+
+class NotRendered(Exception):
+    """The document that goes with a mail is still being made."""
 
 
 def told_keys(*, recipient: str, keys: Collection[str]) -> set[str]:
@@ -42,10 +47,12 @@ def enqueue_mail(
     body: str,
     at: datetime,
     keys: Collection[str] = (),
+    attachment_key: str = "",
 ) -> Mail:
     """Keep one mail to be sent. Telling a thing again before it is over is refused.
 
-    keys  of the things it tells · subject  cut to one line of 200 characters
+    keys            of the things it tells · subject  cut to one line of 200 characters
+    attachment_key  of the organisation's document that goes with it, rendered or still to be
 
     :raises IntegrityError: the recipient was told one of ``keys`` already
     """
@@ -56,6 +63,7 @@ def enqueue_mail(
         language=language,
         subject=" ".join(subject.split())[:200],
         body=body,
+        attachment_key=attachment_key,
         created_at=at,
         next_attempt_at=at,
     )
@@ -97,10 +105,19 @@ def _send(mail: Mail, at: datetime) -> None:
         headers={"Message-ID": f"<mail-{mail.pk}@{host}>", "Auto-Submitted": "auto-generated"},
     )
     try:
+        if mail.attachment_key:
+            _attach(mail, message)
         message.send()
-    except (SMTPException, OSError) as error:
+    except (SMTPException, OSError, NotRendered) as error:
         log.warning("mail %s not sent: %s", mail.pk, type(error).__name__)
         is_too_old = at - mail.created_at > USEFUL_FOR
         mail.set_failed(f"{type(error).__name__}: {error}", given_up_at=at if is_too_old else None)
     else:
         mail.set_sent(at)
+
+
+def _attach(mail: Mail, message: EmailMessage) -> None:
+    document = get_document(seller_id=mail.organisation_id, key=mail.attachment_key)
+    if document is None:
+        raise NotRendered(mail.attachment_key)
+    message.attach(document.file_name, bytes(document.content), document.media_type)

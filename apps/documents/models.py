@@ -47,6 +47,7 @@ class Mail(TenantModel):
     """A message to one person. It waits until it is sent, or until it is so old that it would help nobody.
 
     organisation  whose business it is about · kind  what it is, e.g. ``stations``
+    attachment_key  of the organisation's document that goes with it; it waits until that is rendered
     next_attempt_at  when it is tried next, while it is neither sent nor given up
     """
 
@@ -58,6 +59,7 @@ class Mail(TenantModel):
     language = models.CharField(max_length=2)
     subject = models.CharField(max_length=200)
     body = models.TextField()
+    attachment_key = models.CharField(max_length=80, blank=True)
     created_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField()

@@ -265,7 +265,7 @@ class ChargingStationAdmin(TenantAdmin):
 class ConnectorInline(TenantTabular):
     model = Connector
     change_roles = HARDWARE_ROLES
-    fields = ("number", "kind", "max_power_w", "status", "status_at")
+    fields = ("number", "kind", "max_power_w", "plugs_first", "status", "status_at")
     readonly_fields = ("status", "status_at")
 
 

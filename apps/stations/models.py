@@ -191,7 +191,10 @@ class Evse(TenantModel):
 
 
 class Connector(TenantModel):
-    """One outlet or cable of an EVSE and the last status it reported."""
+    """One outlet or cable of an EVSE and the last status it reported.
+
+    plugs_first  the station starts only what is plugged in already, so drivers are asked to plug in before they pay
+    """
 
     TENANT = ("evse__station__location__owner",)
 
@@ -203,6 +206,11 @@ class Connector(TenantModel):
         default="type2",
     )
     max_power_w = models.PositiveIntegerField("max power (W)", validators=[MinValueValidator(1)])
+    plugs_first = models.BooleanField(
+        "plug in before paying",
+        default=False,
+        help_text="For stations that start only what is plugged in: drivers plug in first, then pay.",
+    )
     status = models.CharField(
         max_length=16,
         choices=[(s.value, s.value) for s in ConnectorStatus],

@@ -15,7 +15,7 @@ class Stage(StrEnum):
     STARTING    paid, the charger was asked to start · PLUG_IN: it will, as soon as the car is plugged in
     CHARGING    · OFFLINE: the charger has stopped reporting, the charge goes on being counted
     FINALISING  ended, the price is being made · CHECKING: a person looks at it first
-    DONE        there is a receipt · UNCOLLECTED: there is one, and its money could not be taken
+    DONE        there is a receipt · UNCOLLECTED: there is one, and its money could not be taken, or not all of it
     CLOSED      nothing was charged; the reason says why
     """
 
@@ -35,7 +35,8 @@ MOVING: Final = frozenset(Stage) - {Stage.DONE, Stage.UNCOLLECTED, Stage.CLOSED}
 """The page looks again by itself."""
 CLOSED_STATUSES: Final = frozenset({"releasing", "released", "checkout_expired", "payment_failed", "hold_expired"})
 
-UNCOLLECTED: Final = frozenset({"capture_failed", "hold_expired"})
+PAYABLE: Final = frozenset({"capture_failed", "hold_expired", "released", "captured"})
+"""Nothing more comes of the hold by itself: what is open of the receipt then is to be paid by its link."""
 
 
 class CloseReason(StrEnum):
@@ -54,10 +55,12 @@ class Facts:
     """What is known of an attempt; None: there is no such row.
 
     attempt  payments' word for its money · command  of the start · session  its status
+    is_open  something of the receipt is still to be paid, now that its hold is used up or gone
     """
 
     attempt: str
     has_receipt: bool = False
+    is_open: bool = False
     command: str | None = None
     session: str | None = None
 
@@ -74,7 +77,7 @@ _SESSION_STAGES: Final = {
 def stage_of(facts: Facts) -> Stage:
     """Tell where the charge stands; a receipt outweighs all, a session whatever became of the money."""
     if facts.has_receipt:
-        return Stage.UNCOLLECTED if facts.attempt in UNCOLLECTED else Stage.DONE
+        return Stage.UNCOLLECTED if facts.is_open and facts.attempt in PAYABLE else Stage.DONE
     if facts.session is not None:
         return _SESSION_STAGES[facts.session]
     if facts.attempt in CLOSED_STATUSES:

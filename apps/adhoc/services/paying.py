@@ -1,10 +1,11 @@
 """From a price that was read to a page where a card is typed: one attempt a page, however often the button is hit."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from apps.adhoc.selectors import Offer
+from apps.invoices.domain.receipts import Buyer
 from apps.payments.models import PaymentAttempt
 from apps.payments.services.attempts import AttemptOver, create_attempt, open_checkout
 
@@ -25,10 +26,12 @@ def pay(
     return_to: Callable[[str], str],
     cancel_url: str,
     at: datetime,
+    buyer: Buyer | None = None,
 ) -> Checkout:
     """Make the attempt for an offer and open its hosted page; the same page's second click gets the same of both.
 
     page_key   names the page on which the driver read the price
+    buyer      whom a full invoice would name, where a receipt without one might not do
     return_to  makes the absolute address to which the hosted page leads back, of the attempt's token
 
     :raises CheckoutUnavailable: Stripe gave no answer; what was begun is finished by the janitor
@@ -46,6 +49,7 @@ def pay(
         currency=offer.quote.currency,
         language=language,
         page_key=page_key,
+        buyer=asdict(buyer) if buyer else {},
         at=at,
     )
     if attempt.is_free:

@@ -12,7 +12,7 @@ from apps.payments.models import PaymentAttempt
 from apps.payments.sandbox import CheckoutRefused, complete_checkout
 from apps.payments.services.attempts import create_attempt, sync_attempt
 from apps.payments.services.captures import capture_receipt
-from apps.payments.services.refunds import refund_receipt
+from apps.payments.services.refunds import refund_document
 from apps.sessions.domain.commands import ConnectorStateCommand, EndCommand, MeterSample, ReadingsCommand
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services import end_sessions, rate_settled, record_connector_states, record_readings, settle_sessions
@@ -382,7 +382,7 @@ class TestARefund:
     def test_is_shown_beside_what_was_charged(self, driver, attempt, charge):
         charge.begin().end(10 * KWH, at=NOW).price()
         attempt.refresh_from_db()
-        refund_receipt(invoice_id=attempt.receipt_id, reason="The cable was broken.", by=make_user(), at=NOW)
+        refund_document(document_id=attempt.receipt_id, reason="The cable was broken.", by=make_user(), at=NOW)
 
         pages = [look(driver, attempt), look(driver, attempt, "receipt/")]
 

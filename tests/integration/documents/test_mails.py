@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from apps.documents.mails import enqueue_mail, send_due_mails, told_keys
 from apps.documents.models import Mail, MailTopic
+from apps.documents.services import store_document
 from config.mail import mail_settings
 from tests.factories import NOON, make_owner
 
@@ -69,6 +70,26 @@ class TestSendDueMails:
         assert (sent.to, sent.subject, sent.body) == (["olga@example.com"], mail.subject, mail.body)
         assert sent.extra_headers["Message-ID"] == f"<mail-{mail.pk}@127.0.0.1>"
         assert (mail.sent_at, mail.attempts) == (NOON, 1)
+
+    def test_takes_its_document_along_and_waits_until_that_is_made(self, enqueue):
+        mail = enqueue(attachment_key="invoice:1:document")
+        send_due_mails(at=NOON)
+        assert outbox.outbox == []
+        store_document(
+            seller_id=mail.organisation_id,
+            recipient_id=None,
+            key="invoice:1:document",
+            kind="receipt",
+            media_type="application/pdf",
+            language="en",
+            file_name="REC-1.pdf",
+            content=b"%PDF",
+            at=NOON,
+        )
+
+        send_due_mails(at=NOON + timedelta(minutes=1))
+
+        assert outbox.outbox[0].attachments == [("REC-1.pdf", b"%PDF", "application/pdf")]
 
     def test_tries_again_later_while_the_server_is_down_and_gives_up_after_a_day(self, enqueue, monkeypatch):
         def send(self, fail_silently=False):

@@ -52,7 +52,7 @@ class TestPartOf:
         for cent in cents:
             part = part_of(line, credited=credited, stated=from_minor(cent, currency="EUR"), currency="EUR")
             credited = plus(credited, part)
-            assert 0 <= part.net
+            assert part.net >= 0
             assert credited.net <= line.net
 
         assert credited == line
