@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
 from apps.documents.models import Document
 from apps.invoices.models import Invoice, InvoiceLine
+from apps.invoices.selectors import awaiting_correction
 from apps.ledger.models import Journal
 from apps.ocpp.models import Frame
 from apps.payments.models import Payment
@@ -38,12 +40,17 @@ class SessionTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceTrace:
-    """journals: those whose key begins with ``invoice:<id>:``, and its payments'."""
+    """What an invoice is made of and what became of it.
+
+    journals  those whose key begins with ``invoice:<id>:``, and its payments' and refunds'
+    revised   lines whose charge record was revised since and that are not credited in full
+    """
 
     invoice: Invoice
     lines: Sequence[InvoiceLine]
     taxes: Sequence[Any]
     credit_notes: Sequence[Invoice]
+    revised: Sequence[InvoiceLine]
     documents: Sequence[Document]
     journals: Sequence[Journal]
     payments: Sequence[Payment]
@@ -97,6 +104,7 @@ def trace_invoice(request: HttpRequest, *, uid: str) -> InvoiceTrace:
         ),
         taxes=list(invoice.taxes.all()),
         credit_notes=list(operated_rows(request, Invoice.objects.filter(credits=invoice))),
+        revised=list(awaiting_correction(seller=invoice.seller).filter(invoice=invoice)),
         documents=list(
             operated_rows(request, Document.objects.filter(key__startswith=f"invoice:{invoice.pk}:")).defer("content")
         ),
@@ -129,7 +137,12 @@ def _lines_of(request: HttpRequest, session: ChargingSession) -> list[InvoiceLin
 
 
 def _payments_of(request: HttpRequest, invoice_ids: set[int]) -> list[Payment]:
-    payments = Payment.objects.filter(invoice__in=invoice_ids).select_related("invoice").prefetch_related("allocations")
+    """Return whatever pays for a document: a collection, a link, a driver's hold."""
+    paying = Payment.objects.filter(
+        Q(invoice__in=invoice_ids) | Q(attempt__receipt__in=invoice_ids) | Q(allocations__invoice__in=invoice_ids)
+    )
+    payments = Payment.objects.filter(pk__in=paying.values("pk")).select_related("invoice", "attempt__receipt")
+    payments = payments.prefetch_related("allocations__invoice", "refunds__credit_note")
     return list(operated_rows(request, payments).order_by("pk"))
 
 
@@ -137,4 +150,6 @@ def _journals_of(request: HttpRequest, invoice: Invoice, payments: Iterable[Paym
     journals = Journal.objects.filter(entity=invoice.seller, key__startswith=f"invoice:{invoice.pk}:")
     for payment in payments:
         journals |= Journal.objects.filter(entity=invoice.seller, key__startswith=f"payment:{payment.pk}:")
+        for refund in payment.refunds.all():
+            journals |= Journal.objects.filter(entity=invoice.seller, key__startswith=f"refund:{refund.pk}:")
     return list(operated_rows(request, journals).prefetch_related("entries__account").order_by("pk"))

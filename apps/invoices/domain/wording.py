@@ -131,7 +131,7 @@ _ENGLISH: Final = Words(
     payment="Payment",
     paid_by_hold="{amount} is charged to the card you paid with; what was reserved beyond that is released.",
     hold_released="Nothing is charged. If an amount was reserved on your card, it is released.",
-    paid_back="The amount is paid back to the card you paid with.",
+    paid_back="What you paid of it is paid back to the card you paid with.",
     on_file="If a card or a direct debit mandate is on file with us, we collect the amount from it; "
     "please do not transfer it as well.",
     recipient="Recipient",
@@ -219,7 +219,7 @@ _GERMAN: Final = Words(
     paid_by_hold="{amount} werden der Karte belastet, mit der Sie gezahlt haben; "
     "was darüber hinaus reserviert war, wird freigegeben.",
     hold_released="Es wird nichts berechnet. War auf Ihrer Karte ein Betrag reserviert, wird er freigegeben.",
-    paid_back="Der Betrag wird auf die Karte zurückgezahlt, mit der Sie gezahlt haben.",
+    paid_back="Was Sie davon gezahlt haben, wird auf die Karte zurückgezahlt, mit der Sie gezahlt haben.",
     on_file="Liegt uns eine Karte oder ein SEPA-Lastschriftmandat vor, ziehen wir den Betrag ein; "
     "bitte überweisen Sie ihn dann nicht zusätzlich.",
     recipient="Empfänger",

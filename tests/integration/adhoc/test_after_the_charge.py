@@ -201,7 +201,7 @@ class TestAChargeThatMayNeedAnInvoice:
     @pytest.fixture
     def dear(self, site, settings, driver) -> Driver:
         settings.ADHOC_HOLD_MAX = {"EUR": 300}
-        sell_under(site, elements=[{"price_components": [{"type": "ENERGY", "price": "20.00", "step_size": 1}]}])
+        sell_under(site, elements=[{"price_components": [{"type": "ENERGY", "price": "26.00", "step_size": 1}]}])
         return driver
 
     def test_asks_for_the_address_before_it_charges(self, dear):
@@ -215,7 +215,7 @@ class TestAChargeThatMayNeedAnInvoice:
 
     def test_that_became_dear_is_invoiced_to_that_address(self, dear, site):
         attempt = self.pay(dear)
-        Charge(attempt, site).begin().end(13 * KWH, at=NOW).price()
+        Charge(attempt, site).begin().end(10 * KWH, at=NOW).price()
 
         settle_buyer(attempt_id=attempt.pk, at=NOW)
         settle_buyer(attempt_id=attempt.pk, at=NOW)

@@ -315,7 +315,7 @@ class TestCreditNoteOfAReceipt:
         html = print_html(note)
 
         assert "This credit note takes back receipt REC-2026-000001 of 10 March 2026." in html
-        assert "The amount is paid back to the card you paid with." in html
+        assert "What you paid of it is paid back to the card you paid with." in html
 
     def test_of_a_receipt_of_zero_takes_nothing_back(self, site):
         receipt = issue(make_paid_cdr(site=site, kwh="0"))
