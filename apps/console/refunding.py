@@ -33,6 +33,8 @@ from apps.payments.services.refunds import NotRefundable, refund_document
 WHOLE: Final = "whole"
 AMOUNT: Final = "amount"
 LINES: Final = "lines"
+MOST_LINES: Final = 100
+"""A longer document is credited whole or by an amount here: nobody reads a form of a thousand fields."""
 
 
 class RefundForm(forms.Form):
@@ -41,11 +43,7 @@ class RefundForm(forms.Form):
     seen_left  what was left when the page was shown, so that a second click is no second refund
     """
 
-    how_much = forms.ChoiceField(
-        choices=[(WHOLE, "All that is left"), (AMOUNT, "An amount"), (LINES, "By line")],
-        initial=WHOLE,
-        widget=UnfoldAdminRadioSelectWidget,
-    )
+    how_much = forms.ChoiceField(initial=WHOLE, widget=UnfoldAdminRadioSelectWidget)
     reason = forms.CharField(
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
@@ -56,14 +54,21 @@ class RefundForm(forms.Form):
     def __init__(self, data: Any, *, invoice: Invoice, lines: Sequence[Creditable]) -> None:
         self.lines = lines
         self.left = sum((each.left.stated for each in lines), start=Decimal(0))
+        self.currency = invoice.currency
         super().__init__(data, initial={"seen_left": self.left})
         stated = "gross" if invoice.amounts_are_gross else "net"
-        self.currency = invoice.currency
+        asked = lines if len(lines) <= MOST_LINES else ()
+        how_much: Any = self.fields["how_much"]
+        how_much.choices = [
+            (WHOLE, "All that is left"),
+            (AMOUNT, "An amount"),
+            *([(LINES, "By line")] if asked else []),
+        ]
         self.fields["amount"] = self._amount_field(f"Amount ({stated})", most=self.left)
-        for each in lines:
+        for each in asked:
             label = f"Line {each.line.position}: {each.line.place} ({stated}, at most {each.left.stated:f})"
             self.fields[self.name_of(each)] = self._amount_field(label, most=each.left.stated)
-        self.order_fields(["how_much", "amount", *(self.name_of(each) for each in lines), "reason"])
+        self.order_fields(["how_much", "amount", *(self.name_of(each) for each in asked), "reason"])
 
     def _amount_field(self, label: str, *, most: Decimal) -> forms.DecimalField:
         return forms.DecimalField(

@@ -276,6 +276,8 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
     amounts = {row.pk: row for row in with_open_amounts(Invoice.objects.filter(pk__in=documents))}
     payments: dict[int, Payment] = {}
     paying = Payment.objects.filter(Q(invoice__in=documents) | Q(attempt__receipt__in=documents))
+    # A page that nobody paid on says nothing of how the document stands.
+    paying = paying.exclude(kind=Payment.Kind.LINK, status__in=[PaymentStatus.NEW, PaymentStatus.CANCELED])
     # The latest of each stays.
     for payment in paying.select_related("attempt").order_by("pk"):
         payments[payment.attempt.receipt_id if payment.attempt else payment.invoice_id] = payment

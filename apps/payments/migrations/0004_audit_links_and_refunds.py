@@ -1,4 +1,4 @@
-"""I3 and I13 with pay links, refunds in parts, surpluses and invoices in a receipt's stead."""
+"""I3, I11 and I13 with pay links, refunds in parts, surpluses and invoices in a receipt's stead."""
 
 from importlib import import_module
 
@@ -64,6 +64,21 @@ VIEWS = {
         ),
         ("gross <> captured + receivable", "gross <> captured + linked + receivable"),
     ),
+    # What was paid beyond what was open goes back soon; one that came back was told to a person.
+    "audit_i11_payment_work_on_time": _BEFORE["audit_i11_payment_work_on_time"]
+    + """
+        UNION ALL
+        SELECT 'payment ' || p.id, 'received ' || p.amount_received || ', of which a surplus is given back to nobody'
+        FROM payments_payment p LEFT JOIN payments_paymentattempt t ON t.id = p.attempt_id
+        WHERE p.status = 'succeeded' AND p.stripe_id IS NOT NULL AND (t.id IS NULL OR t.receipt_id IS NOT NULL)
+          AND p.succeeded_at < now() - interval '15 minutes'
+          AND p.amount_received > (SELECT coalesce(sum(a.amount), 0) FROM payments_allocation a
+                                   WHERE a.payment_id = p.id)
+              + (SELECT coalesce(sum(r.amount), 0) FROM payments_refund r
+                 WHERE r.payment_id = p.id AND r.invoice_id IS NULL AND r.status <> 'failed')
+          AND NOT EXISTS (SELECT 1 FROM payments_refund r
+                          WHERE r.payment_id = p.id AND r.origin = 'surplus' AND r.status = 'failed')
+    """,
     "audit_i13_payments_within_tenant": _changed(
         "audit_i13_payments_within_tenant",
         (

@@ -96,9 +96,10 @@ def plan_link(*, document_id: int, success_url: str, cancel_url: str, at: dateti
     begun: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
     if begun is not None or (payment.page_url and payment.amount.amount == amount):
         return begun
-    if payment.status == PaymentStatus.PROCESSING:
+    closing = None if payment.status == PaymentStatus.PROCESSING else _ask_to_close(payment, at=at)
+    if closing is None:
         raise NotPayable("The payment is being finalised.")
-    return _ask_to_close(payment, at=at)
+    return closing
 
 
 def open_link(document_id: int) -> Payment | None:

@@ -210,6 +210,7 @@ class TestOfACustomersInvoice:
         come_back(billed)
 
         (payment_id,) = surplus_payment_ids()
+        assert "of which a surplus is given back to nobody" in self.problems_when_late(payment_id)
         done = refund_surplus(payment_id=payment_id, at=NOON)
 
         assert (done.origin, done.status, done.payment) == ("surplus", "succeeded", link_of(billed))
@@ -218,6 +219,13 @@ class TestOfACustomersInvoice:
         assert (open_amount(billed), surplus_payment_ids()) == (0, [])
         assert len(posts(sandbox, "/refunds")) == 1
         assert violations() == []
+
+
+    @staticmethod
+    def problems_when_late(payment_id: int) -> str:
+        """Return what the audit says of a payment that is 16 minutes old."""
+        Payment.objects.filter(pk=payment_id).update(succeeded_at=NOON - timedelta(minutes=16))
+        return " ".join(each.problem for each in violations())
 
 
 class TestRefundOfWhatWasPaidByLink:
