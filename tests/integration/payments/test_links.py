@@ -223,8 +223,8 @@ class TestOfACustomersInvoice:
 
     @staticmethod
     def problems_when_late(payment_id: int) -> str:
-        """Return what the audit says of a payment that is 16 minutes old."""
-        Payment.objects.filter(pk=payment_id).update(succeeded_at=NOON - timedelta(minutes=16))
+        """Return what the audit says of a payment that is two hours old."""
+        Payment.objects.filter(pk=payment_id).update(succeeded_at=NOON - timedelta(hours=2))
         return " ".join(each.problem for each in violations())
 
 
