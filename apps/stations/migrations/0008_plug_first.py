@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stations', '0006_doors'),
+        ('stations', '0007_price_displays'),
     ]
 
     operations = [
