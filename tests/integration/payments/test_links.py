@@ -220,7 +220,6 @@ class TestOfACustomersInvoice:
         assert len(posts(sandbox, "/refunds")) == 1
         assert violations() == []
 
-
     @staticmethod
     def problems_when_late(payment_id: int) -> str:
         """Return what the audit says of a payment that is two hours old."""
