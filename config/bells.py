@@ -40,6 +40,7 @@ SWEEPERS: dict[str, float] = {
     "invoices.sweep_undocumented": 300.0,
     "payments.sweep_due": 300.0,
     "payments.sweep_attempts": 60.0,
+    "payments.sweep_expiring": 300.0,
     "payments.sweep_operations": 60.0,
     "payments.sweep_events": 60.0,
     "payments.sweep_too_much": 300.0,

@@ -265,6 +265,13 @@ def stale_attempt_ids(*, at: datetime) -> list[int]:
     return sorted({attempt_id for look in stale for attempt_id in look})
 
 
+def expiring_attempt_ids(*, until: datetime) -> list[int]:
+    """Return the attempts whose hold ends by ``until`` and whose charge has no receipt yet, the most urgent first."""
+    holds = Payment.objects.filter(capture_before__lte=until, attempt__status=AttemptStatus.AUTHORISED)
+    unbilled = holds.filter(attempt__receipt__isnull=True, attempt__grant__used_by_session__isnull=False)
+    return list(unbilled.order_by("capture_before").values_list("attempt_id", flat=True))
+
+
 def payment_state(invoice: Invoice) -> PaymentState:
     """Return how one document stands."""
     return payment_states([invoice])[invoice.pk]

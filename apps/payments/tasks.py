@@ -20,6 +20,7 @@ from apps.payments.services import (
     corrections,
     driver,
     events,
+    expiry,
     paying,
     projection,
     refunds,
@@ -80,6 +81,12 @@ def sync_attempt(*, id: int, **_: object) -> None:  # noqa: A002
 def expire_checkout(*, id: int, **_: object) -> None:  # noqa: A002
     """Close a page that nobody paid on in time."""
     attempts.expire_checkout(attempt_id=id, at=now())
+
+
+@shared_task(name="payments.guard_hold", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def guard_hold(*, id: int, **_: object) -> None:  # noqa: A002
+    """Bring what a hold is for to its bill before the hold ends."""
+    expiry.guard_hold(attempt_id=id, at=now())
 
 
 @shared_task(name="payments.sync_method", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
@@ -156,3 +163,10 @@ def sweep_attempts(**_: object) -> None:
         capture_receipt.apply_async(kwargs={"id": receipt_id}, expires=SWEPT_LIVES)
     for attempt_id in selectors.stale_attempt_ids(at=at):
         sync_attempt.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="payments.sweep_expiring")
+def sweep_expiring(**_: object) -> None:
+    """Hand out every hold that ends soon and whose charge is not billed."""
+    for attempt_id in selectors.expiring_attempt_ids(until=now() + expiry.GUARD_BEFORE):
+        guard_hold.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)

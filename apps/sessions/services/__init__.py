@@ -14,7 +14,7 @@ from apps.sessions.services.reservations import (
     sweep_reservations,
 )
 from apps.sessions.services.retention import forget_unbilled
-from apps.sessions.services.review import accept_session, bill_nothing
+from apps.sessions.services.review import accept_session, bill_nothing, bill_undisputed
 from apps.sessions.services.revising import rate_again, sweep_late_evidence
 from apps.sessions.services.settling import settle_sessions
 from apps.sessions.services.signing import check_signatures, sweep_signatures
@@ -27,6 +27,7 @@ __all__ = [
     "accept_session",
     "authorise",
     "bill_nothing",
+    "bill_undisputed",
     "cancel_reservation",
     "check_signatures",
     "close_grant",

@@ -1,6 +1,7 @@
 """What a person decides about a session: to bill it as it is, between a begin and an end, or nothing.
 
 A decision is the next revision, with a name and a reason. Its price is shown before, by the same code that writes it.
+Where the money cannot wait for a person, the part that nothing contradicts is billed by rule.
 """
 
 from collections.abc import Callable
@@ -15,14 +16,14 @@ from apps.accounts.models import User
 from apps.core.clock import from_epoch_ms
 from apps.sessions.domain.settling import consistent_readings
 from apps.sessions.domain.status import SessionStatus, advance
-from apps.sessions.errors import NothingToBill, PriceChanged, ReasonMissing, RegisterUnusable
+from apps.sessions.errors import NothingToBill, PriceChanged, RatingRefused, ReasonMissing, RegisterUnusable
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services.rating import current_cdr, lock_for_rating, price, verified_facts, write_cdr
 from apps.sessions.services.signing import check_signatures
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
-from apps.tariffs.domain.register import RegisterProblemCode
+from apps.tariffs.domain.register import RegisterProblem, RegisterProblemCode
 
 Decision: TypeAlias = Callable[[], Cdr | None]
 """One of the decisions below, with all it needs; None: nobody would have been billed."""
@@ -157,6 +158,63 @@ def bill_nothing(*, session_id: int, reason: str, by: User, at: datetime) -> Cdr
     # A ceiling of zero keeps what was delivered on the record and makes it cost nothing.
     priced = price(session, facts=_facts_at_best(evidence), grant=GrantTerms(limit_amount=Decimal(0)))
     return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
+
+
+@transaction.atomic
+def bill_undisputed(*, session_id: int, reason: str, at: datetime) -> Cdr | None:
+    """Settle a session in review by rule: bill its register up to the first reading that is odd, or nothing.
+
+    For money that cannot wait until a person has looked, such as a hold that ends. Later evidence still makes a
+    revision. A session that is not in review is left as it is; returns its current charge record, if any.
+
+    reason  why it cannot wait, a sentence of at most 200 characters
+    """
+    session = lock_for_rating(session_id)
+    if session.status != SessionStatus.REVIEW or not session.is_billable:
+        return current_cdr(session)
+    check_signatures(session_id=session.pk, at=at)
+    if session.ended_at is None:
+        _end_at_last_evidence(session, at)
+    (evidence,) = gather([session])
+    try:
+        facts, grant = _undisputed_facts(evidence), grant_terms(session)
+        priced = price(session, facts=facts, grant=grant)
+        decision = "Billed by rule up to the last reading that nothing contradicts"
+    except (RegisterUnusable, RatingRefused):
+        # As when a person bills nothing: what was delivered stays on the record.
+        priced = price(session, facts=_facts_at_best(evidence), grant=GrantTerms(limit_amount=Decimal(0)))
+        decision = "Billed by rule to nobody, since nothing of it is beyond doubt"
+    session.set_settled(at=at, decision=f"{decision}: {reason}")
+    is_first = current_cdr(session) is None
+    return write_cdr(session, priced, at=at, reason=reason, is_automatic=not is_first)
+
+
+def _undisputed_facts(evidence: Evidence) -> SessionFacts:
+    """Return what is evidenced from the begin to the last reading before the first one that something contradicts.
+
+    :raises RegisterUnusable: not even the begin is beyond doubt
+    :raises RatingRefused: calibration law asks for verified readings, and there are none
+    """
+    session = evidence.session
+    if _needs_verified(session):
+        return verified_facts(evidence)
+    begin = begin_of(session)
+    if begin is None or session.kind == ChargingSession.Kind.RESERVATION:
+        raise RegisterUnusable("The register at the beginning is not known.")
+    clean = evidence.clean(begin=begin, end=end_of(session))
+    odd_ms = [reading.at_ms for problem in clean.problems for reading in _odd_of(problem)]
+    sure = [reading for reading in clean.readings if not odd_ms or reading.at_ms < min(odd_ms)]
+    if not sure:
+        raise RegisterUnusable("The register at the beginning is contradicted.")
+    end = max(sure)
+    (told,) = gather([_between(session, begin=begin, end=end)])
+    return told.facts(_consistent(told.clean(begin=begin, end=end).readings))
+
+
+def _odd_of(problem: RegisterProblem) -> tuple[Reading, ...]:
+    """Return the readings that may be wrong; an end that lies before the begin or below it is odd by itself."""
+    is_about_end = problem.code in (RegisterProblemCode.END_BELOW_BEGIN, RegisterProblemCode.END_BEFORE_BEGIN)
+    return problem.readings[1:] if is_about_end else problem.readings
 
 
 def _needs_verified(session: ChargingSession) -> bool:

@@ -27,12 +27,15 @@ DERIVED_REASONS: Final = frozenset({START_UNTOLD, BEGIN_UNTOLD, END_UNTOLD, CLAI
 
 
 @transaction.atomic
-def settle_sessions(*, session_ids: Collection[int], at: datetime, is_queue_told: bool = False) -> tuple[int, ...]:
+def settle_sessions(
+    *, session_ids: Collection[int], at: datetime, is_queue_told: bool = False, is_urgent: bool = False
+) -> tuple[int, ...]:
     """Settle those of these ended sessions that are over, or send them to review; return the ids of the settled.
 
     Over: TARIFFS.md "When a session is over". Others are left as they are; so is who asks again.
 
     is_queue_told  their station has spoken of the present since they ended
+    is_urgent      what is known now must do: a vehicle that stands there is billed for until ``at``
     """
     sessions = list(
         locked_sessions()
@@ -44,6 +47,9 @@ def settle_sessions(*, session_ids: Collection[int], at: datetime, is_queue_told
     over = []
     for evidence in gather(sessions) if sessions else []:
         until = _left_at(evidence, at, is_queue_told=is_queue_told, is_succeeded=evidence.session.pk in succeeded)
+        if until is None and is_urgent:
+            stood = evidence.occupancy()
+            until = max(stood.until, at) if stood.is_said_to_stand else stood.until
         if until is not None:
             _close(evidence, until=until, at=at)
             over.append(evidence)
