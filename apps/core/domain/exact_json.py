@@ -3,14 +3,24 @@
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+MOST_PLACES: Final = 60
+"""On either side of the point; neither money nor a meter has more, and PostgreSQL's numbers end somewhere above."""
 
 
 def dump_exact(value: Any) -> str:
-    """Write compact ASCII JSON, each ``Decimal`` as the number it is, with the decimals it has."""
+    """Write compact ASCII JSON, each ``Decimal`` as the number it is, with the decimals it has.
+
+    One of more than 60 places, which only a broken station sends (``1e999999999`` would be a gigabyte), is written as
+    text: kept as it was, and no number to anybody.
+    """
     if isinstance(value, Decimal):
         assert value.is_finite(), "JSON has no such number"
-        return f"{value:f}"
+        exponent = value.as_tuple().exponent
+        assert isinstance(exponent, int)
+        is_writable = exponent >= -MOST_PLACES and value.adjusted() < MOST_PLACES
+        return f"{value:f}" if is_writable else f'"{value}"'
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(str(key))}:{dump_exact(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -24,6 +24,10 @@ class TestDumpExact:
         assert dump_exact(value) == text
         assert json.loads(text, parse_float=Decimal) == value
 
+    @pytest.mark.parametrize("text", ["1E+999999999999", "-1E-999999999999", "1E+60", "1E-61"])
+    def test_writes_a_number_that_no_column_holds_as_text(self, text):
+        assert dump_exact({"n": Decimal(text)}) == f'{{"n":"{text}"}}'
+
     def test_refuses_what_is_no_number(self):
         with pytest.raises(AssertionError):
             dump_exact([Decimal("NaN")])
