@@ -48,7 +48,7 @@ class OrganisationAdmin(TenantAdmin):
         ("time_zone", "currency"),
         ("email", "phone"),
         "registration_number",
-        ("iban", "bic"),
+        ("iban", "bic", "account_holder"),
         "is_station_owner",
     )
     inlines = (TaxRegistrationInline,)

@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Lower
 from django_countries.fields import CountryField
+from stdnum import bic as bics
+from stdnum import iban as ibans
 
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
 from apps.accounts.tenancy import TenantModel
@@ -33,6 +35,18 @@ def validate_currency(value: str) -> None:
         minor_unit(value)
     except UnknownCurrency as error:
         raise ValidationError(f"“{value}” is no ISO 4217 currency code (for example EUR).") from error
+
+
+def validate_iban(value: str) -> None:
+    """Refuse what is no IBAN: its length, its country's form or its check digits are wrong (ISO 13616)."""
+    if not ibans.is_valid(value):
+        raise ValidationError(f"“{value}” is no IBAN: please look for a mistyped or missing character.")
+
+
+def validate_bic(value: str) -> None:
+    """Refuse what has not the form of a BIC (ISO 9362)."""
+    if not bics.is_valid(value):
+        raise ValidationError(f"“{value}” is no BIC: it has 8 or 11 letters and digits.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -88,8 +102,11 @@ class Organisation(TenantModel):
     email = models.EmailField()
     phone = models.CharField(max_length=40, blank=True)
     registration_number = models.CharField(max_length=60, blank=True, help_text="Company register (BT-30).")
-    iban = models.CharField("IBAN", max_length=34, blank=True)
-    bic = models.CharField("BIC", max_length=11, blank=True)
+    iban = models.CharField("IBAN", max_length=34, blank=True, validators=[validate_iban])
+    bic = models.CharField("BIC", max_length=11, blank=True, validators=[validate_bic])
+    account_holder = models.CharField(
+        max_length=70, blank=True, help_text="In whose name the account is; empty: the legal name (BT-85)."
+    )
     is_station_owner = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -98,6 +115,9 @@ class Organisation(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        self.iban, self.bic = ibans.compact(self.iban), bics.compact(self.bic)
 
 
 class TaxRegistration(TenantModel):

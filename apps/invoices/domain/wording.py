@@ -63,6 +63,7 @@ class Words:
     on_file: str
     recipient: str
     reference: str
+    scan_to_pay: str
     annex: str
     receipt_annex: str
     annex_intro: str
@@ -136,6 +137,7 @@ _ENGLISH: Final = Words(
     "please do not transfer it as well.",
     recipient="Recipient",
     reference="Reference",
+    scan_to_pay="Scan with your banking app",
     annex="How each session was priced",
     receipt_annex="Why this price",
     annex_intro="Each row is a stretch of time in which neither the price nor the reported state of the vehicle "
@@ -224,6 +226,7 @@ _GERMAN: Final = Words(
     "bitte überweisen Sie ihn dann nicht zusätzlich.",
     recipient="Empfänger",
     reference="Verwendungszweck",
+    scan_to_pay="Mit der Banking-App scannen",
     annex="So wurde jeder Ladevorgang berechnet",
     receipt_annex="So kommt der Preis zustande",
     annex_intro="Jede Zeile ist ein Abschnitt, in dem sich weder der Preis noch der gemeldete Zustand des Fahrzeugs "

@@ -145,6 +145,7 @@ def _seller_party(seller: Organisation, *, vat_id: str) -> dict[str, str]:
         "phone": seller.phone,
         "iban": seller.iban,
         "bic": seller.bic,
+        "account_holder": seller.account_holder,
     }
 
 

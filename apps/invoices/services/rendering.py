@@ -22,6 +22,7 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import document_key, get_file
+from apps.invoices.transfers import bank_transfer
 from apps.sessions.transparency import SignedValues, signed_values_of
 from apps.tariffs.domain.sentences import Language, describe_reason
 from apps.tariffs.domain.terms import Dimension, TariffTerms
@@ -82,7 +83,7 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "credits_sentence": _credits_sentence(invoice, words),
         "replaces_sentence": _replaces_sentence(invoice, words),
         "pay_sentence": _pay_sentence(invoice, words),
-        "iban": _in_groups(invoice.seller_party["iban"]),
+        "bank": bank_transfer(invoice, amount=invoice.gross.amount),
         "lines": [_line(line, invoice, is_split=lines_of[_record_id(line)] > 1) for line in lines],
         "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
         "asks_for_money": _asks_for_money(invoice),
@@ -281,9 +282,3 @@ def _parts(period: dict[str, Any], terms: TariffTerms, language: Language) -> It
 def _day(day: date | None, words: Words) -> str:
     assert day is not None, "an issued document has its days"
     return formats.date_format(day, words.day)
-
-
-def _in_groups(iban: str) -> str:
-    """Write an IBAN in groups of four, as on paper (ISO 13616)."""
-    compact = iban.replace(" ", "")
-    return " ".join(compact[start : start + 4] for start in range(0, len(compact), 4))

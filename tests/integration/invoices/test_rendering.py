@@ -33,6 +33,8 @@ class TestPrintHtml:
         assert "VAT 19% on €7.80" in html
         assert "Please transfer €9.28 by 15 April 2026." in html
         assert "DE02 1203 0000 0000 2020 51" in html
+        assert "RF94 INV2 0260 0000 1" in html
+        assert 'class="qr"' in html
 
     def test_explains_each_session_down_to_the_register(self, invoice):
         html = print_html(invoice)
