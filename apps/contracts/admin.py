@@ -18,6 +18,7 @@ from apps.contracts.models import (
     Customer,
     IdToken,
     MembershipTier,
+    SpendingLimit,
     TariffAssignment,
     Vehicle,
 )
@@ -78,6 +79,25 @@ class TokenInline(TenantTabular):
     fields = ("uid", "vehicle", "status")
     readonly_fields = fields
     show_change_link = True
+
+
+@admin.register(SpendingLimit)
+class SpendingLimitAdmin(TenantAdmin):
+    change_roles = MASTER_DATA_ROLES
+    refusals = {
+        "limit_reserves_something": "A session reserves more than nothing.",
+        "limit_lets_one_session_begin": "A limit must let one session begin: it reserves less than the limit.",
+        "limit_amounts_are_rounded": "The currency has no such small amounts.",
+    }
+    empty_hint = "A limit stops a contract from charging when what it owes and what its sessions reserve reach it."
+    list_display = ("contract", "amount", "session_amount", "owed", "reserved", "available", "currency")
+    list_select_related = ("contract__customer",)
+    search_fields = ("contract__number", "contract__customer__name")
+    fields = ("contract", "currency", ("amount", "session_amount"), ("owed", "reserved"), "stated_at")
+    readonly_fields = ("owed", "reserved", "stated_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "contract", "currency")
 
 
 class ContractForm(TenantForm):

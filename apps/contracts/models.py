@@ -5,6 +5,7 @@ seller at a time.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from functools import reduce
 from operator import or_
 
@@ -17,6 +18,7 @@ from django_countries.fields import CountryField
 
 from apps.accounts.tenancy import TenantModel
 from apps.contracts.domain.tokens import normalise_uid
+from apps.core.constraints import is_rounded_money
 
 
 class Customer(TenantModel):
@@ -139,6 +141,46 @@ class Contract(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.number} · {self.customer}"
+
+
+class SpendingLimit(TenantModel):
+    """How much a contract may owe and have reserved at once, gross; a contract without one may spend what it likes.
+
+    session_amount  what each start reserves; its session is stopped when it may cost more
+    owed            open invoices and what is not billed yet · reserved  by sessions without a price yet
+    stated_at       when ``owed`` was last stated anew
+    """
+
+    TENANT = ("contract__seller", "contract__customer__organisation")
+
+    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="spending_limit")
+    currency = models.CharField(max_length=3)
+    amount = models.DecimalField("limit", max_digits=20, decimal_places=6, help_text="Gross.")
+    session_amount = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        help_text="What each session reserves, gross; it is stopped before.",
+    )
+    owed = models.DecimalField(max_digits=20, decimal_places=6, default=0, editable=False)
+    reserved = models.DecimalField(max_digits=20, decimal_places=6, default=0, editable=False)
+    stated_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["contract"]
+        constraints = [
+            models.CheckConstraint(condition=Q(session_amount__gt=0), name="limit_reserves_something"),
+            models.CheckConstraint(condition=Q(session_amount__lte=F("amount")), name="limit_lets_one_session_begin"),
+            models.CheckConstraint(condition=Q(reserved__gte=0), name="limit_reserved_is_not_negative"),
+            is_rounded_money("amount", "session_amount", "owed", "reserved", name="limit_amounts_are_rounded"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} {self.currency} for {self.contract}"
+
+    @property
+    def available(self) -> Decimal:
+        """What is neither owed nor reserved; below zero when more is owed than allowed."""
+        return self.amount - self.owed - self.reserved
 
 
 class Vehicle(TenantModel):

@@ -62,3 +62,9 @@ def sweep_reservations(**_: object) -> None:
 def forget_unbilled(**_: object) -> None:
     """Forget the course of sessions that nobody is billed for, once nobody will ask any more."""
     services.forget_unbilled(at=now(), kept_for=timedelta(days=settings.UNBILLED_KEPT_DAYS))
+
+
+@shared_task(name="sessions.sweep_spending", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_spending(**_: object) -> None:
+    """Give back what sessions reserved of a spending limit that will never have a price."""
+    services.sweep_spending(at=now())

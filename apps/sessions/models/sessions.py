@@ -235,6 +235,8 @@ class StartGrant(TenantModel):
     token_hash    SHA-256 of the normalised id token, hexadecimal
     limit_amount  gross ceiling; null = none · waive_below  gross amount below which nothing is charged
     discount_percent  of a membership tier, off every component; null = none
+    reserved_amount  gross, of the contract's spending limit, until the session has its price (reservation_ended_at);
+                  the session is stopped before it costs more, but unlike the ceiling it cuts nothing; null = none
     contract      the payer; null = anonymous · language  in which an anonymous payer is written to
     closed_at     when its money was given back unused: no start takes it any more, whatever the station's clock says
     """
@@ -253,6 +255,8 @@ class StartGrant(TenantModel):
     currency = models.CharField(max_length=3)
     limit_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     waive_below = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    reserved_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    reservation_ended_at = models.DateTimeField(null=True, blank=True)
     discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -262,9 +266,21 @@ class StartGrant(TenantModel):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["station", "token_hash"], name="grant_by_station_and_token")]
+        indexes = [
+            models.Index(fields=["station", "token_hash"], name="grant_by_station_and_token"),
+            models.Index(
+                fields=["contract"],
+                condition=Q(reserved_amount__isnull=False, reservation_ended_at__isnull=True),
+                name="grant_that_reserves",
+            ),
+        ]
         constraints = [
-            is_rounded_money("limit_amount", "waive_below", name="grant_amounts_are_rounded"),
+            is_rounded_money("limit_amount", "waive_below", "reserved_amount", name="grant_amounts_are_rounded"),
+            models.CheckConstraint(
+                condition=Q(reserved_amount__isnull=True, reservation_ended_at__isnull=True)
+                | Q(reserved_amount__isnull=False, reserved_amount__gt=0, contract__isnull=False),
+                name="grant_reserves_of_a_contract",
+            ),
             models.CheckConstraint(condition=Q(expires_at__gt=F("granted_at")), name="grant_expires_after_it_is_given"),
             models.CheckConstraint(
                 condition=Q(closed_at__isnull=True) | Q(used_by_session__isnull=True), name="grant_closed_is_never_used"

@@ -18,6 +18,7 @@ from apps.sessions.services.review import accept_session, bill_nothing, bill_und
 from apps.sessions.services.revising import rate_again, sweep_late_evidence
 from apps.sessions.services.settling import settle_sessions
 from apps.sessions.services.signing import check_signatures, sweep_signatures
+from apps.sessions.services.spending import sweep_spending
 from apps.sessions.services.starting import start_sessions
 from apps.sessions.services.sweeping import sweep_unsettled
 from apps.sessions.services.transactions import follow_transactions
@@ -49,6 +50,7 @@ __all__ = [
     "sweep_late_evidence",
     "sweep_reservations",
     "sweep_signatures",
+    "sweep_spending",
     "sweep_unrated",
     "sweep_unsettled",
     "write_grant",

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.accounts.models import User
 from apps.core.domain.money import minor_unit
@@ -65,7 +67,8 @@ def stop_at_limits(received: Mapping[int, datetime]) -> None:
     received  session id → when its newest reading was received
     """
     limited = list(
-        ChargingSession.objects.filter(pk__in=received, grant__limit_amount__isnull=False)
+        ChargingSession.objects.filter(pk__in=received)
+        .filter(Q(grant__limit_amount__isnull=False) | Q(grant__reserved_amount__isnull=False))
         .select_related("grant", "tariff_version", "evse__station__location")
         .order_by("pk")
     )
@@ -79,7 +82,7 @@ def stop_at_limits(received: Mapping[int, datetime]) -> None:
 
 
 def _may_pass_limit(evidence: Evidence) -> bool:
-    limit = evidence.session.grant.limit_amount
+    limit = _limit_of(evidence.session.grant)
     try:
         return limit is not None and gross_before_a_stop(evidence, grant=unlimited_terms(evidence.session)) >= limit
     except CannotBePriced as error:
@@ -88,5 +91,10 @@ def _may_pass_limit(evidence: Evidence) -> bool:
         return False
 
 
+def _limit_of(grant: StartGrant) -> Decimal | None:
+    """Return the lower of a grant's ceiling and of what it reserves of its contract's spending limit."""
+    return min((amount for amount in (grant.limit_amount, grant.reserved_amount) if amount is not None), default=None)
+
+
 def _in_words(grant: StartGrant) -> str:
-    return f"{grant.limit_amount:.{minor_unit(grant.currency)}f} {grant.currency}"
+    return f"{_limit_of(grant):.{minor_unit(grant.currency)}f} {grant.currency}"

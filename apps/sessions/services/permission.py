@@ -11,12 +11,13 @@ from django.db.models import Q
 
 from apps.contracts.domain.tokens import TokenVerdict
 from apps.contracts.models import IdToken
-from apps.contracts.selectors import TokenQuery, find_tokens
-from apps.contracts.services import TariffQuery, find_tariffs
+from apps.contracts.selectors import TokenFinding, TokenQuery, find_tokens
+from apps.contracts.services import TariffChoice, TariffQuery, find_tariffs
+from apps.contracts.spending import Reservation, Wish, has_room, reserve
 from apps.sessions.domain.commands import AuthorisationStatus
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.domain.tokens import hash_token, mask_token
-from apps.sessions.models import StartGrant
+from apps.sessions.models import ChargingSession, StartGrant
 from apps.stations.models import ChargingStation, Evse
 from apps.tariffs.models import TariffVersion
 
@@ -30,11 +31,15 @@ STATUS_OF: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A token that begins to charge. ``evse`` has its station and location loaded; ``at`` is believed."""
+    """A token that begins to charge. ``evse`` has its station and location loaded; ``at`` is believed.
+
+    is_under_way  the station let it begin before it told: no spending limit can keep it from beginning
+    """
 
     token: str
     evse: Evse
     at: datetime
+    is_under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class Permission:
     grant      the open grant it uses up; None: none was written before
     token      the card, also a blocked one · version  None: nothing prices the session
     discount_percent  of the contract's membership tier; a grant written before carries its own
+    reserved   of the contract's spending limit, gross; None: it has none
     sentences  why a person must look at the session · stop: why the station must stop it, "" where it need not
     """
 
@@ -52,6 +58,7 @@ class Permission:
     token: IdToken | None = None
     version: TariffVersion | None = None
     discount_percent: Decimal | None = None
+    reserved: Decimal | None = None
     sentences: tuple[str, ...] = ()
     stop: str = ""
 
@@ -74,7 +81,20 @@ def authorise(*, token: str, station_id: int, at: datetime) -> AuthorisationStat
     if granted.filter(is_open | is_charging).exists():
         return AuthorisationStatus.ACCEPTED
     (finding,) = find_tokens([TokenQuery(owner_id, token, at)])
+    if (
+        finding.verdict is TokenVerdict.VALID
+        and finding.token is not None
+        and not _may_spend(finding.token, station_id)
+    ):
+        return AuthorisationStatus.BLOCKED
     return STATUS_OF[finding.verdict]
+
+
+def _may_spend(token: IdToken, station_id: int) -> bool:
+    """Tell whether the token's contract has room for a session, or one of the token's runs here: it may be ended."""
+    if has_room(token.contract_id):
+        return True
+    return ChargingSession.objects.filter(station=station_id, token=token, status=SessionStatus.LIVE).exists()
 
 
 def permit(requests: Sequence[Request]) -> list[Permission]:
@@ -130,7 +150,7 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
         for request, finding in zip(requests, findings, strict=True)
         if finding.verdict is TokenVerdict.VALID
     ]
-    choices = iter(find_tariffs(valid))
+    choices = iter(_reserved(requests, findings, find_tariffs(valid)))
     misused = _misused_grants(
         request for request, finding in zip(requests, findings, strict=True) if finding.verdict is TokenVerdict.UNKNOWN
     )
@@ -138,7 +158,10 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
     for request, finding in zip(requests, findings, strict=True):
         status = STATUS_OF[finding.verdict]
         if status is AuthorisationStatus.ACCEPTED:
-            choice = next(choices)
+            choice, reservation = next(choices)
+            if reservation.refusal:
+                permissions.append(_refuse_spending(finding.token, reservation.refusal))
+                continue
             sentences = () if choice.version else choice.reasons[:1]
             permissions.append(
                 Permission(
@@ -146,6 +169,7 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
                     token=finding.token,
                     version=choice.version,
                     discount_percent=choice.discount_percent,
+                    reserved=reservation.amount,
                     sentences=sentences,
                 )
             )
@@ -158,6 +182,33 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
             )
             permissions.append(Permission(status=status, token=finding.token, sentences=(sentence,)))
     return permissions
+
+
+def _reserved(
+    requests: Sequence[Request], findings: Sequence[TokenFinding], choices: Sequence[TariffChoice]
+) -> Iterable[tuple[TariffChoice, Reservation]]:
+    """Reserve for the valid cards that have a price, in order; who has none is billed nothing."""
+    valid = [
+        (request, finding.token)
+        for request, finding in zip(requests, findings, strict=True)
+        if finding.verdict is TokenVerdict.VALID and finding.token is not None
+    ]
+    wishes = [
+        Wish(token.contract_id, choice.version.currency, request.is_under_way)
+        for (request, token), choice in zip(valid, choices, strict=True)
+        if choice.version is not None
+    ]
+    reserved = iter(reserve(wishes) if wishes else ())
+    return [(choice, next(reserved) if choice.version is not None else Reservation()) for choice in choices]
+
+
+def _refuse_spending(token: IdToken | None, refusal: str) -> Permission:
+    return Permission(
+        status=AuthorisationStatus.BLOCKED,
+        token=token,
+        sentences=(f"{refusal} Nobody is billed by itself.",),
+        stop=refusal,
+    )
 
 
 def _misused_grants(requests: Iterable[Request]) -> dict[tuple[int, str], StartGrant]:

@@ -20,6 +20,7 @@ from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services.lookup import locked_sessions
 from apps.sessions.services.signing import check_signatures, verified_readings
+from apps.sessions.services.spending import end_reservation
 from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts
 from apps.tariffs.domain.rating import (
     RatedSession,
@@ -211,6 +212,7 @@ def write_cdr(
     if session.late_evidence_at is not None:
         # It was gathered under the lock: this revision knows it.
         session.set_late_evidence(None)
+    end_reservation(session, spent=cdr.gross.amount, at=at)
     ring_on_commit("session.rated", id=cdr.pk)
     return cdr
 

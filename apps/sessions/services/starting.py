@@ -22,6 +22,8 @@ from apps.sessions.services.reservations import Beginning, use_reservations
 from apps.stations.models import Evse
 from apps.tariffs.models import TariffVersion
 
+TOLD_AT_ONCE: Final = timedelta(minutes=5)
+"""A start told later than this was let begin by its station, which was offline: what it delivers has to be paid."""
 CONTRACT_GRANT_LASTS: Final = timedelta(minutes=15)
 """A grant made from a contract is used up by the very start that made it."""
 _MAX_TOKEN_CHARS: Final = 36
@@ -241,6 +243,7 @@ def _permissions(starts: Sequence[_Start]) -> list[Permission]:
             token=start.token,
             evse=start.evse,
             at=believed_at(start.command.started_at, start.command.received_at),
+            is_under_way=start.command.received_at - start.command.started_at > TOLD_AT_ONCE,
         )
         for start in asking
     ]
@@ -363,6 +366,7 @@ def _grant_from_contract(start: _Start, permission: Permission, session: Chargin
         contract_id=session.contract_id,
         currency=version.currency,
         discount_percent=permission.discount_percent,
+        reserved_amount=permission.reserved,
         granted_at=start.command.received_at,
         expires_at=start.command.received_at + CONTRACT_GRANT_LASTS,
         used_by_session=session,
