@@ -14,6 +14,7 @@ from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, 
 from apps.core.words import amount as in_words
 from apps.core.words import money
 from apps.invoices.models import Invoice
+from apps.payments import admin_bank, admin_write_offs  # noqa: F401 their classes register themselves
 from apps.payments.models import (
     Allocation,
     Payment,
@@ -55,8 +56,10 @@ class OperationInline(TenantTabular):
 
 class AllocationInline(TenantTabular):
     model = Allocation
-    fields = ("invoice", "settles", "allocated_at")
+    fk_name = "payment"
+    fields = ("invoice", "settles", "reason", "allocated_at")
     readonly_fields = fields
+    show_change_link = True
 
     @admin.display(description="settles")
     def settles(self, allocation: Allocation) -> str:

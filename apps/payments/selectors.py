@@ -7,13 +7,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 from django.utils.translation import gettext as _
 
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
+from apps.payments.credit import AMOUNT, has_credit_for_it, sum_of
 from apps.payments.domain.status import (
+    ATTEMPT_ENDS,
     CANCELABLE,
     OPEN_PAYMENT,
     UNFINISHED,
@@ -33,11 +35,11 @@ from apps.payments.models import (
     Refund,
     SavedMethod,
     StripeEvent,
+    WriteOff,
 )
 
 RESYNC_AFTER: Final = timedelta(hours=1)
 PAGE_RESYNC_AFTER: Final = timedelta(minutes=1)
-_AMOUNT: DecimalField = DecimalField(max_digits=20, decimal_places=6)
 
 
 class PaymentWord(StrEnum):
@@ -48,6 +50,7 @@ class PaymentWord(StrEnum):
     PROCESSING = "processing"
     PAID = "paid"
     CREDITED = "credited"
+    CLOSED = "closed"
     FAILED = "failed"
 
 
@@ -60,31 +63,28 @@ class PaymentState:
     why: str
 
 
-def _sum_of(queryset: QuerySet[Any], *, by: str, amount: Any) -> Coalesce:
-    """Sum ``amount`` of the rows that ``by`` joins to the outer row, 0 where there are none."""
-    rows = queryset.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(total=Sum(amount)).values("total")
-    return Coalesce(Subquery(rows, output_field=_AMOUNT), Value(Decimal(0)), output_field=_AMOUNT)
-
-
 def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
-    """Annotate ``allocated``, ``credited``, ``refunded``, ``open_amount`` = gross − allocated − credited + refunded.
+    """Annotate ``open_amount`` = gross − ``allocated`` − ``credited`` + ``refunded`` − ``written_off``.
 
     Negative when an invoice was paid before it was credited: so much is to be given back.
     """
     credit_notes = Invoice.objects.filter(kind=Invoice.Kind.CREDIT_NOTE, status=InvoiceStatus.ISSUED)
     return invoices.annotate(
-        allocated=_sum_of(Allocation.objects.all(), by="invoice", amount="amount"),
-        credited=_sum_of(credit_notes, by="credits", amount=Abs("gross")),
-        refunded=_sum_of(Refund.objects.filter(status=RefundStatus.SUCCEEDED), by="invoice", amount="amount"),
+        allocated=sum_of(Allocation.objects.all(), by="invoice"),
+        credited=sum_of(credit_notes, by="credits", amount=Abs("gross")),
+        refunded=sum_of(Refund.objects.filter(status=RefundStatus.SUCCEEDED), by="invoice"),
+        written_off=sum_of(WriteOff.objects.all(), by="invoice"),
     ).annotate(
         open_amount=Coalesce(
-            F("gross") - F("allocated") - F("credited") + F("refunded"), Value(Decimal(0)), output_field=_AMOUNT
+            F("gross") - F("allocated") - F("credited") + F("refunded") - F("written_off"),
+            Value(Decimal(0)),
+            output_field=AMOUNT,
         )
     )
 
 
 def open_amount(invoice: Invoice) -> Decimal:
-    """Return gross − allocations − credit notes + refunds; below zero when so much is to be given back."""
+    """Return gross − allocations − credit notes + refunds − write-offs; below zero: so much is to be given back."""
     amount: Decimal = with_open_amounts(Invoice.objects.filter(pk=invoice.pk)).values_list("open_amount", flat=True)[0]
     return amount
 
@@ -120,13 +120,47 @@ def surplus_payment_ids() -> list[int]:
         .exclude(kind=Payment.Kind.HOLD, attempt__receipt__isnull=True)
         .exclude(Exists(came_back) | Exists(under_way))
         .annotate(
-            settled=_sum_of(Allocation.objects.all(), by="payment", amount="amount"),
-            given=_sum_of(given, by="payment", amount="amount"),
+            settled=sum_of(Allocation.objects.all(), by="payment", amount="amount"),
+            given=sum_of(given, by="payment", amount="amount"),
         )
     )
     return list(
         received.filter(amount_received__gt=F("settled") + F("given")).order_by("pk").values_list("pk", flat=True)
     )
+
+
+def written_off_amount(invoice: Invoice) -> Decimal:
+    """Return what of a document is given up and did not come back."""
+    return Decimal(WriteOff.objects.filter(invoice=invoice).aggregate(sum=Sum("amount"))["sum"] or 0)
+
+
+def under_collection() -> Q:
+    """Return the condition on documents that a call or a bank is at work on their payment, whose end is not known."""
+    payments = Payment.objects.filter(Q(invoice=OuterRef("pk")) | Q(attempt__receipt=OuterRef("pk")))
+    at_work = payments.filter(status__in=[PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE])
+    calls = PaymentOperation.objects.filter(payment__in=payments.values("pk"), status__in=UNFINISHED)
+    # A receipt waits for its driver's hold until the attempt has ended, one way or another.
+    ended = PaymentAttempt.objects.filter(
+        receipt=OuterRef("pk"), status__in=ATTEMPT_ENDS | {AttemptStatus.CAPTURE_FAILED}
+    )
+    waits = Q(kind=Invoice.Kind.RECEIPT) & ~Q(Exists(ended))
+    return waits | Q(Exists(at_work)) | Q(Exists(calls))
+
+
+def is_under_collection(invoice: Invoice) -> bool:
+    return Invoice.objects.filter(under_collection(), pk=invoice.pk).exists()
+
+
+def open_invoices(**owner: Any) -> QuerySet[Any]:
+    """Return customers' issued invoices with something open, of ``customer=`` and the like, the longest due first."""
+    issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED, customer__isnull=False)
+    return with_open_amounts(issued.filter(**owner)).filter(open_amount__gt=0).order_by("due_date", "pk")
+
+
+def contract_of(invoice_id: int) -> int | None:
+    """Return the contract that an invoice bills."""
+    contract_id: int | None = Invoice.objects.values_list("contract_id", flat=True).get(pk=invoice_id)
+    return contract_id
 
 
 def active_method(customer_id: int) -> SavedMethod | None:
@@ -151,8 +185,9 @@ def tries_of(invoice: Any, method: Any) -> QuerySet[Any]:
 def due_invoice_ids(*, customer_id: int | None = None) -> list[int]:
     """Return the invoices that ``collect_invoice`` has something to do for, oldest first; a customer's or all.
 
-    Those open, with a saved method that was not tried on them and nothing under way; and those settled or credited
-    while an intent for them is still open at Stripe.
+    Those open, with a saved method that was not tried on them and nothing under way; those settled or credited while
+    an intent for them is still open at Stripe; those open whose customer has credit; and those credited after they
+    were paid by bank or written off.
     """
     method = SavedMethod.objects.filter(customer=OuterRef("customer"), status=MethodStatus.ACTIVE).values("pk")[:1]
     issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED)
@@ -173,7 +208,13 @@ def due_invoice_ids(*, customer_id: int | None = None) -> list[int]:
     to_cancel = rows.filter(Exists(payments.filter(status__in=CANCELABLE)), open_amount__lte=0).exclude(
         Exists(refused_cancel)
     )
-    return sorted({*to_collect.values_list("pk", flat=True), *to_cancel.values_list("pk", flat=True)})
+    to_settle = rows.filter(open_amount__gt=0).filter(has_credit_for_it()).exclude(under_collection())
+    in_force = Allocation.objects.filter(bank_receipt__isnull=False, reverses__isnull=True, reversed_by__isnull=True)
+    to_give_back = rows.filter(open_amount__lt=0).filter(
+        Q(Exists(in_force.filter(invoice=OuterRef("pk")))) | Q(written_off__gt=0)
+    )
+    due = (to_collect, to_cancel, to_settle, to_give_back)
+    return sorted({pk for found in due for pk in found.values_list("pk", flat=True)})
 
 
 def due_operation_ids(*, at: datetime) -> list[int]:
@@ -272,6 +313,12 @@ def expiring_attempt_ids(*, until: datetime) -> list[int]:
     return list(unbilled.order_by("capture_before").values_list("attempt_id", flat=True))
 
 
+def documents_to_give_up() -> QuerySet[Any]:
+    """Return what may be written off: invoices and receipts open for something that nothing is under way for."""
+    issued = Invoice.objects.exclude(kind=Invoice.Kind.CREDIT_NOTE).filter(status=InvoiceStatus.ISSUED)
+    return with_open_amounts(issued).filter(open_amount__gt=0).exclude(under_collection()).order_by("due_date", "pk")
+
+
 def payment_state(invoice: Invoice) -> PaymentState:
     """Return how one document stands."""
     return payment_states([invoice])[invoice.pk]
@@ -361,6 +408,8 @@ def _settled(amounts: Any) -> tuple[PaymentWord, str]:
         if amounts.allocated:
             return PaymentWord.CREDITED, _("Credited in full after it was paid; the money is to be given back.")
         return PaymentWord.CREDITED, _("Credited in full.")
+    if amounts.written_off:
+        return PaymentWord.CLOSED, _("Nothing is asked for any more.")
     if not amounts.allocated:
         return PaymentWord.PAID, _("Nothing to pay.")
     return PaymentWord.PAID, _("Paid.")

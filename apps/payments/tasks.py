@@ -21,6 +21,7 @@ from apps.payments.services import (
     driver,
     events,
     expiry,
+    owing,
     paying,
     projection,
     refunds,
@@ -38,6 +39,20 @@ SWEPT_LIVES: Final = 300
 def collect_invoice(*, id: int, **_: object) -> None:  # noqa: A002 the bell's own word
     """Collect what is open of an invoice."""
     collection.collect_invoice(invoice_id=id, at=now())
+
+
+@shared_task(name="payments.state_owed", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def state_owed(*, id: int, **_: object) -> None:  # noqa: A002
+    """Tell the limit of an invoice's contract what is owed now."""
+    contract_id = selectors.contract_of(id)
+    if contract_id is not None:
+        owing.state_owed(contract_id=contract_id, at=now())
+
+
+@shared_task(name="payments.sweep_owed")
+def sweep_owed(**_: object) -> None:
+    """Tell every spending limit what is owed now."""
+    owing.state_all_owed(at=now())
 
 
 @shared_task(name="payments.collect_customer")

@@ -15,6 +15,7 @@ from django.test import Client
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
+from apps.contracts.models import SpendingLimit
 from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document
 from apps.documents.services import store_document
@@ -22,8 +23,11 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import document_key
 from apps.invoices.services.billing import run_billing
 from apps.ocpp.models import Frame, StationEvent
-from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
+from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
+from apps.payments.services.write_offs import write_off
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, WaitingStop
 from apps.sessions.services.rating import rate_settled
@@ -92,6 +96,7 @@ def make_named_site(name: str) -> Site:
     )
     tier = make_tier(seller=owner, name=f"{name} Tier")
     contract = make_contract(customer=customer, number=f"{name}-V1", tier=tier)
+    SpendingLimit.objects.create(contract=contract, currency="EUR", amount="1000.00", session_amount="50.00")
     vehicle = make_vehicle(customer=customer, plate=f"{name} 1")
     return Site(
         owner=owner,
@@ -175,6 +180,7 @@ def make_tenant(name: str) -> Tenant:
         at=BILLED_AT,
     )
     _make_attempt(name, site)
+    _make_bank_money(name, site)
     _make_trial(site)
     _make_waiting_stop(name, site, frame_id=session.end_frame_id)
     record_reservation(
@@ -227,6 +233,25 @@ def make_tenant(name: str) -> Tenant:
         document=document,
         payment=_make_payment(name, site, invoice),
     )
+
+
+def _make_bank_money(name: str, site: Site) -> None:
+    """Make money that paid an invoice given up before, was taken back and is to go back: it is open as it was."""
+    (invoice,) = Invoice.objects.filter(seller=site.owner)
+    clerk = make_user(name=f"{name} Clerk")
+    write_off(invoice_id=invoice.pk, reason=f"{name} is insolvent", by=clerk, at=BILLED_AT)
+    line = StatementLine(
+        key=name,
+        booked_on=BILLED_AT.date(),
+        amount=invoice.gross.amount,
+        currency="EUR",
+        payer=f"{name} Fleet AG",
+        reference=invoice.number,
+    )
+    record_receipt(seller_id=site.owner.pk, line=line, at=BILLED_AT)
+    allocation = Allocation.objects.get(invoice=invoice)
+    take_back(allocation_id=allocation.pk, reason=f"{name} was wrong", by=clerk, at=BILLED_AT)
+    request_repayment(receipt_id=allocation.bank_receipt_id, reason=f"{name} asks for it", by=clerk, at=BILLED_AT)
 
 
 def _make_signed_values(session: ChargingSession) -> None:

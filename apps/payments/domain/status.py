@@ -54,6 +54,14 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+class RepaymentStatus(StrEnum):
+    """REQUESTED: a payable that waits for the bank · EXECUTED: left the account · WITHDRAWN: not wanted any more."""
+
+    REQUESTED = "requested"
+    EXECUTED = "executed"
+    WITHDRAWN = "withdrawn"
+
+
 class OperationStatus(StrEnum):
     """PENDING: to be sent, or sent and not yet heard of · UNKNOWN: sent, and no answer says what became of it."""
 

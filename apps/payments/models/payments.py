@@ -1,4 +1,4 @@
-"""Payments and what they settle."""
+"""Payments."""
 
 import uuid
 from decimal import Decimal
@@ -11,7 +11,6 @@ from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
-from apps.core.triggers import append_only
 from apps.payments.domain.status import OPEN_PAYMENT, PaymentStatus
 from apps.payments.models.attempts import PaymentAttempt
 
@@ -184,60 +183,3 @@ class Payment(TenantModel):
         """The hosted page on which this is paid: a link's own, or that of a hold's attempt."""
         page_id: str | None = self.attempt.checkout_session_id if self.attempt else self.page_id
         return page_id
-
-
-class Allocation(TenantModel):
-    """So much of a payment settles so much of a document.
-
-    amount  below zero where it is moved away again, to the invoice that stands in a receipt's stead
-    """
-
-    TENANT = ("payment__seller", "payment__customer__organisation")
-
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations")
-    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
-    currency = models.CharField(max_length=3)
-    amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
-    allocated_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [
-            models.CheckConstraint(condition=~Q(amount=0), name="allocation_amount_is_not_zero"),
-            is_rounded_money("amount", name="allocation_amount_is_rounded"),
-        ]
-        triggers = [
-            *append_only("allocation_append_only", what="allocations"),
-            pgtrigger.Trigger(
-                name="allocation_within_payment_and_invoice",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert,
-                # Locks as the services do, invoice before payment, so that two at once see each other's sums.
-                func="""
-                    PERFORM 1 FROM invoices_invoice WHERE id = NEW.invoice_id FOR UPDATE;
-                    PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
-                    IF NOT EXISTS (
-                        SELECT 1 FROM payments_payment p JOIN invoices_invoice i ON i.id = NEW.invoice_id
-                        LEFT JOIN payments_paymentattempt t ON t.id = p.attempt_id
-                        WHERE p.id = NEW.payment_id AND i.status = 'issued'
-                        AND (p.invoice_id = i.id OR i.kind = 'invoice' AND p.customer_id = i.customer_id
-                             OR i.id = t.receipt_id OR i.replaces_id IN (t.receipt_id, p.invoice_id))
-                        AND (p.seller_id, p.currency) = (i.seller_id, i.currency)
-                        AND p.currency = NEW.currency
-                        AND p.amount_received >= NEW.amount + (SELECT coalesce(sum(amount), 0)
-                            FROM payments_allocation WHERE payment_id = NEW.payment_id)
-                        AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
-                            FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
-                        AND 0 <= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM payments_allocation
-                            WHERE payment_id = NEW.payment_id AND invoice_id = NEW.invoice_id)
-                    ) THEN
-                        RAISE EXCEPTION 'an allocation exceeds what was received or billed, or joins strangers'
-                        USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount} of payment {self.payment_id} for invoice {self.invoice_id}"

@@ -1,4 +1,4 @@
-"""Collect what is open of an issued invoice from the customer's saved card, off-session."""
+"""Collect what is open of an issued invoice: from the customer's credit, then from their saved card, off-session."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,19 +12,21 @@ from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.outcomes import Reference
-from apps.payments.selectors import open_amount, tries_of
+from apps.payments.selectors import is_under_collection, open_amount, tries_of
+from apps.payments.services.allocating import give_back_surplus, settle_from_credit
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
 from apps.payments.services.plan import plan_next, usable_method
 
 
 def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
-    """Take what is open of an invoice: make an intent, store its id, set its amount, confirm it off-session.
+    """Take what is open of an invoice: from the customer's credit first, then from the saved card.
 
-    One try per saved method; after a decline the invoice stays open and the payment says why. Nothing is done without
-    a saved method, for a draft or a driver's document, or when nothing is open; an intent still open for an invoice
-    that was credited is canceled. For a credit note the invoice it credits is meant. Harmless when repeated or run at
-    once.
+    By card: make an intent, store its id, set its amount, confirm it off-session. One try per saved method; after a
+    decline the invoice stays open and the payment says why. Nothing is done for a draft or a driver's document, or
+    when nothing is open; an intent still open for an invoice that was credited or paid by bank is canceled. For a
+    credit note the invoice it credits is meant: money that had paid for it becomes the customer's credit. Harmless
+    when repeated or run at once.
     Returns the invoice's latest payment, if any.
     """
     operation = _begin(invoice_id, at=at)
@@ -47,6 +49,9 @@ def _begin(invoice_id: int, *, at: datetime) -> PaymentOperation | None:
     is_customers = invoice.kind == Invoice.Kind.INVOICE and invoice.customer_id is not None
     if invoice.status != InvoiceStatus.ISSUED or not is_customers:
         return None
+    give_back_surplus(document=invoice, at=at)
+    if not is_under_collection(invoice):
+        settle_from_credit(document=invoice, at=at)
     collections = Payment.objects.select_for_update().filter(kind=Payment.Kind.COLLECTION, invoice=invoice)
     payment = collections.filter(status__in=OPEN_PAYMENT).first()
     if payment is not None:

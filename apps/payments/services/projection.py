@@ -20,9 +20,9 @@ from apps.ledger.services import PostingLine, Role
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure, in_words
 from apps.payments.domain.status import PaymentStatus, advance_payment
-from apps.payments.models import Allocation, Payment, PaymentAttempt
+from apps.payments.models import Payment, PaymentAttempt
 from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Unknown
-from apps.payments.selectors import open_amount
+from apps.payments.services.allocating import allocate
 from apps.payments.services.operations import WrongMode
 
 log = logging.getLogger(__name__)
@@ -129,18 +129,11 @@ def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
     )
     if document is None or payment.allocations.exists():
         return
-    amount = min(received, max(open_amount(document), Decimal(0)))
+    allocation = allocate(source=payment, document=document, at=at)
+    amount = allocation.amount.amount if allocation else Decimal(0)
     if amount < received:
         log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, document)
         ring_on_commit("payment.surplus", id=payment.pk)
-    if amount:
-        Allocation.objects.create(
-            payment=payment,
-            invoice=document,
-            currency=payment.currency,
-            amount=amount,
-            allocated_at=at,
-        )
 
 
 def _post_fee(*, payment: Payment, fee: Fee, at: datetime) -> None:

@@ -1,0 +1,37 @@
+"""The posting table (PAYMENTS.md, Postings), as far as it is not Stripe's: debits > 0, credits < 0."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from apps.ledger.domain.chart import Role
+from apps.ledger.domain.posting import PostingLine
+from apps.payments.domain.write_offs import CategoryShare
+
+Lines = tuple[PostingLine, ...]
+
+
+def received_by_bank(amount: Decimal) -> Lines:
+    """Money on the bank account, from whomever: bank against receivable."""
+    return _move(amount, debit=Role.BANK, credit=Role.RECEIVABLE)
+
+
+def paid_back_by_bank(amount: Decimal) -> Lines:
+    """A customer's credit that left the bank account: receivable against bank."""
+    return _move(amount, debit=Role.RECEIVABLE, credit=Role.BANK)
+
+
+def written_off(categories: Sequence[CategoryShare]) -> Lines:
+    """What is given up, per VAT category: bad debt and VAT against receivable; negative ones come back."""
+    lines = [
+        line
+        for row in categories
+        for line in (
+            PostingLine(role=Role.BAD_DEBT, amount=row.net),
+            PostingLine(role=Role.VAT_PAYABLE, amount=row.tax),
+        )
+    ]
+    return (*lines, PostingLine(role=Role.RECEIVABLE, amount=-sum((row.gross for row in categories), Decimal(0))))
+
+
+def _move(amount: Decimal, *, debit: Role, credit: Role) -> Lines:
+    return PostingLine(role=debit, amount=amount), PostingLine(role=credit, amount=-amount)

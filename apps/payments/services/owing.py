@@ -1,0 +1,40 @@
+"""Tell a contract's spending limit what it owes: open invoices, less what was paid too much, and what is not billed."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Exists, OuterRef, Sum
+
+from apps.contracts.models import SpendingLimit
+from apps.contracts.spending import set_owed
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import Invoice, InvoiceLine
+from apps.payments.selectors import with_open_amounts
+from apps.sessions.explanation import current_revisions
+from apps.sessions.models import Cdr
+
+
+def state_owed(*, contract_id: int, at: datetime) -> None:
+    """State what a contract owes anew; nothing for one without a limit."""
+    set_owed(contract_id=contract_id, owed=lambda: owed_by(contract_id), at=at)
+
+
+def state_all_owed(*, at: datetime) -> None:
+    """State what every limited contract owes."""
+    for contract_id in SpendingLimit.objects.order_by("pk").values_list("contract_id", flat=True):
+        state_owed(contract_id=contract_id, at=at)
+
+
+def owed_by(contract_id: int) -> Decimal:
+    """Return what a contract owes, gross, in its limit's currency: billed and open, and not billed yet."""
+    currency = SpendingLimit.objects.values_list("currency", flat=True).get(contract=contract_id)
+    issued = Invoice.objects.filter(
+        contract=contract_id, currency=currency, kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED
+    )
+    billed = InvoiceLine.objects.filter(
+        cdr__session=OuterRef("session"), invoice__status=InvoiceStatus.ISSUED, credited_by__isnull=True
+    )
+    records = Cdr.objects.filter(session__contract=contract_id, currency=currency, purpose=Cdr.Purpose.RETAIL)
+    unbilled = current_revisions(records).exclude(Exists(billed)).aggregate(sum=Sum("gross"))["sum"]
+    open_now = with_open_amounts(issued).aggregate(sum=Sum("open_amount"))["sum"]
+    return Decimal(unbilled or 0) + Decimal(open_now or 0)
