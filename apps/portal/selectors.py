@@ -12,6 +12,8 @@ from apps.accounts.scope import bought_rows
 from apps.contracts.models import Customer
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
+from apps.payments import credit
+from apps.payments.credit import Credit
 from apps.payments.selectors import with_open_amounts
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
@@ -85,6 +87,11 @@ def open_invoices_of(membership: Membership) -> Any:
     """Return the invoices with something open, longest due first."""
     invoices = documents_of(membership).filter(kind=Invoice.Kind.INVOICE)
     return with_open_amounts(invoices).filter(open_amount__gt=0).order_by("due_date", "pk")
+
+
+def credits_of(membership: Membership) -> list[Credit]:
+    """Return what the organisation has paid too much, by seller and currency."""
+    return credit.credits_of(customers_of(membership))
 
 
 def customers_of(membership: Membership) -> Any:

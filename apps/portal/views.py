@@ -24,7 +24,9 @@ from apps.accounts.scope import acting_membership, bought_rows
 from apps.core import clock
 from apps.documents.downloads import as_download
 from apps.documents.models import Document
+from apps.invoices.models import Invoice
 from apps.invoices.selectors import document_key
+from apps.invoices.transfers import bank_transfer
 from apps.payments.models import SavedMethod
 from apps.payments.selectors import active_method, payment_state, payment_states
 from apps.payments.services.methods import SetupUnavailable, start_method_setup
@@ -68,6 +70,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "month": month,
         "spend": selectors.spend_of(membership, month=month),
         "invoices": _with_states(invoices),
+        "credits": selectors.credits_of(membership),
         "sessions": selectors.sessions_of(membership)[:5],
         "needs_card": _needs_card(membership),
     }
@@ -121,7 +124,8 @@ def signed_values(request: HttpRequest, uid: UUID, *, membership: Membership) ->
 def invoices(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     """List issued invoices and credit notes."""
     page = Paginator(selectors.documents_of(membership), PAGE_SIZE).get_page(request.GET.get("page"))
-    return _page(request, "portal/invoices.html", membership, page=page, invoices=_with_states(list(page)))
+    context = {"page": page, "invoices": _with_states(list(page)), "credits": selectors.credits_of(membership)}
+    return _page(request, "portal/invoices.html", membership, **context)
 
 
 @require_GET
@@ -130,9 +134,12 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
     """Show one document: lines, VAT, and how it stands."""
     found = _document_of(membership, uid)
     lines = found.lines.select_related("cdr__session", "credits__cdr__session").order_by("position")
+    state = payment_state(found)
+    asks_for_money = found.kind == Invoice.Kind.INVOICE and state.open_amount > 0
     context = {
         "invoice": found,
-        "state": payment_state(found),
+        "state": state,
+        "transfer": bank_transfer(found, amount=state.open_amount) if asks_for_money else None,
         "lines": Paginator(lines, 100).get_page(request.GET.get("page")),
         "taxes": found.taxes.all(),
         "credit_notes": selectors.documents_of(membership).filter(credits=found),

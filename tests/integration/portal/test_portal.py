@@ -1,17 +1,22 @@
 """The customers' pages: their own sessions, prices and documents, and nobody else's."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
+from apps.invoices.domain.references import creditor_reference, in_groups
 from apps.invoices.models import Invoice
+from apps.invoices.services.crediting import credit_invoice
+from apps.payments.selectors import open_amount
+from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.methods import SetupUnavailable
 from apps.portal.urls import urlpatterns
 from tests.factories import make_member, make_user
-from tests.integration.tenants import CANARY, answer, signed_in
+from tests.integration.tenants import BILLED_AT, CANARY, answer, signed_in
 
 LISTS = ["portal:home", "portal:sessions", "portal:invoices", "portal:payment-method"]
 
@@ -95,6 +100,37 @@ class TestACustomer:
         assert response.content == bytes(ours.document.content)
         assert response["Content-Type"] == "application/pdf"
         assert response["Cache-Control"] == "private, no-store"
+
+
+class TestPayingByBank:
+    def test_shows_account_reference_amount_and_the_code_for_a_banking_app(self, ours, fleet):
+        page = fleet.get(reverse("portal:invoice", args=[ours.invoice.uid])).content.decode()
+
+        assert "DE02 1203 0000 0000 2020 51" in page
+        assert in_groups(creditor_reference(ours.invoice.number)) in page
+        assert 'class="qr"' in page
+
+    def test_is_not_asked_for_what_is_credited(self, ours, fleet):
+        credit_invoice(invoice_id=ours.invoice.pk, reason="agreed", at=BILLED_AT, by=None)
+
+        page = fleet.get(reverse("portal:invoice", args=[ours.invoice.uid])).content.decode()
+
+        assert "Pay by bank transfer" not in page
+        assert 'class="qr"' not in page
+
+
+class TestCredit:
+    def test_is_shown_with_the_seller_who_has_it_and_to_nobody_else(self, ours, theirs, fleet):
+        line = StatementLine(key="a", booked_on=BILLED_AT.date(), amount=Decimal("500.00"), currency="EUR")
+        record_receipt(seller_id=theirs.owner.pk, line=line, customer_id=theirs.site.customer.pk, at=BILLED_AT)
+        before, owed = fleet.get(reverse("portal:home")).content.decode(), open_amount(ours.invoice)
+        record_receipt(seller_id=ours.owner.pk, line=line, customer_id=ours.site.customer.pk, at=BILLED_AT)
+
+        pages = [fleet.get(reverse(page)).content.decode() for page in ("portal:home", "portal:invoices")]
+
+        left = Decimal(500) - owed
+        assert "Your credit" not in before
+        assert all(f"€{left:.2f} with {ours.owner}" in page for page in pages)
 
 
 class TestTheExplanation:
