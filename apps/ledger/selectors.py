@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.db.models import Q, Sum
 
 from apps.accounts.models import Organisation
-from apps.ledger.domain.chart import CHART, Role
+from apps.ledger.domain.chart import Role, account_code
 from apps.ledger.models import Account, LedgerEntry
 
 
@@ -20,10 +20,13 @@ class TrialBalanceRow(NamedTuple):
     balance: Decimal
 
 
-def balance(*, entity_id: int, role: Role, currency: str) -> Decimal:
-    """Return what is on an account, debits positive; zero for one that was never used."""
+def balance(*, entity_id: int, role: Role, currency: str, party: int | None = None) -> Decimal:
+    """Return what is on an account, debits positive; zero for one that was never used.
+
+    party  the organisation whose own account of that role is asked for, e.g. of *due to owner*
+    """
     total = LedgerEntry.objects.filter(
-        journal__entity_id=entity_id, account__code=CHART[role].code, currency=currency
+        journal__entity_id=entity_id, account__code=account_code(role, party), currency=currency
     ).aggregate(total=Sum("amount"))["total"]
     return Decimal(0) if total is None else Decimal(total)
 

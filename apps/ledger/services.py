@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from apps.accounts.models import Organisation
 from apps.ledger.domain.chart import CHART, Role
 from apps.ledger.domain.posting import PostingLine, UnbalancedJournal, check_balanced
 from apps.ledger.models import Account, Journal, LedgerEntry
@@ -52,20 +53,23 @@ def post(
     if not is_new:
         _check_same(journal, effective, currency=currency)
         return journal
-    accounts = {role: _open_account(entity_id, role) for role in sorted({line.role for line in effective})}
+    accounts = {line.code: _open_account(entity_id, line) for line in sorted(effective, key=lambda line: line.code)}
     LedgerEntry.objects.bulk_create(
-        LedgerEntry(journal=journal, account=accounts[line.role], currency=currency, amount=line.amount)
+        LedgerEntry(journal=journal, account=accounts[line.code], currency=currency, amount=line.amount)
         for line in effective
     )
     return journal
 
 
-def _open_account(entity_id: int, role: Role) -> Account:
-    """Return the entity's account for a role, opened from the chart on first use."""
-    row = CHART[role]
-    account, _ = Account.objects.get_or_create(
-        entity_id=entity_id, code=row.code, defaults={"name": row.name, "kind": row.kind}
-    )
+def _open_account(entity_id: int, line: PostingLine) -> Account:
+    """Return the entity's account for a role (and party), opened from the chart on first use."""
+    row = CHART[line.role]
+    account: Account | None = Account.objects.filter(entity_id=entity_id, code=line.code).first()
+    if account is None:
+        name = row.name if line.party is None else f"{row.name}: {Organisation.objects.get(pk=line.party)}"[:120]
+        account, _ = Account.objects.get_or_create(
+            entity_id=entity_id, code=line.code, defaults={"name": name, "kind": row.kind}
+        )
     return account
 
 
@@ -74,9 +78,7 @@ def _check_same(journal: Journal, lines: Sequence[PostingLine], *, currency: str
 
     :raises KeyReused: the posted entries are other than ``lines``
     """
-    wanted: Counter[tuple[str, str, Decimal]] = Counter(
-        (CHART[line.role].code, currency, Decimal(line.amount)) for line in lines
-    )
+    wanted: Counter[tuple[str, str, Decimal]] = Counter((line.code, currency, Decimal(line.amount)) for line in lines)
     posted = Counter(
         (entry.account.code, entry.currency, entry.amount.amount) for entry in journal.entries.select_related("account")
     )

@@ -16,10 +16,15 @@ class Role(StrEnum):
     PAYOUT_IN_TRANSIT = "payout_in_transit"
     STRIPE_CLEARING = "stripe_clearing"
     RECEIVABLE = "receivable"
+    DUE_FROM_PLATFORM = "due_from_platform"
+    INPUT_VAT = "input_vat"
     VAT_PAYABLE = "vat_payable"
+    DUE_TO_OWNER = "due_to_owner"
     REVENUE_ENERGY = "revenue_energy"
+    REVENUE_SERVICES = "revenue_services"
     PAYMENT_FEES = "payment_fees"
     BAD_DEBT = "bad_debt"
+    PLATFORM_FEES = "platform_fees"
 
 
 class AccountKind(StrEnum):
@@ -44,8 +49,19 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.PAYOUT_IN_TRANSIT: ChartRow("1010", "Payouts in transit", AccountKind.ASSET),
     Role.STRIPE_CLEARING: ChartRow("1020", "Stripe clearing", AccountKind.ASSET),
     Role.RECEIVABLE: ChartRow("1200", "Trade receivables", AccountKind.ASSET),
+    Role.DUE_FROM_PLATFORM: ChartRow("1210", "Due from the platform that collects", AccountKind.ASSET),
+    Role.INPUT_VAT: ChartRow("1400", "Input VAT", AccountKind.ASSET),
     Role.VAT_PAYABLE: ChartRow("2200", "VAT payable", AccountKind.LIABILITY),
+    Role.DUE_TO_OWNER: ChartRow("2300", "Due to owner collected for", AccountKind.LIABILITY),
     Role.REVENUE_ENERGY: ChartRow("4000", "Revenue from electricity", AccountKind.INCOME),
+    Role.REVENUE_SERVICES: ChartRow("4100", "Revenue from services", AccountKind.INCOME),
     Role.PAYMENT_FEES: ChartRow("6000", "Payment fees", AccountKind.EXPENSE),
     Role.BAD_DEBT: ChartRow("6100", "Bad debt", AccountKind.EXPENSE),
+    Role.PLATFORM_FEES: ChartRow("6200", "Fees of the platform that collects", AccountKind.EXPENSE),
 }
+
+
+def account_code(role: Role, party: int | None = None) -> str:
+    """Return the code of a role's account: ``2300``, or ``2300-17`` for what is owed to one organisation alone."""
+    code = CHART[role].code
+    return code if party is None else f"{code}-{party}"

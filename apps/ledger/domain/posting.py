@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apps.core.domain.money import to_minor
-from apps.ledger.domain.chart import Role
+from apps.ledger.domain.chart import Role, account_code
 
 
 class UnbalancedJournal(ValueError):
@@ -14,10 +14,19 @@ class UnbalancedJournal(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostingLine:
-    """One side of a journal to be: ``amount`` > 0 debits the role's account, < 0 credits it; rounded."""
+    """One side of a journal to be: ``amount`` > 0 debits the role's account, < 0 credits it; rounded.
+
+    party  the organisation whose own account of that role it is, where the role has one a party; else None
+    """
 
     role: Role
     amount: Decimal
+    party: int | None = None
+
+    @property
+    def code(self) -> str:
+        """The code of the account it goes to."""
+        return account_code(self.role, self.party)
 
 
 def check_balanced(lines: Sequence[PostingLine], *, currency: str) -> None:
