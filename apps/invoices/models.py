@@ -94,9 +94,11 @@ class NumberSeries(TenantModel):
 
 
 class Invoice(TenantModel):
-    """An invoice, receipt or credit note (EN 16931 BT-3: 380, 381).
+    """An invoice, receipt or credit note (EN 16931 BT-3: 380, 381); or a platform's fee invoice to an owner.
 
-    customer, contract         null on a receipt and what corrects it: the driver is anonymous
+    customer, contract         null on a receipt and what corrects it: the driver is anonymous;
+                               and on a fee invoice
+    buyer                      of a fee invoice: the owner
     seller_party, buyer_party  the legal data printed, copied at issue (BG-4, BG-7); no buyer on a receipt
     amounts_are_gross          how lines are stated: gross for private persons
     tax_date                   end of the billing period, by which VAT is reported
@@ -105,12 +107,13 @@ class Invoice(TenantModel):
     content_hash               SHA-256 of the canonical content, set at issue
     """
 
-    TENANT = ("seller", "customer__organisation")
+    TENANT = ("seller", "customer__organisation", "buyer")
 
     class Kind(models.TextChoices):
         INVOICE = "invoice", "Invoice"
         RECEIPT = "receipt", "Receipt"
         CREDIT_NOTE = "credit_note", "Credit note"
+        FEE = "fee", "Fee invoice"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
@@ -119,6 +122,9 @@ class Invoice(TenantModel):
     )
     contract = models.ForeignKey(
         "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    buyer = models.ForeignKey(
+        "accounts.Organisation", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     run = models.ForeignKey(BillingRun, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.INVOICE)
@@ -179,14 +185,14 @@ class Invoice(TenantModel):
                 name="invoice_has_a_number_when_issued",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["invoice", "receipt"], credits__isnull=True)
+                condition=Q(kind__in=["invoice", "receipt", "fee"], credits__isnull=True)
                 | (Q(kind="credit_note", credits__isnull=False) & ~Q(reason="")),
                 name="invoice_credit_note_names_invoice_and_reason",
             ),
             # A credit note has the customer of what it credits, or none with it (I13).
             models.CheckConstraint(
                 condition=Q(kind__in=["invoice", "credit_note"], customer__isnull=False, contract__isnull=False)
-                | Q(kind__in=["receipt", "credit_note"], customer__isnull=True, contract__isnull=True)
+                | Q(kind__in=["receipt", "credit_note", "fee"], customer__isnull=True, contract__isnull=True)
                 | Q(kind="invoice", customer__isnull=True, contract__isnull=True, replaces__isnull=False),
                 name="invoice_has_a_customer_receipt_has_none",
             ),
@@ -194,6 +200,11 @@ class Invoice(TenantModel):
                 condition=Q(replaces__isnull=True)
                 | Q(kind="invoice", customer__isnull=True, run__isnull=True, amounts_are_gross=True),
                 name="invoice_in_a_receipts_stead_is_a_drivers",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="fee", buyer__isnull=False, amounts_are_gross=False, run__isnull=True)
+                | ~Q(kind="fee") & Q(buyer__isnull=True),
+                name="invoice_of_fees_names_its_buyer",
             ),
             models.CheckConstraint(
                 condition=~Q(kind="receipt") | Q(amounts_are_gross=True, run__isnull=True),
@@ -237,6 +248,7 @@ class InvoiceLine(TenantModel):
 
     A record is billed once, for ever: on one document, with one line a category. On credit notes ``cdr`` is null and
     ``credits`` set; several may take back parts of one line, together never more than it.
+    text            what a fee invoice's line charges, which bills no record
     vehicle, place, zone…  copied as printed
     energy_milliwh  metered; of a record's lines the first one under which energy is priced has it, the others none
     net, gross  signed: negative on credit notes; gross only on documents that state gross amounts, since on the others
@@ -249,6 +261,7 @@ class InvoiceLine(TenantModel):
     position = models.PositiveIntegerField()
     cdr = models.ForeignKey("charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     credits = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by")
+    text = models.CharField(max_length=240, blank=True)
     vehicle = models.CharField(max_length=120, blank=True)
     token = models.CharField(max_length=40, blank=True, help_text="Last four characters of the card.")
     place = models.CharField(max_length=240)
@@ -276,7 +289,9 @@ class InvoiceLine(TenantModel):
                 expressions=[("cdr", RangeOperators.EQUAL), ("invoice", RangeOperators.NOT_EQUAL)],
             ),
             models.CheckConstraint(
-                condition=Q(cdr__isnull=False, credits__isnull=True) | Q(cdr__isnull=True, credits__isnull=False),
+                condition=Q(cdr__isnull=False, credits__isnull=True, text="")
+                | Q(cdr__isnull=True, credits__isnull=False, text="")
+                | Q(cdr__isnull=True, credits__isnull=True) & ~Q(text=""),
                 name="line_bills_a_record_or_credits_a_line",
             ),
             is_rounded_money("net", "gross", name="line_amounts_are_rounded"),

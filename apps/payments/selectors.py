@@ -377,6 +377,8 @@ def _state(
         return said(PaymentWord.DRAFT, _("Not issued yet."))
     if invoice.kind == Invoice.Kind.CREDIT_NOTE:
         return PaymentState(state=PaymentWord.CREDITED, open_amount=Decimal(0), why=_("A credit note."))
+    if invoice.kind == Invoice.Kind.FEE:
+        return PaymentState(state=PaymentWord.PAID, open_amount=Decimal(0), why=_("Set off in the owner's statement."))
     if left == 0:
         return said(*_settled(amounts))
     if invoice.kind == Invoice.Kind.RECEIPT and not is_busy:

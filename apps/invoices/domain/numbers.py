@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final
 
-PREFIXES: Final[Mapping[str, str]] = {"invoice": "INV", "receipt": "REC", "credit_note": "CN"}
+PREFIXES: Final[Mapping[str, str]] = {"invoice": "INV", "receipt": "REC", "credit_note": "CN", "fee": "FEE"}
 
 
 def format_number(*, kind: str, year: int, sequence: int) -> str:

@@ -53,6 +53,8 @@ class Words:
     reason: str
     how_to_pay: str
     settlement: str
+    set_off: str
+    service: str
     pay_by: str
     nothing_to_pay: str
     credited: str
@@ -126,6 +128,8 @@ _ENGLISH: Final = Words(
     reason="Reason",
     how_to_pay="How to pay",
     settlement="Settlement",
+    set_off="The amount is set off against what was collected for you.",
+    service="Service",
     pay_by="Please transfer {amount} by {date}.",
     nothing_to_pay="There is nothing to pay.",
     credited="The amount is set off against what is open, or paid back.",
@@ -214,6 +218,8 @@ _GERMAN: Final = Words(
     reason="Grund",
     how_to_pay="Zahlung",
     settlement="Ausgleich",
+    set_off="Der Betrag wird mit dem verrechnet, was für Sie eingenommen wurde.",
+    service="Leistung",
     pay_by="Bitte überweisen Sie {amount} bis zum {date}.",
     nothing_to_pay="Es ist nichts zu zahlen.",
     credited="Der Betrag wird mit Offenem verrechnet oder zurückgezahlt.",

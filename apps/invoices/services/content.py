@@ -49,6 +49,8 @@ def _line(line: InvoiceLine) -> dict[str, object]:
         "position": line.position,
         "cdr": line.cdr_id,
         "credits": line.credits_id,
+        # Only fee lines say it, so that what was issued before keeps its hash.
+        **({"text": line.text} if line.text else {}),
         "vehicle": line.vehicle,
         "token": line.token,
         "place": line.place,

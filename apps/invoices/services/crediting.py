@@ -132,6 +132,8 @@ def lock_creditable(invoice_id: int, *, reason: str) -> Invoice:
     invoice = lock_document(invoice_id)
     if invoice.kind == Invoice.Kind.CREDIT_NOTE or invoice.status != InvoiceStatus.ISSUED:
         raise NotCreditable(f"{invoice} is no issued invoice or receipt")
+    if invoice.kind == Invoice.Kind.FEE:
+        raise NotCreditable(f"{invoice} was set off in a statement; the next one gives back what was too much")
     if not reason.strip():
         raise NotCreditable(f"a credit note for {invoice} needs a reason")
     return invoice

@@ -112,11 +112,16 @@ def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
     if invoice.credits is not None:
         invoice.seller_party, invoice.buyer_party = invoice.credits.seller_party, invoice.credits.buyer_party
         return
-    vat_id = _seller_vat_id(invoice.seller, country=taxes[0].country, on=invoice.tax_date)
+    # A fee is a service, sold from where its seller is established even where its buyer owes the tax.
+    country = invoice.seller.country.code if invoice.kind == Invoice.Kind.FEE else taxes[0].country
+    vat_id = _seller_vat_id(invoice.seller, country=country, on=invoice.tax_date)
     invoice.seller_party = _seller_party(invoice.seller, vat_id=vat_id)
     _check_complete("seller", invoice.seller_party)
     # A simplified invoice names no buyer (Directive 2006/112/EC, art. 226b).
-    if invoice.customer is not None:
+    if invoice.buyer is not None:
+        invoice.buyer_party = _owner_party(invoice.buyer, on=invoice.tax_date)
+        _check_complete("owner", invoice.buyer_party)
+    elif invoice.customer is not None:
         invoice.buyer_party = _buyer_party(invoice.customer)
     if invoice.buyer_party:
         _check_complete("customer", invoice.buyer_party)
@@ -160,11 +165,24 @@ def _buyer_party(customer: Customer) -> dict[str, str]:
     }
 
 
+def _owner_party(owner: Organisation, *, on: date) -> dict[str, str]:
+    """EN 16931 BG-7 of a fee invoice, the VAT identifier being that of the owner's own country."""
+    home = [row for row in registrations_of(owner) if row.country == owner.country.code and row.is_valid(on)]
+    return {
+        **{field: str(getattr(owner, field)) for field in _ADDRESS if field != "country"},
+        "country": owner.country.code,
+        "number": "",
+        "vat_id": home[0].vat_id if home else "",
+        "email": owner.email,
+    }
+
+
 def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at: datetime) -> None:
     """Debit the receivable, credit revenue and VAT per category; a credit note's amounts are negative, so reversed."""
+    revenue = Role.REVENUE_SERVICES if invoice.kind == Invoice.Kind.FEE else Role.REVENUE_ENERGY
     lines = [PostingLine(role=Role.RECEIVABLE, amount=invoice.gross.amount)]
     for row in taxes:
-        lines.append(PostingLine(role=Role.REVENUE_ENERGY, amount=-row.net.amount))
+        lines.append(PostingLine(role=revenue, amount=-row.net.amount))
         lines.append(PostingLine(role=Role.VAT_PAYABLE, amount=-row.tax.amount))
     ledger.post(
         entity_id=invoice.seller_id,
@@ -181,6 +199,8 @@ def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at:
 def _posting_text(invoice: Invoice) -> str:
     """Say what was issued to whom for which days; of an anonymous driver's documents, for what."""
     days = f"{invoice.period_from} to {invoice.period_to}"
+    if invoice.buyer is not None:
+        return f"Fees to {invoice.buyer.name}, {days}"
     if invoice.customer is None:
         if invoice.replaces is not None:
             return f"Invoice in the stead of {invoice.replaces.number}"

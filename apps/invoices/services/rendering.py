@@ -49,7 +49,7 @@ def render_document(*, invoice_id: int, at: datetime) -> Document:
     rendered = renderer.render(print_html(invoice))
     return store_document(
         seller_id=invoice.seller_id,
-        recipient_id=invoice.customer.organisation_id if invoice.customer else None,
+        recipient_id=invoice.customer.organisation_id if invoice.customer else invoice.buyer_id,
         key=document_key(invoice),
         kind=invoice.kind,
         media_type=rendered.media_type,
@@ -77,6 +77,7 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "is_receipt": invoice.kind == Invoice.Kind.RECEIPT,
         "seller": invoice.seller_party,
         "buyer": invoice.buyer_party,
+        "is_fee": invoice.kind == Invoice.Kind.FEE,
         "is_credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
         "buyer_country": _country_abroad(invoice),
         "pay_heading": _pay_heading(invoice, words),
@@ -101,6 +102,7 @@ def _name(invoice: Invoice, words: Words) -> str:
         Invoice.Kind.INVOICE: words.invoice,
         Invoice.Kind.RECEIPT: words.receipt,
         Invoice.Kind.CREDIT_NOTE: words.credit_note,
+        Invoice.Kind.FEE: words.invoice,
     }
     return names[Invoice.Kind(invoice.kind)]
 
@@ -131,6 +133,7 @@ def _pay_heading(invoice: Invoice, words: Words) -> str:
         Invoice.Kind.INVOICE: words.how_to_pay,
         Invoice.Kind.RECEIPT: words.payment,
         Invoice.Kind.CREDIT_NOTE: words.settlement,
+        Invoice.Kind.FEE: words.settlement,
     }
     return headings[Invoice.Kind(invoice.kind)]
 
@@ -140,6 +143,8 @@ def _pay_sentence(invoice: Invoice, words: Words) -> str:
         return _settlement_sentence(invoice, words)
     if invoice.replaces is not None:
         return words.settled_by_receipt.format(amount=quantities.money(invoice.gross))
+    if invoice.kind == Invoice.Kind.FEE:
+        return words.set_off
     if invoice.kind == Invoice.Kind.RECEIPT:
         return (
             words.paid_by_hold.format(amount=quantities.money(invoice.gross))

@@ -1,9 +1,12 @@
 """Which VAT a charge record bears on a document: the rule book's answer, compared with the record's own rate."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
+from apps.accounts.models import Organisation
 from apps.contracts.models import Customer
+from apps.contracts.registrations import registrations_of
 from apps.core.domain.tax import (
     PRIVATE,
     BuyerKind,
@@ -39,6 +42,29 @@ def buyer_status(customer: Customer) -> BuyerStatus:
     if customer.kind == Customer.Kind.PRIVATE or not customer.vat_id:
         return PRIVATE
     return BuyerStatus(kind=BuyerKind.BUSINESS, country=customer.country.code, vat_id=customer.vat_id)
+
+
+def decide_fee(*, seller: Organisation, buyer: Organisation, on: date) -> TaxDecision:
+    """Decide the VAT of a platform's fee: a service, taxed by where platform and owner are established.
+
+    An owner without a VAT identifier in its own country counts as a private person.
+
+    :raises TaxRefused: the platform is not registered at home, or the rule book has no row for it
+    """
+    home = next(
+        (row for row in registrations_of(buyer) if row.country == buyer.country.code and row.is_valid(on)), None
+    )
+    status = BuyerStatus(kind=BuyerKind.BUSINESS, country=buyer.country.code, vat_id=home.vat_id) if home else PRIVATE
+    try:
+        return decide_tax(
+            supply=SupplyKind.SERVICE,
+            country=seller.country.code,
+            seller_registrations=registrations_of(seller),
+            buyer=status,
+            on=on,
+        )
+    except (SellerNotRegistered, TaxNotSupported, NoTaxRate) as refusal:
+        raise TaxRefused(f"the fee of {seller} to {buyer}: {refusal}") from refusal
 
 
 def decide_for(cdr: Cdr, *, registrations: tuple[Registration, ...], buyer: BuyerStatus) -> tuple[TaxedPart, ...]:
