@@ -389,3 +389,7 @@ def _refund(refund: stripe.Refund) -> RefundSnapshot:
         reference=_metadata(refund).get(Reference.REFUND, ""),
         failure=getattr(refund, "failure_reason", None) or "",
     )
+
+
+# What the modules beside this one speak to Stripe with.
+ask, given, options, id_of = _call, _given, _options, _id

@@ -143,6 +143,16 @@ class RefundSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSnapshot:
+    """A Transfer or the reversal of one as Stripe made it; ``reference`` is our transfer's."""
+
+    stripe_id: str
+    amount: Decimal
+    currency: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventHint:
     """A verified webhook: its id, type and mode, and the whole as it arrived."""
 
@@ -162,6 +172,7 @@ class Reference(StrEnum):
 
     PAYMENT = "wattledger_payment"
     REFUND = "wattledger_refund"
+    TRANSFER = "wattledger_transfer"
     METHOD = "wattledger_method"
     CUSTOMER = "wattledger_customer"
     INVOICE = "wattledger_invoice"

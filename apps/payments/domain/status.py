@@ -62,6 +62,14 @@ class RepaymentStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class TransferStatus(StrEnum):
+    """REQUESTED: asked for, not known to be made · FAILED: Stripe refused it, so that the money stays due."""
+
+    REQUESTED = "requested"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 class OperationStatus(StrEnum):
     """PENDING: to be sent, or sent and not yet heard of · UNKNOWN: sent, and no answer says what became of it."""
 
@@ -83,6 +91,8 @@ class OperationKind(StrEnum):
     CAPTURE_INTENT = "capture_intent"
     CANCEL_INTENT = "cancel_intent"
     CREATE_REFUND = "create_refund"
+    CREATE_TRANSFER = "create_transfer"
+    REVERSE_TRANSFER = "reverse_transfer"
 
 
 WAITING_FOR_MONEY: Final = frozenset({AttemptStatus.CREATED, AttemptStatus.CHECKOUT_OPEN})
@@ -141,6 +151,12 @@ NEXT_REFUND: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
     RefundStatus.FAILED: frozenset({RefundStatus.FAILED}),
 }
 
+NEXT_TRANSFER: Final[Mapping[TransferStatus, frozenset[TransferStatus]]] = {
+    TransferStatus.REQUESTED: frozenset({TransferStatus.SUCCEEDED, TransferStatus.FAILED}),
+    TransferStatus.SUCCEEDED: frozenset(),
+    TransferStatus.FAILED: frozenset(),
+}
+
 NEXT_OPERATION: Final[Mapping[OperationStatus, frozenset[OperationStatus]]] = {
     OperationStatus.PENDING: frozenset(OperationStatus) - {OperationStatus.PENDING},
     OperationStatus.UNKNOWN: frozenset(OperationStatus) - {OperationStatus.PENDING},
@@ -179,6 +195,14 @@ def advance_refund(status: RefundStatus, to: RefundStatus) -> RefundStatus:
     :raises IllegalMove: Stripe's object cannot have gone from ``status`` to ``to``
     """
     return check_move(NEXT_REFUND, status, to)
+
+
+def advance_transfer(status: TransferStatus, to: TransferStatus) -> TransferStatus:
+    """Return ``to``.
+
+    :raises IllegalMove: the transfer has ended
+    """
+    return check_move(NEXT_TRANSFER, status, to)
 
 
 def advance_operation(status: OperationStatus, to: OperationStatus) -> OperationStatus:

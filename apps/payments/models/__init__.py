@@ -14,6 +14,7 @@ from apps.payments.models.methods import SavedMethod, StripeCustomer
 from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
+from apps.payments.models.transfers import Transfer
 
 __all__ = [
     "Allocation",
@@ -26,5 +27,6 @@ __all__ = [
     "SavedMethod",
     "StripeCustomer",
     "StripeEvent",
+    "Transfer",
     "WriteOff",
 ]

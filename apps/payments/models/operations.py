@@ -12,6 +12,7 @@ from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStat
 from apps.payments.models.methods import SavedMethod
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
+from apps.payments.models.transfers import Transfer
 
 _UNFINISHED: Final = sorted(status.value for status in UNFINISHED)
 
@@ -36,6 +37,7 @@ class PaymentOperation(TenantModel):
     payment = models.ForeignKey(Payment, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     method = models.ForeignKey(SavedMethod, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     refund = models.ForeignKey(Refund, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
+    transfer = models.ForeignKey(Transfer, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     kind = models.CharField(max_length=24, choices=[(k.value, k.value) for k in OperationKind])
     idempotency_key = models.CharField(max_length=64, unique=True)
     params = models.JSONField(default=dict)
@@ -97,8 +99,20 @@ class PaymentOperation(TenantModel):
                 | Q(kind__in=["create_payment_session", "expire_session"], payment__isnull=False)
                 & Q(method__isnull=True, refund__isnull=True)
                 | Q(kind="cancel_intent", payment__isnull=False, method__isnull=True, refund__isnull=True)
-                | Q(kind="create_refund", payment__isnull=False, method__isnull=True, refund__isnull=False),
+                | Q(kind="create_refund", payment__isnull=False, method__isnull=True, refund__isnull=False)
+                | Q(kind__in=["create_transfer", "reverse_transfer"], customer__isnull=True)
+                & Q(payment__isnull=True, method__isnull=True, refund__isnull=True),
                 name="operation_names_what_it_acts_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["create_transfer", "reverse_transfer"], transfer__isnull=False)
+                | ~Q(kind__in=["create_transfer", "reverse_transfer"]) & Q(transfer__isnull=True),
+                name="operation_moves_a_transfer",
+            ),
+            models.UniqueConstraint(
+                fields=["transfer"],
+                condition=Q(status__in=[*_UNFINISHED, "done"], transfer__isnull=False),
+                name="operation_one_standing_per_transfer",
             ),
         ]
         triggers = [

@@ -26,6 +26,7 @@ class Payment(TenantModel):
     amount           what is asked for, gross; amount_received: what Stripe took, never shrinks
     amount_capturable, capture_before  of a hold: how much still stands, and until when the bank keeps it
     latest_charge    the last attempt's charge
+    collector        the platform whose Stripe account it goes through, if that is not the seller's own
     failure_*        of the last attempt; the message is for the customer's eyes
     version          grows with each projection, so that an older snapshot never overwrites a newer one
     """
@@ -39,6 +40,9 @@ class Payment(TenantModel):
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at Stripe.")
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    collector = models.ForeignKey(
+        "accounts.Organisation", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.COLLECTION)
     customer = models.ForeignKey(
         "contracts.Customer", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -97,6 +101,10 @@ class Payment(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(status__in=[s.value for s in PaymentStatus]), name="payment_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(collector__isnull=True) | ~Q(collector=F("seller")),
+                name="payment_is_collected_by_another_or_by_nobody_else",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_is_positive"),
             models.CheckConstraint(
@@ -165,8 +173,9 @@ class Payment(TenantModel):
                        OR (OLD.page_id IS NOT NULL AND NEW.page_id IS DISTINCT FROM OLD.page_id)
                        OR (OLD.status IN ('succeeded', 'canceled') AND NEW.status <> OLD.status)
                        OR NEW.version < OLD.version
-                       OR (NEW.uid, NEW.kind, NEW.invoice_id, NEW.attempt_id, NEW.livemode) IS DISTINCT FROM
-                          (OLD.uid, OLD.kind, OLD.invoice_id, OLD.attempt_id, OLD.livemode)
+                       OR (NEW.uid, NEW.kind, NEW.invoice_id, NEW.attempt_id, NEW.livemode, NEW.collector_id)
+                          IS DISTINCT FROM
+                          (OLD.uid, OLD.kind, OLD.invoice_id, OLD.attempt_id, OLD.livemode, OLD.collector_id)
                     THEN
                         RAISE EXCEPTION 'a payment never goes back' USING ERRCODE = 'restrict_violation';
                     END IF;

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.core.bells import ring_on_commit
 from apps.payments import gateway
+from apps.payments.collectors import collector_of
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import (
     ATTEMPT_ENDS,
@@ -97,6 +98,7 @@ def create_attempt(
         kind=Payment.Kind.HOLD,
         attempt=attempt,
         seller_id=seller_id,
+        collector_id=collector_of(seller_id=seller_id, at=at),
         livemode=gateway.livemode(),
         currency=currency,
         amount=hold_amount,

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from apps.core import failpoints
-from apps.payments import gateway
+from apps.payments import gateway, gateway_transfers
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.holds import PageStatus
 from apps.payments.domain.retries import is_key_old
 from apps.payments.domain.status import CONFIRMABLE, OperationKind, PaymentStatus
-from apps.payments.models import Payment, PaymentOperation
+from apps.payments.models import Payment, PaymentOperation, Transfer
 from apps.payments.outcomes import Done, IntentSnapshot, Outcome, Rejected, Unknown
 
 CLOCK_SKEW: Final = timedelta(hours=1)
@@ -54,6 +54,18 @@ def _page_id(operation: PaymentOperation) -> str:
     return page_id
 
 
+def _transfer(operation: PaymentOperation) -> Transfer:
+    assert operation.transfer is not None
+    return operation.transfer
+
+
+def _reversed_id(operation: PaymentOperation) -> str:
+    transfer = _transfer(operation).reverses
+    assert transfer is not None
+    assert transfer.stripe_id is not None
+    return transfer.stripe_id
+
+
 def _send_detach(operation: PaymentOperation) -> Outcome[Any]:
     return gateway.detach_method(payment_method_id=operation.params["payment_method"], key=operation.idempotency_key)
 
@@ -80,6 +92,12 @@ _SEND: Final[dict[OperationKind, Callable[[PaymentOperation], Outcome[Any]]]] = 
     ),
     OperationKind.CANCEL_INTENT: lambda op: gateway.cancel_intent(stripe_id=_intent_id(op), key=op.idempotency_key),
     OperationKind.CREATE_REFUND: lambda op: gateway.create_refund(params=op.params, key=op.idempotency_key),
+    OperationKind.CREATE_TRANSFER: lambda op: gateway_transfers.create_transfer(
+        params=op.params, key=op.idempotency_key
+    ),
+    OperationKind.REVERSE_TRANSFER: lambda op: gateway_transfers.reverse_transfer(
+        stripe_id=_reversed_id(op), params=op.params, key=op.idempotency_key
+    ),
 }
 
 
@@ -161,6 +179,22 @@ def _look_refunded(operation: PaymentOperation) -> Answer:
     return Done(value=found[0]) if found else NotDone()
 
 
+def _look_transferred(operation: PaymentOperation) -> Answer:
+    """Look for our reference among the account's transfers; only when it is not there may another be asked for."""
+    transfer = _transfer(operation)
+    # From the first call of all, under whichever key: the row's own time stands for every key it has had.
+    seen = gateway_transfers.find_transfer(
+        destination=transfer.destination, uid=str(transfer.uid), since=transfer.requested_at - CLOCK_SKEW
+    )
+    return NotDone() if isinstance(seen, Done) and seen.value is None else seen
+
+
+def _look_reversed(operation: PaymentOperation) -> Answer:
+    """Look for our reference among the transfer's reversals."""
+    seen = gateway_transfers.find_reversal(stripe_id=_reversed_id(operation), uid=str(_transfer(operation).uid))
+    return NotDone() if isinstance(seen, Done) and seen.value is None else seen
+
+
 def _look_at_intent(operation: PaymentOperation, is_done: Callable[[IntentSnapshot], bool]) -> Answer:
     seen = gateway.retrieve_intent(_intent_id(operation))
     return NotDone() if isinstance(seen, Done) and not is_done(seen.value) else seen
@@ -178,4 +212,6 @@ _LOOK: Final[dict[OperationKind, Callable[[PaymentOperation], Answer]]] = {
     OperationKind.CAPTURE_INTENT: _look_captured,
     OperationKind.CANCEL_INTENT: _look_canceled,
     OperationKind.CREATE_REFUND: _look_refunded,
+    OperationKind.CREATE_TRANSFER: _look_transferred,
+    OperationKind.REVERSE_TRANSFER: _look_reversed,
 }

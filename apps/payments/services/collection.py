@@ -8,6 +8,7 @@ from django.db import transaction
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments import gateway
+from apps.payments.collectors import collector_of
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeCustomer
@@ -70,6 +71,7 @@ def _ask_for_intent(invoice: Invoice, method: SavedMethod, amount: Decimal, *, a
     currency = invoice.currency
     payment = Payment.objects.create(
         seller_id=invoice.seller_id,
+        collector_id=collector_of(seller_id=invoice.seller_id, at=at),
         customer_id=invoice.customer_id,
         invoice=invoice,
         livemode=gateway.livemode(),

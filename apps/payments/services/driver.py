@@ -45,6 +45,7 @@ from apps.payments.services.plan import plan_next
 from apps.payments.services.projection import LOOKS, Locked, lock_payment, project_intent, set_failure
 from apps.payments.services.refunding import note_refused_refund, project_refunds
 from apps.payments.services.setups import lock_method, store_setup_session
+from apps.payments.services.transfers import settle_transfer
 
 PATIENCE: Final = timedelta(seconds=5)
 """How long a second click waits for the first one's call."""
@@ -85,6 +86,8 @@ def _settle(operation: PaymentOperation, answer: Answer, *, at: datetime) -> Pay
     if isinstance(answer, Unknown):
         postpone_operation(operation_id=operation.pk, unknown=answer, at=at)
         return None
+    if operation.transfer_id is not None:
+        return settle_transfer(operation, answer, at=at)
     if operation.payment_id is not None:
         return _settle_payment(operation, answer, at=at)
     return _settle_setup(operation, answer, at=at)

@@ -14,6 +14,7 @@ from django.db import transaction
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments import gateway
+from apps.payments.collectors import collector_of
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.holds import PageStatus
 from apps.payments.domain.minimums import least_charge
@@ -117,7 +118,7 @@ def _payable(document: Invoice, attempt: PaymentAttempt | None) -> Decimal:
 
     :raises NotPayable: see ``plan_link``
     """
-    if document.status != InvoiceStatus.ISSUED or document.kind == Invoice.Kind.CREDIT_NOTE:
+    if document.status != InvoiceStatus.ISSUED or document.kind in (Invoice.Kind.CREDIT_NOTE, Invoice.Kind.FEE):
         raise NotPayable("This is no document to be paid.")
     if attempt is not None and attempt.status not in ATTEMPT_ENDS | {AttemptStatus.CAPTURE_FAILED}:
         raise NotPayable("The payment is being finalised.")
@@ -133,6 +134,7 @@ def _ask_for_page(
     payment = Payment.objects.create(
         kind=Payment.Kind.LINK,
         seller_id=document.seller_id,
+        collector_id=collector_of(seller_id=document.seller_id, at=at),
         customer_id=document.customer_id,
         invoice=document,
         livemode=gateway.livemode(),

@@ -16,7 +16,7 @@ from apps.contracts.models import Customer
 from apps.payments import gateway
 from apps.payments.domain.retries import needs_alert, pause_after
 from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStatus, advance_operation
-from apps.payments.models import Payment, PaymentOperation, Refund, SavedMethod
+from apps.payments.models import Payment, PaymentOperation, Refund, SavedMethod, Transfer
 from apps.payments.outcomes import Next, Unknown
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def request_operation(
     payment: Payment | None = None,
     method: SavedMethod | None = None,
     refund: Refund | None = None,
+    transfer: Transfer | None = None,
     retry_of: PaymentOperation | None = None,
 ) -> PaymentOperation:
     """Write down a call to be made, due at once, under a new idempotency key. The caller holds the parent's lock.
@@ -43,13 +44,19 @@ def request_operation(
     customer  of whom the call is; None for a driver's hold
     """
     parent = payment or customer
-    assert parent is not None, "a call is about a payment or a customer"
+    if transfer is not None:
+        # A transfer is the platform's, whose Stripe account it leaves.
+        seller_id = transfer.platform_id
+    else:
+        assert parent is not None, "a call is about a payment, a customer or a transfer"
+        seller_id = parent.seller_id
     return PaymentOperation.objects.create(
-        seller_id=parent.seller_id,
+        seller_id=seller_id,
         customer=customer,
         payment=payment,
         method=method,
         refund=refund,
+        transfer=transfer,
         kind=kind,
         # Random, not built from our ids: a database restored from a backup must not meet keys of its lost future.
         idempotency_key=f"wl-{uuid.uuid4()}",
@@ -117,5 +124,6 @@ def retry_with_next_key(operation: PaymentOperation, *, at: datetime) -> Payment
         payment=operation.payment,
         method=operation.method,
         refund=operation.refund,
+        transfer=operation.transfer,
         retry_of=operation,
     )

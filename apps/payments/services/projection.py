@@ -13,10 +13,8 @@ from decimal import Decimal
 from djmoney.money import Money
 
 from apps.core.bells import ring_on_commit
-from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
-from apps.ledger import services as ledger
-from apps.ledger.services import PostingLine, Role
+from apps.ledger.services import Role
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure, in_words
 from apps.payments.domain.status import PaymentStatus, advance_payment
@@ -24,6 +22,7 @@ from apps.payments.models import Payment, PaymentAttempt
 from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Unknown
 from apps.payments.services.allocating import allocate
 from apps.payments.services.operations import WrongMode
+from apps.payments.services.posting import post_at_stripe
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +133,8 @@ def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
     if amount < received:
         log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, document)
         ring_on_commit("payment.surplus", id=payment.pk)
+    if amount and payment.collector_id is not None:
+        ring_on_commit("payment.collected", id=payment.pk)
 
 
 def _post_fee(*, payment: Payment, fee: Fee, at: datetime) -> None:
@@ -145,30 +146,5 @@ def _post_fee(*, payment: Payment, fee: Fee, at: datetime) -> None:
         debit=(Role.PAYMENT_FEES, fee.amount),
         credit=Role.STRIPE_CLEARING,
         currency=fee.currency,
-        at=at,
-    )
-
-
-def post_at_stripe(
-    *,
-    payment: Payment,
-    key: str,
-    text: str,
-    debit: tuple[Role, Decimal],
-    credit: Role,
-    at: datetime,
-    currency: str = "",
-) -> None:
-    """Post one move of a payment's money, once per ``key``; currency: the payment's unless told otherwise."""
-    role, amount = debit
-    today = at.astimezone(zone(payment.seller.time_zone)).date()
-    ledger.post(
-        entity_id=payment.seller_id,
-        key=key,
-        posted_on=today,
-        tax_date=today,
-        text=text,
-        lines=[PostingLine(role=role, amount=amount), PostingLine(role=credit, amount=-amount)],
-        currency=currency or payment.currency,
         at=at,
     )

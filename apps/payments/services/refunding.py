@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db.models import Sum
 
+from apps.core.bells import ring_on_commit
 from apps.ledger.services import Role
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure
@@ -14,7 +15,8 @@ from apps.payments.domain.status import PaymentStatus, RefundStatus, advance_ref
 from apps.payments.models import Payment, Refund
 from apps.payments.outcomes import Done, RefundSnapshot, Rejected, Unknown
 from apps.payments.selectors import surplus_of
-from apps.payments.services.projection import StripeUnreachable, post_at_stripe
+from apps.payments.services.posting import post_at_stripe
+from apps.payments.services.projection import StripeUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,8 @@ def _project(payment: Payment, refund: Refund, snapshot: RefundSnapshot, *, at: 
             credit=Role.STRIPE_CLEARING,
             at=at,
         )
+        if payment.collector_id is not None and was != RefundStatus.SUCCEEDED:
+            ring_on_commit("collected.refunded", id=refund.pk)
     elif snapshot.status == RefundStatus.FAILED and was != RefundStatus.FAILED:
         _fail(payment, refund, snapshot.failure, at=at)
     refund.save()
