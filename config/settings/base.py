@@ -129,6 +129,7 @@ INSTALLED_APPS = [
     "apps.invoices",
     "apps.payments",
     "apps.analytics",
+    "apps.accounting",
     "apps.portal",
     "apps.adhoc",
     "apps.console",

@@ -1,0 +1,57 @@
+"""Alarm clocks of owner settlement: each one call into a service, harmless when repeated."""
+
+from datetime import date
+from typing import Final
+
+from celery import shared_task
+from django.db import OperationalError
+
+from apps.accounting import selectors_settlement as selectors
+from apps.accounting.services import rendering, settlement, shares
+from apps.core.clock import now
+
+SWEPT_LIVES: Final = 300
+"""Seconds after which a swept task is dropped unrun: the next sweep hands it out again."""
+
+
+@shared_task(name="accounting.share_payment", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def share_payment(*, id: int, **_: object) -> None:  # noqa: A002 the bell's own word
+    """Send the owner's part of a collected payment."""
+    shares.share_payment(payment_id=id, at=now())
+
+
+@shared_task(name="accounting.take_back_share", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def take_back_share(*, id: int, **_: object) -> None:  # noqa: A002
+    """Fetch back the owner's part of a refund."""
+    shares.take_back_share(refund_id=id, at=now())
+
+
+@shared_task(name="accounting.sweep_shares")
+def sweep_shares(**_: object) -> None:
+    """Hand out collected payments to share and refunds to take back."""
+    for payment_id in selectors.unshared_payment_ids(at=now()):
+        share_payment.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
+    for refund_id in selectors.untaken_refund_ids():
+        take_back_share.apply_async(kwargs={"id": refund_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="accounting.make_statement", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def make_statement(*, agreement_id: int, month: str, **_: object) -> None:
+    """Make the statement of a month."""
+    settlement.make_statement(agreement_id=agreement_id, month=date.fromisoformat(month), at=now())
+
+
+@shared_task(name="accounting.render_statement", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def render_statement(*, id: int, **_: object) -> None:  # noqa: A002
+    """Render a statement that was made."""
+    rendering.render_statement(statement_id=id, at=now())
+
+
+@shared_task(name="accounting.sweep_statements")
+def sweep_statements(**_: object) -> None:
+    """Hand out the statements of the month that is over, and those that have no file yet."""
+    for agreement_id, month in selectors.due_statements(at=now()):
+        kwargs = {"agreement_id": agreement_id, "month": month.isoformat()}
+        make_statement.apply_async(kwargs=kwargs, expires=SWEPT_LIVES)
+    for statement_id in selectors.unrendered_statement_ids():
+        render_statement.apply_async(kwargs={"id": statement_id}, expires=SWEPT_LIVES)
