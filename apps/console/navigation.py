@@ -80,6 +80,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Journals"), "menu_book", "ledger_journal"),
             _row(_("Accounts"), "account_tree", "ledger_account"),
         ),
+        _group(
+            _("Owners"),
+            _row(_("Agreements"), "handshake", "accounting_agreement"),
+            _row(_("Statements"), "request_quote", "accounting_statement"),
+            _row(_("Payouts"), "outbound", "accounting_ownerpayout"),
+            _row(_("Bank files"), "upload_file", "accounting_payoutfile"),
+            _row(_("Transfers"), "move_up", "payments_transfer"),
+        ),
         _group(_("Settings"), *people),
     ]
 

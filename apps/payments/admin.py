@@ -23,6 +23,7 @@ from apps.payments.models import (
     Refund,
     SavedMethod,
     StripeEvent,
+    Transfer,
 )
 
 ATTEMPT_LABELS = {
@@ -260,3 +261,38 @@ class StripeEventAdmin(TenantAdmin):
     search_fields = ("stripe_id", "type")
     date_hierarchy = "received_at"
     fields = (("type", "stripe_id"), ("received_at", "processed_at"), ("attempts", "next_try_at"), "error", "payload")
+
+
+@admin.register(Transfer)
+class TransferAdmin(TenantAdmin):
+    empty_hint = "Where you collect for an owner with an account at Stripe, its part of each payment is sent here."
+    list_display = ("requested_at", "owner", "moves", "state", "what", "failure_message")
+    list_filter = ("status", ("owner", RelatedOnlyFieldListFilter))
+    list_select_related = ("owner",)
+    search_fields = ("stripe_id", "destination", "uid")
+    date_hierarchy = "requested_at"
+    fields = (
+        ("what", "state", "moves"),
+        "owner",
+        ("destination", "stripe_id"),
+        "uid",
+        ("requested_at", "succeeded_at", "failed_at"),
+        "failure_message",
+    )
+    readonly_fields = ("what", "state", "moves", "uid")
+
+    @admin.display(description="what")
+    def what(self, transfer: Transfer) -> str:
+        return "fetched back" if transfer.reverses_id else "sent"
+
+    @display(
+        description="state",
+        label={"succeeded": "success", "requested": "info", "failed": "danger"},
+        ordering="status",
+    )
+    def state(self, transfer: Transfer) -> str:
+        return transfer.status
+
+    @admin.display(description="amount", ordering="amount")
+    def moves(self, transfer: Transfer) -> str:
+        return money(transfer.amount)

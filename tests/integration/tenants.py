@@ -12,7 +12,10 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from apps.accounts.domain.roles import Role
+from apps.accounting.models import Agreement
+from apps.accounting.services.owner_payouts import make_payout_file
+from apps.accounting.services.settlement import make_statement
+from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
 from apps.contracts.models import SpendingLimit
@@ -22,11 +25,13 @@ from apps.documents.services import store_document
 from apps.invoices.models import Invoice
 from apps.invoices.selectors import document_key
 from apps.invoices.services.billing import run_billing
+from apps.ledger.domain.chart import Role
 from apps.ocpp.models import Frame, StationEvent
-from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent, Transfer
 from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
+from apps.payments.services.posting import Move, post_between
 from apps.payments.services.write_offs import write_off
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, WaitingStop
@@ -191,6 +196,7 @@ def make_tenant(name: str) -> Tenant:
         expires_at=NOON + timedelta(minutes=30),
         at=NOON,
     )
+    _make_settlement(name, site.owner)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
@@ -213,10 +219,10 @@ def make_tenant(name: str) -> Tenant:
     return Tenant(
         site=site,
         operator=make_member(
-            organisation=site.owner, role=Role.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
+            organisation=site.owner, role=MemberRole.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
         ),
         fleet=make_member(
-            organisation=site.customer.organisation, role=Role.FLEET_ADMIN, user=make_user(name=f"{name} Fleet")
+            organisation=site.customer.organisation, role=MemberRole.FLEET_ADMIN, user=make_user(name=f"{name} Fleet")
         ),
         session=session,
         in_review=make_session(
@@ -329,6 +335,47 @@ def _make_trial(site: Site) -> None:
     )
     while price_page(trial_id=trial.pk, at=BILLED_AT):
         pass
+
+
+def _make_settlement(name: str, platform: Organisation) -> None:
+    """Let the tenant collect for another owner: an agreement, a transfer, a statement, and a payout in a file."""
+    site = make_named_site(f"{name}-SUB")
+    agreement = Agreement.objects.create(
+        platform=platform, owner=site.owner, currency="EUR", valid_from=NOON.date(), percent=Decimal(10)
+    )
+    attempt = create_attempt(
+        evse_id=site.evse.pk,
+        seller_id=site.owner.pk,
+        tariff_version_id=site.version.pk,
+        pay_code=f"{name}-SUB-CODE",
+        hold_amount=Decimal("25.00"),
+        currency="EUR",
+        language="en",
+        at=NOON,
+    )
+    Payment.objects.filter(attempt=attempt).update(
+        status="succeeded", stripe_id=f"pi_{name}_sub", amount_received=Decimal("25.00"), succeeded_at=NOON
+    )
+    Transfer.objects.create(
+        payment=attempt.payment,
+        platform=platform,
+        owner=site.owner,
+        destination=f"acct_{name}",
+        currency="EUR",
+        amount=Decimal("10.00"),
+        requested_at=NOON,
+    )
+    post_between(
+        platform=platform,
+        owner=site.owner,
+        key=f"{name}:collected",
+        text=f"{name}: collected",
+        move=Move(amount=Decimal(-15), platform_role=Role.BANK, owner_lines=((Role.RECEIVABLE, Decimal(-15)),)),
+        currency="EUR",
+        at=NOON,
+    )
+    statement = make_statement(agreement_id=agreement.pk, month=date(2026, 6, 1), at=BILLED_AT)
+    make_payout_file(payout_ids=[statement.payout.pk], execution_date=BILLED_AT.date(), by=None, at=BILLED_AT)
 
 
 def _make_attempt(name: str, site: Site) -> None:

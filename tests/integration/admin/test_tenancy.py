@@ -26,6 +26,9 @@ ACTS = {
     "payments_bankrepayment": ("executed", "withdraw"),
     "payments_allocation": ("take_back",),
     "analytics_tarifftrial": ("progress", "export"),
+    "accounting_statement": ("pdf",),
+    "accounting_ownerpayout": ("executed", "not_executed"),
+    "accounting_payoutfile": ("download",),
 }
 HAND_MADE = {
     "accounts_organisation",

@@ -1,0 +1,3 @@
+"""Accounting in the console; each subject has a module of its own."""
+
+from apps.accounting import admin_settlement  # noqa: F401
