@@ -135,7 +135,15 @@ class ContractAdmin(TenantAdmin):
     search_fields = ("number", "customer__name", "customer__number")
     date_hierarchy = "valid_from"
     autocomplete_fields = ("customer", "tier")
-    fields = (("number", "customer"), "status", "tier", "valid_from", "valid_to", ("payment_days", "purchase_order"))
+    fields = (
+        ("number", "customer"),
+        "status",
+        "tier",
+        "valid_from",
+        "valid_to",
+        ("payment_days", "collects_on", "debit_notice_days"),
+        "purchase_order",
+    )
     inlines = (TokenInline,)
     actions_detail = ("which_tariff",)
 

@@ -11,7 +11,7 @@ from operator import or_
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q
 from django_countries.fields import CountryField
@@ -112,6 +112,10 @@ class Contract(TenantModel):
         SUSPENDED = "suspended", "Suspended"
         ENDED = "ended", "Ended"
 
+    class CollectsOn(models.TextChoices):
+        ISSUE = "issue", "At issue"
+        DUE = "due", "On the due date"
+
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contracts")
     tier = models.ForeignKey(
@@ -126,6 +130,17 @@ class Contract(TenantModel):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True)
+    collects_on = models.CharField(
+        max_length=5,
+        choices=CollectsOn.choices,
+        default=CollectsOn.ISSUE,
+        help_text="When an invoice is taken from the saved card or account.",
+    )
+    debit_notice_days = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MaxValueValidator(60)],
+        help_text="Days by which a debit is announced before it is made; agreed with the customer.",
+    )
     payment_days = models.PositiveSmallIntegerField(default=14, help_text="Days from issue until an invoice is due.")
     purchase_order = models.CharField(max_length=60, blank=True, help_text="Printed on invoices (BT-13).")
 

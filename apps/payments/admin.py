@@ -44,6 +44,8 @@ PAYMENT_LABELS = {
     "requires_action": "warning",
     "canceled": "warning",
 }
+ACCOUNT_FIELDS = ("country", "bank_code", "mandate_reference")
+METHOD_TIMES = ("requested_at", "activated_at", "ended_at", "ended_why")
 OPERATION_LABELS = {"done": "success", "rejected": "danger", "unknown": "warning", "pending": "info"}
 
 
@@ -245,12 +247,12 @@ class PaymentOperationAdmin(TenantAdmin):
 @admin.register(SavedMethod)
 class SavedMethodAdmin(TenantAdmin):
     empty_hint = "Customers save a card in their portal; only its brand, last four digits and expiry are known here."
-    list_display = ("customer", "__str__", "status", "expiry", "activated_at", "ended_at")
-    list_filter = ("status", ("customer", RelatedOnlyFieldListFilter))
+    list_display = ("customer", "__str__", "kind", "status", "expiry", "activated_at", "ended_at", "ended_why")
+    list_filter = ("kind", "status", ("customer", RelatedOnlyFieldListFilter))
     list_select_related = ("customer",)
     search_fields = ("customer__name", "last4")
     # The address of an open Checkout page belongs to the customer alone.
-    fields = ("customer", "status", ("brand", "last4", "expiry"), ("requested_at", "activated_at", "ended_at"))
+    fields = ("customer", "status", ("brand", "last4", "expiry"), ACCOUNT_FIELDS, METHOD_TIMES)
 
 
 @admin.register(StripeEvent)

@@ -6,6 +6,7 @@ with 3 s to connect and 10 s to be answered, under a pinned API version. Setting
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -17,20 +18,22 @@ from django.db import connection
 from apps.payments.domain.amounts import from_stripe
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.holds import PageStatus
-from apps.payments.domain.status import PaymentStatus, RefundStatus
+from apps.payments.domain.status import MethodKind, PaymentStatus, RefundStatus
 from apps.payments.outcomes import (
-    CardSnapshot,
     Done,
     EventHint,
     Fee,
     ForgedEvent,
     IntentSnapshot,
+    MandateSnapshot,
+    MethodSnapshot,
     Next,
     Outcome,
     PageSnapshot,
     Reference,
     RefundSnapshot,
     Rejected,
+    Return,
     SetupSnapshot,
     SetupStatus,
     Unknown,
@@ -41,7 +44,7 @@ TIMEOUT: Final = (3, 10)
 """Seconds to connect, seconds to be answered; the SDK's own 80 s would hold a worker for longer than the janitor."""
 WEBHOOK_TOLERANCE: Final = 300
 INTENT_EXPANDED: Final = ["latest_charge.balance_transaction"]
-SETUP_EXPANDED: Final = ["setup_intent.payment_method"]
+SETUP_EXPANDED: Final = ["setup_intent.payment_method", "setup_intent.mandate"]
 PAGE_EXPANDED: Final = ["payment_intent.latest_charge.balance_transaction"]
 
 Params = Mapping[str, Any]
@@ -62,13 +65,13 @@ def create_customer(*, params: Params, key: str) -> Outcome[str]:
 
 
 def create_setup_session(*, params: Params, key: str) -> Outcome[SetupSnapshot]:
-    """Make a hosted page on which a customer saves a card."""
+    """Make a hosted page on which a customer saves a card or signs a mandate."""
     return _call(lambda client: _setup(client.v1.checkout.sessions.create(_given(params), _options(key))))
 
 
-def detach_method(*, payment_method_id: str, key: str) -> Outcome[CardSnapshot]:
-    """Let Stripe forget a saved card."""
-    return _call(lambda client: _card(client.v1.payment_methods.detach(payment_method_id, {}, _options(key))))
+def detach_method(*, payment_method_id: str, key: str) -> Outcome[MethodSnapshot]:
+    """Let Stripe forget a saved card or bank account."""
+    return _call(lambda client: _method(client.v1.payment_methods.detach(payment_method_id, {}, _options(key))))
 
 
 def create_intent(*, params: Params, key: str) -> Outcome[IntentSnapshot]:
@@ -121,10 +124,18 @@ def create_refund(*, params: Params, key: str) -> Outcome[RefundSnapshot]:
 
 
 def retrieve_intent(stripe_id: str) -> Outcome[IntentSnapshot]:
-    """Look at an intent, its latest charge and that charge's balance transaction."""
-    return _call(
-        lambda client: _intent(client.v1.payment_intents.retrieve(stripe_id, {"expand": INTENT_EXPANDED}, _options()))
-    )
+    """Look at an intent, its latest charge and that charge's balance transaction, and whether a bank took it back."""
+
+    def look(client: stripe.StripeClient) -> IntentSnapshot:
+        intent = client.v1.payment_intents.retrieve(stripe_id, {"expand": INTENT_EXPANDED}, _options())
+        snapshot = _intent(intent)
+        if not _is_disputed_debit(intent.latest_charge):
+            return snapshot
+        disputes = client.v1.disputes.list({"payment_intent": stripe_id, "limit": 100}, _options())
+        lost = [dispute for dispute in disputes.data if dispute.status == "lost"]
+        return replace(snapshot, returned=_return(lost[0])) if lost else snapshot
+
+    return _call(look)
 
 
 def find_intent(*, customer: str, payment_uid: str, since: datetime) -> Outcome[IntentSnapshot | None]:
@@ -143,7 +154,7 @@ def find_intent(*, customer: str, payment_uid: str, since: datetime) -> Outcome[
 
 
 def retrieve_setup_session(stripe_id: str) -> Outcome[SetupSnapshot]:
-    """Look at a Checkout session in setup mode and the card it saved."""
+    """Look at a Checkout session in setup mode, the method it saved and the mandate signed for it."""
     return _call(
         lambda client: _setup(client.v1.checkout.sessions.retrieve(stripe_id, {"expand": SETUP_EXPANDED}, _options()))
     )
@@ -166,9 +177,14 @@ def list_refunds(*, intent: str) -> Outcome[list[RefundSnapshot]]:
     return _call(look)
 
 
-def retrieve_method(stripe_id: str) -> Outcome[CardSnapshot]:
-    """Look at a saved card."""
-    return _call(lambda client: _card(client.v1.payment_methods.retrieve(stripe_id, {}, _options())))
+def retrieve_method(stripe_id: str) -> Outcome[MethodSnapshot]:
+    """Look at a saved card or bank account; not at its mandate."""
+    return _call(lambda client: _method(client.v1.payment_methods.retrieve(stripe_id, {}, _options())))
+
+
+def retrieve_mandate(stripe_id: str) -> Outcome[MandateSnapshot]:
+    """Look at a SEPA mandate."""
+    return _call(lambda client: _mandate(client.v1.mandates.retrieve(stripe_id, {}, _options())))
 
 
 def retrieve_event(stripe_id: str) -> Outcome[dict[str, Any]]:
@@ -314,6 +330,21 @@ def _intent(intent: stripe.PaymentIntent) -> IntentSnapshot:
     )
 
 
+def _is_disputed_debit(charge: Any) -> bool:
+    """Return whether the bank of a debited account took its money back: Stripe calls that a dispute, lost at once."""
+    details = getattr(charge, "payment_method_details", None)
+    return bool(getattr(charge, "disputed", False)) and getattr(details, "type", None) == "sepa_debit"
+
+
+def _return(dispute: stripe.Dispute) -> Return:
+    booked = dispute.balance_transactions[0] if dispute.balance_transactions else None
+    return Return(
+        amount=from_stripe(dispute.amount, currency=dispute.currency.upper()),
+        reason=dispute.reason,
+        fee=_fee(booked) if booked else None,
+    )
+
+
 def _capture_before(charge: Any) -> datetime | None:
     """Read until when a hold stands; only the expanded charge of a card says."""
     card = getattr(getattr(charge, "payment_method_details", None), "card", None)
@@ -333,16 +364,29 @@ def _id(reference: Any) -> str:
     return str(reference.id)
 
 
-def _card(method: stripe.PaymentMethod) -> CardSnapshot:
-    card = getattr(method, "card", None)
-    return CardSnapshot(
+def _method(method: stripe.PaymentMethod, mandate: Any = None) -> MethodSnapshot:
+    card, account = getattr(method, "card", None), getattr(method, "sepa_debit", None)
+    return MethodSnapshot(
         stripe_id=method.id,
-        brand=getattr(card, "brand", None) or method.type,
-        last4=getattr(card, "last4", None) or "",
-        expiry_month=getattr(card, "exp_month", None),
-        expiry_year=getattr(card, "exp_year", None),
+        kind=MethodKind(method.type),
+        last4=getattr(card or account, "last4", None) or "",
         is_attached=method.customer is not None,
         livemode=method.livemode,
+        brand=getattr(card, "brand", None) or "",
+        expiry_month=getattr(card, "exp_month", None),
+        expiry_year=getattr(card, "exp_year", None),
+        bank_code=getattr(account, "bank_code", None) or "",
+        country=getattr(account, "country", None) or "",
+        mandate=_mandate(mandate) if isinstance(mandate, stripe.Mandate) else None,
+    )
+
+
+def _mandate(mandate: stripe.Mandate) -> MandateSnapshot:
+    signed = getattr(mandate.payment_method_details, "sepa_debit", None)
+    return MandateSnapshot(
+        stripe_id=mandate.id,
+        reference=getattr(signed, "reference", None) or "",
+        is_active=mandate.status == "active",
     )
 
 
@@ -356,7 +400,9 @@ def _setup(session: stripe.checkout.Session) -> SetupSnapshot:
         status=SetupStatus.SAVED if is_saved else closed,
         url=session.url or "",
         livemode=session.livemode,
-        card=_card(method) if is_saved and isinstance(method, stripe.PaymentMethod) else None,
+        method=_method(method, getattr(intent, "mandate", None))
+        if is_saved and isinstance(method, stripe.PaymentMethod)
+        else None,
     )
 
 

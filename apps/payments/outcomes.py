@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.holds import PageStatus
-from apps.payments.domain.status import PaymentStatus, RefundStatus
+from apps.payments.domain.status import MethodKind, PaymentStatus, RefundStatus
 
 Value = TypeVar("Value", covariant=True)
 
@@ -65,11 +65,21 @@ class Fee:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """What a customer's bank took back of a debit that it had paid, why, and what that cost."""
+
+    amount: Decimal
+    reason: str
+    fee: Fee | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntentSnapshot:
     """A PaymentIntent as it stands. Amounts in currency units, rounded.
 
     amount_capturable, capture_before  of a hold: how much stands, until when
     balance_transaction, fee           of the charge that succeeded, once Stripe has booked it
+    returned                           of a debit that was paid, where its bank took it back
     """
 
     stripe_id: str
@@ -83,21 +93,39 @@ class IntentSnapshot:
     latest_charge: str = ""
     balance_transaction: str = ""
     fee: Fee | None = None
+    returned: Return | None = None
     failure: Failure | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardSnapshot:
-    """A saved card as it stands: what may be shown of it, and whether it is still the customer's."""
+class MandateSnapshot:
+    """A SEPA mandate as it stands; its ``reference`` is on each debit's announcement and on the bank's statement."""
 
     stripe_id: str
-    brand: str
+    reference: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodSnapshot:
+    """A saved card or bank account as it stands: what may be shown of it, and whether it is still the customer's.
+
+    brand, expiry_*     of a card
+    bank_code, country  of a bank account; ``mandate`` as signed on the page, where the look went there
+    """
+
+    stripe_id: str
+    kind: MethodKind
     last4: str
-    expiry_month: int | None
-    expiry_year: int | None
     is_attached: bool
     livemode: bool
+    brand: str = ""
+    expiry_month: int | None = None
+    expiry_year: int | None = None
+    bank_code: str = ""
+    country: str = ""
+    mandate: MandateSnapshot | None = None
 
 
 class SetupStatus(StrEnum):
@@ -110,13 +138,13 @@ class SetupStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupSnapshot:
-    """A Checkout session in setup mode as it stands; ``url`` while open, ``card`` once saved."""
+    """A Checkout session in setup mode as it stands; ``url`` while open, ``method`` once saved."""
 
     stripe_id: str
     status: SetupStatus
     url: str
     livemode: bool
-    card: CardSnapshot | None = None
+    method: MethodSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Abs, Coalesce
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
+from apps.payments.collecting import NextTry, next_tries
 from apps.payments.credit import AMOUNT, has_credit_for_it, sum_of
 from apps.payments.domain.status import (
     ATTEMPT_ENDS,
@@ -40,6 +42,9 @@ from apps.payments.models import (
 
 RESYNC_AFTER: Final = timedelta(hours=1)
 PAGE_RESYNC_AFTER: Final = timedelta(minutes=1)
+EXPIRY_TOLD_BEFORE: Final = timedelta(days=30)
+DEBIT_CURRENCY: Final = "EUR"
+"""SEPA debits are in euro."""
 
 
 class PaymentWord(StrEnum):
@@ -61,6 +66,11 @@ class PaymentState:
     state: PaymentWord
     open_amount: Decimal
     why: str
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether somebody may pay it now: something is open and nothing is at work on it."""
+        return self.open_amount > 0 and self.state in (PaymentWord.OPEN, PaymentWord.FAILED)
 
 
 def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
@@ -103,7 +113,8 @@ def surplus_of(payment: Payment) -> Decimal:
     """Return what a payment brought that settles no document and is not given back or on its way."""
     settled = payment.allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     given = payment.refunds.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
-    return Decimal(payment.amount_received.amount - settled - (given.aggregate(sum=Sum("amount"))["sum"] or 0))
+    gone = (given.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)) + payment.amount_returned
+    return Decimal(payment.amount_received.amount - settled - gone)
 
 
 def surplus_payment_ids() -> list[int]:
@@ -125,7 +136,9 @@ def surplus_payment_ids() -> list[int]:
         )
     )
     return list(
-        received.filter(amount_received__gt=F("settled") + F("given")).order_by("pk").values_list("pk", flat=True)
+        received.filter(amount_received__gt=F("settled") + F("given") + F("amount_returned"))
+        .order_by("pk")
+        .values_list("pk", flat=True)
     )
 
 
@@ -169,25 +182,12 @@ def active_method(customer_id: int) -> SavedMethod | None:
     return method
 
 
-def tries_of(invoice: Any, method: Any) -> QuerySet[Any]:
-    """Return the operations that were this invoice's try with this method, successful or not.
-
-    A call whose key was spent on nothing is no try; its successor is.
-    """
-    return PaymentOperation.objects.filter(
-        Q(kind=OperationKind.CONFIRM_INTENT) | Q(status=OperationStatus.REJECTED),
-        payment__invoice=invoice,
-        method=method,
-        retried_by__isnull=True,
-    )
-
-
-def due_invoice_ids(*, customer_id: int | None = None) -> list[int]:
+def due_invoice_ids(*, at: datetime, customer_id: int | None = None) -> list[int]:
     """Return the invoices that ``collect_invoice`` has something to do for, oldest first; a customer's or all.
 
-    Those open, with a saved method that was not tried on them and nothing under way; those settled or credited while
-    an intent for them is still open at Stripe; those open whose customer has credit; and those credited after they
-    were paid by bank or written off.
+    Those open, with a saved method that is to be announced or tried now and nothing under way; those settled or
+    credited while an intent for them is still open at Stripe; those open whose customer has credit; and those credited
+    after they were paid by bank or written off.
     """
     method = SavedMethod.objects.filter(customer=OuterRef("customer"), status=MethodStatus.ACTIVE).values("pk")[:1]
     issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED)
@@ -202,9 +202,7 @@ def due_invoice_ids(*, customer_id: int | None = None) -> list[int]:
         status__in=[PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION, PaymentStatus.REQUIRES_CAPTURE]
     )
     rows = with_open_amounts(issued.annotate(method=Subquery(method))).exclude(Exists(under_way))
-    to_collect = rows.filter(open_amount__gt=0, method__isnull=False).exclude(
-        Exists(tries_of(OuterRef("pk"), OuterRef("method"))) | Exists(busy)
-    )
+    to_collect = rows.filter(open_amount__gt=0, method__isnull=False).exclude(Exists(busy))
     to_cancel = rows.filter(Exists(payments.filter(status__in=CANCELABLE)), open_amount__lte=0).exclude(
         Exists(refused_cancel)
     )
@@ -213,8 +211,25 @@ def due_invoice_ids(*, customer_id: int | None = None) -> list[int]:
     to_give_back = rows.filter(open_amount__lt=0).filter(
         Q(Exists(in_force.filter(invoice=OuterRef("pk")))) | Q(written_off__gt=0)
     )
-    due = (to_collect, to_cancel, to_settle, to_give_back)
-    return sorted({pk for found in due for pk in found.values_list("pk", flat=True)})
+    due = (to_cancel, to_settle, to_give_back)
+    return sorted(_to_try(to_collect, at=at).union(*(found.values_list("pk", flat=True) for found in due)))
+
+
+def _to_try(invoices: QuerySet[Any], *, at: datetime) -> set[int]:
+    """Return those of the open invoices, each annotated with its ``method``, that are to be announced or tried now."""
+    found = list(invoices.select_related("seller", "contract"))
+    methods = SavedMethod.objects.in_bulk({row.method for row in found})
+    pairs = [
+        (row, methods[row.method])
+        for row in found
+        if row.currency == DEBIT_CURRENCY or not methods[row.method].is_debit
+    ]
+    upcoming = next_tries(pairs)
+    return {
+        row.pk
+        for row, _method in pairs
+        if (one := upcoming[row.pk]) and (one.needs_notice(row.open_amount) or one.is_now(row.open_amount, at=at))
+    }
 
 
 def due_operation_ids(*, at: datetime) -> list[int]:
@@ -250,6 +265,14 @@ def outdated_link_ids() -> list[int]:
     amounts = {payment.pk: payment.amount.amount for payment in pages}
     documents = with_open_amounts(Invoice.objects.filter(pk__in=asked)).values_list("pk", "open_amount")
     return sorted(asked[pk] for pk, is_open in documents if amounts[asked[pk]] != is_open)
+
+
+def expiring_method_ids(*, on: date) -> list[int]:
+    """Return the active cards that expire within 30 days of ``on``, or have expired."""
+    soon = on + EXPIRY_TOLD_BEFORE
+    ends = Q(expiry_year__lt=soon.year) | Q(expiry_year=soon.year, expiry_month__lt=soon.month)
+    cards = SavedMethod.objects.filter(ends, status=MethodStatus.ACTIVE)
+    return list(cards.order_by("pk").values_list("pk", flat=True))
 
 
 def stale_method_ids(*, at: datetime) -> list[int]:
@@ -325,9 +348,10 @@ def payment_state(invoice: Invoice) -> PaymentState:
 
 
 def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
-    """Return how each document stands, by pk, in five queries however many there are."""
+    """Return how each document stands, by pk, in seven queries however many there are."""
     documents = {invoice.pk: invoice for invoice in invoices}
-    amounts = {row.pk: row for row in with_open_amounts(Invoice.objects.filter(pk__in=documents))}
+    rows = Invoice.objects.filter(pk__in=documents).select_related("seller", "contract")
+    amounts = {row.pk: row for row in with_open_amounts(rows)}
     payments: dict[int, Payment] = {}
     paying = Payment.objects.filter(Q(invoice__in=documents) | Q(attempt__receipt__in=documents))
     # A page that nobody paid on says nothing of how the document stands.
@@ -346,6 +370,11 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
         method.customer_id: method
         for method in SavedMethod.objects.filter(customer__in=customers, status=MethodStatus.ACTIVE)
     }
+    upcoming = next_tries(
+        (row, methods[row.customer_id])
+        for row in amounts.values()
+        if row.open_amount > 0 and row.customer_id in methods and row.kind == Invoice.Kind.INVOICE and row.issue_date
+    )
     return {
         pk: _state(
             invoice=invoice,
@@ -353,6 +382,7 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
             payment=payments.get(pk),
             is_busy=pk in payments and payments[pk].pk in busy,
             method=methods.get(invoice.customer_id),
+            upcoming=upcoming.get(pk),
             attempt=holds.get(pk),
         )
         for pk, invoice in documents.items()
@@ -366,6 +396,7 @@ def _state(
     payment: Payment | None,
     is_busy: bool,
     method: SavedMethod | None,
+    upcoming: NextTry | None,
     attempt: PaymentAttempt | None,
 ) -> PaymentState:
     left = max(amounts.open_amount, Decimal(0))
@@ -386,12 +417,25 @@ def _state(
     if is_busy or (payment and payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE)):
         return said(PaymentWord.PROCESSING, _("The payment is being finalised."))
     if payment and payment.failure_message:
-        return said(PaymentWord.FAILED, payment.failure_message)
+        return said(PaymentWord.FAILED, f"{payment.failure_message} {_coming(upcoming)}".strip())
     if invoice.customer_id is None:
         return said(PaymentWord.OPEN, _("Can be paid by its link."))
     if method is None:
         return said(PaymentWord.OPEN, _("No card is saved to collect it from."))
-    return said(PaymentWord.OPEN, _("Will be collected from %(card)s.") % {"card": method})
+    return said(PaymentWord.OPEN, _coming(upcoming))
+
+
+def _coming(upcoming: NextTry | None) -> str:
+    """Say when and from what the next try is made; nothing where there is none."""
+    if upcoming is None:
+        return ""
+    told = {"card": upcoming.method, "day": date_format(upcoming.on, "DATE_FORMAT")}
+    if upcoming.notice is not None:
+        told["day"] = date_format(upcoming.notice.debit_date, "DATE_FORMAT")
+        return _("Will be debited on %(day)s from %(card)s.") % told
+    if upcoming.is_put_off:
+        return _("Will be collected on %(day)s from %(card)s.") % told
+    return _("Will be collected from %(card)s.") % told
 
 
 def _of_hold(attempt: PaymentAttempt | None) -> tuple[PaymentWord, str]:

@@ -58,7 +58,7 @@ def sweep_owed(**_: object) -> None:
 @shared_task(name="payments.collect_customer")
 def collect_customer(*, id: int, **_: object) -> None:  # noqa: A002
     """Hand out what is open of a customer who has just saved a card."""
-    for invoice_id in selectors.due_invoice_ids(customer_id=id):
+    for invoice_id in selectors.due_invoice_ids(at=now(), customer_id=id):
         collect_invoice.apply_async(kwargs={"id": invoice_id})
 
 
@@ -110,6 +110,19 @@ def sync_method(*, id: int, **_: object) -> None:  # noqa: A002
     setups.sync_method(method_id=id, at=now())
 
 
+@shared_task(name="payments.warn_of_expiry", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def warn_of_expiry(*, id: int, **_: object) -> None:  # noqa: A002
+    """Tell a customer that their card expires."""
+    setups.warn_of_expiry(method_id=id, at=now())
+
+
+@shared_task(name="payments.sweep_expiring_cards")
+def sweep_expiring_cards(**_: object) -> None:
+    """Hand out the cards that expire soon; who was told is not told again."""
+    for method_id in selectors.expiring_method_ids(on=now().date()):
+        warn_of_expiry.apply_async(kwargs={"id": method_id}, expires=SWEPT_LIVES)
+
+
 @shared_task(name="payments.correct_charge", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
 def correct_charge(*, id: int, **_: object) -> None:  # noqa: A002
     """Give back what a new charge record shows to be too much; what is refused now is found by the next sweep."""
@@ -145,7 +158,7 @@ def sweep_too_much(**_: object) -> None:
 @shared_task(name="payments.sweep_due")
 def sweep_due(**_: object) -> None:
     """Hand out every invoice that is to be collected, or whose open intent is to be canceled."""
-    for invoice_id in selectors.due_invoice_ids():
+    for invoice_id in selectors.due_invoice_ids(at=now()):
         collect_invoice.apply_async(kwargs={"id": invoice_id}, expires=SWEPT_LIVES)
 
 

@@ -23,7 +23,7 @@ class Failure:
 
 OTHER_CARD: Final = "Please save another card."
 _WORDS: Final[Mapping[str, str]] = {
-    "insufficient_funds": "The card does not have enough funds.",
+    "insufficient_funds": "There were not enough funds.",
     "expired_card": "The card has expired. " + OTHER_CARD,
     "lost_card": "The bank declined the card. " + OTHER_CARD,
     "stolen_card": "The bank declined the card. " + OTHER_CARD,
@@ -37,6 +37,11 @@ _WORDS: Final[Mapping[str, str]] = {
     "authentication_required": "The bank asks you to confirm this payment yourself.",
     "payment_intent_authentication_failure": "The payment was not confirmed with the bank.",
     "processing_error": "The bank could not process the card just now.",
+    "debit_not_authorized": "The bank took the debit back, since it was not authorised. Please save a method anew.",
+    "account_closed": "The bank account is closed. Please save another account or a card.",
+    "no_account": "The bank account does not exist. Please save another account or a card.",
+    "could_not_process": "The bank could not process the debit.",
+    "payment_intent_payment_attempt_failed": "The bank refused the debit.",
     "amount_too_small": "The amount is too small to be collected by card.",
     "amount_too_large": "The amount is too large to be collected by card.",
 }

@@ -34,6 +34,21 @@ class MethodStatus(StrEnum):
     DETACHED = "detached"
 
 
+class MethodKind(StrEnum):
+    """How a saved method pays; the words are Stripe's."""
+
+    CARD = "card"
+    SEPA_DEBIT = "sepa_debit"
+
+
+class MethodEnd(StrEnum):
+    """Why a method that was saved is used no more. Who REVOKED a mandate, or took a method away at Stripe, is told."""
+
+    REPLACED = "replaced"
+    REMOVED = "removed"
+    REVOKED = "revoked"
+
+
 class PaymentStatus(StrEnum):
     NEW = "new"
     REQUIRES_PAYMENT_METHOD = "requires_payment_method"

@@ -11,6 +11,7 @@ from apps.payments.models.allocations import Allocation, WriteOff
 from apps.payments.models.attempts import PaymentAttempt
 from apps.payments.models.bank import BankReceipt, BankRepayment
 from apps.payments.models.methods import SavedMethod, StripeCustomer
+from apps.payments.models.notices import DebitNotice
 from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
@@ -20,6 +21,7 @@ __all__ = [
     "Allocation",
     "BankReceipt",
     "BankRepayment",
+    "DebitNotice",
     "Payment",
     "PaymentAttempt",
     "PaymentOperation",

@@ -8,8 +8,8 @@ from django.db.models import Q
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
-from apps.payments.domain.status import MethodStatus, advance_method
-from apps.payments.outcomes import CardSnapshot
+from apps.payments.domain.status import MethodEnd, MethodKind, MethodStatus, advance_method
+from apps.payments.outcomes import MethodSnapshot
 
 
 class StripeCustomer(TenantModel):
@@ -30,8 +30,11 @@ class StripeCustomer(TenantModel):
 
 
 class SavedMethod(TenantModel):
-    """A card (later a mandate) that a customer saved on Stripe's page; its number never comes here.
+    """A card or a bank account that a customer saved on Stripe's page; its number never comes here.
 
+    brand, expiry_*     of a card
+    bank_code, country, mandate_*  of a bank account; the reference is on every debit's announcement
+    ended_why     why one that was active is not any more; blank while it is, and where none was saved
     checkout_url  of the page while it is open, so that a second click leads to the same one; blank afterwards
     synced_at     when Stripe's object was last looked at
     """
@@ -43,6 +46,7 @@ class SavedMethod(TenantModel):
     status = models.CharField(
         max_length=10, choices=[(s.value, s.value) for s in MethodStatus], default=MethodStatus.REQUESTED
     )
+    kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in MethodKind], default=MethodKind.CARD)
     livemode = models.BooleanField()
     checkout_session_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     checkout_url = models.TextField(blank=True)
@@ -51,6 +55,11 @@ class SavedMethod(TenantModel):
     last4 = models.CharField(max_length=4, blank=True)
     expiry_month = models.PositiveSmallIntegerField(null=True, blank=True)
     expiry_year = models.PositiveSmallIntegerField(null=True, blank=True)
+    bank_code = models.CharField(max_length=20, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    mandate_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    mandate_reference = models.CharField(max_length=60, blank=True)
+    ended_why = models.CharField(max_length=8, choices=[(w.value, w.value) for w in MethodEnd], blank=True)
     requested_at = models.DateTimeField()
     activated_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -84,6 +93,16 @@ class SavedMethod(TenantModel):
                 name="method_ended_says_when",
             ),
             models.CheckConstraint(
+                condition=Q(kind="card", mandate_id__isnull=True, bank_code="", mandate_reference="")
+                | Q(kind="sepa_debit", mandate_id__isnull=False, expiry_month__isnull=True, brand="")
+                & ~Q(mandate_reference=""),
+                name="method_is_a_card_or_has_a_mandate",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_why="") | Q(status="detached", ended_why__in=[w.value for w in MethodEnd]),
+                name="method_ended_says_why",
+            ),
+            models.CheckConstraint(
                 condition=Q(expiry_month__isnull=True, expiry_year__isnull=True)
                 | Q(expiry_month__isnull=False, expiry_year__isnull=False)
                 & Q(expiry_month__gte=1, expiry_month__lte=12, expiry_year__gte=2000),
@@ -92,24 +111,41 @@ class SavedMethod(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.brand.title()} •••• {self.last4}" if self.last4 else f"method {self.pk} ({self.status})"
+        if not self.last4:
+            return f"method {self.pk} ({self.status})"
+        # As printed on a statement: DE•• 3000.
+        return f"{self.country}•• {self.last4}" if self.is_debit else f"{self.brand.title()} •••• {self.last4}"
 
-    def set_active(self, *, card: CardSnapshot, at: datetime) -> None:
-        """Make a requested method the customer's own; ``card`` is what may be shown of it."""
+    @property
+    def is_debit(self) -> bool:
+        """Whether it is a bank account, debited under a mandate."""
+        return self.kind == MethodKind.SEPA_DEBIT
+
+    def set_active(self, *, saved: MethodSnapshot, at: datetime) -> None:
+        """Make a requested method the customer's own; ``saved`` is what may be shown of it."""
         self.status = advance_method(MethodStatus(self.status), MethodStatus.ACTIVE)
-        self.payment_method_id = card.stripe_id
-        self.brand, self.last4 = card.brand, card.last4
-        self.expiry_month, self.expiry_year = card.expiry_month, card.expiry_year
+        self.payment_method_id = saved.stripe_id
+        self.kind = saved.kind
+        if saved.mandate is not None:
+            self.mandate_id, self.mandate_reference = saved.mandate.stripe_id, saved.mandate.reference
         self.checkout_url = ""
+        self.set_shown(saved)
         self.activated_at = self.synced_at = at
         self.save()
+
+    def set_shown(self, saved: MethodSnapshot) -> None:
+        """Take over what may be shown of it; the caller saves."""
+        self.brand, self.last4 = saved.brand, saved.last4
+        self.expiry_month, self.expiry_year = saved.expiry_month, saved.expiry_year
+        self.bank_code, self.country = saved.bank_code, saved.country
 
     def set_failed(self, *, at: datetime) -> None:
         """End a request that saved nothing."""
         self._end(MethodStatus.FAILED, at)
 
-    def set_detached(self, *, at: datetime) -> None:
-        """End an active method: replaced, revoked or removed."""
+    def set_detached(self, *, why: MethodEnd, at: datetime) -> None:
+        """End an active method."""
+        self.ended_why = why
         self._end(MethodStatus.DETACHED, at)
 
     def _end(self, status: MethodStatus, at: datetime) -> None:

@@ -25,6 +25,7 @@ class Payment(TenantModel):
     status           Stripe's word, or ``new`` before Stripe has made the intent
     amount           what is asked for, gross; amount_received: what Stripe took, never shrinks
     amount_capturable, capture_before  of a hold: how much still stands, and until when the bank keeps it
+    amount_returned  of a debit that was paid: what the customer's bank took back afterwards
     latest_charge    the last attempt's charge
     collector        the platform whose Stripe account it goes through, if that is not the seller's own
     failure_*        of the last attempt; the message is for the customer's eyes
@@ -61,6 +62,7 @@ class Payment(TenantModel):
     currency = models.CharField(max_length=3)
     amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
     amount_received = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    amount_returned = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
     amount_capturable = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
     capture_before = models.DateTimeField(null=True, blank=True)
     latest_charge = models.CharField(max_length=255, blank=True)
@@ -71,6 +73,7 @@ class Payment(TenantModel):
     version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     succeeded_at = models.DateTimeField(null=True, blank=True)
+    returned_at = models.DateTimeField(null=True, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -130,7 +133,14 @@ class Payment(TenantModel):
                 | (~Q(status="succeeded") & Q(succeeded_at__isnull=True)),
                 name="payment_succeeded_received_something",
             ),
+            models.CheckConstraint(
+                condition=Q(amount_returned=0, returned_at__isnull=True)
+                | Q(kind="collection", status="succeeded", amount_returned__gt=0)
+                & Q(amount_returned__lte=F("amount_received"), returned_at__isnull=False),
+                name="payment_returned_only_what_was_received",
+            ),
             is_rounded_money("amount", "amount_received", "amount_capturable", name="payment_amounts_are_rounded"),
+            is_rounded_money("amount_returned", name="payment_amount_returned_is_rounded"),
         ]
         triggers = [
             pgtrigger.Trigger(

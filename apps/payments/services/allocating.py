@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Sum
 
 from apps.accounts.models import User
 from apps.core.bells import ring_on_commit
@@ -97,6 +98,19 @@ def _reverse(allocation: Allocation, *, reason: str, by: User | None, at: dateti
         allocated_at=at,
     )
     return reversal
+
+
+def reopen(*, payment: Payment, amount: Decimal, at: datetime) -> None:
+    """Let so much of what a locked payment settled be open again, since its bank took the money back."""
+    settled = payment.allocations.order_by("invoice").values("invoice").annotate(sum=Sum("amount"))
+    for row in settled.filter(sum__gt=0):
+        part = min(amount, row["sum"])
+        if part > 0:
+            Allocation.objects.create(
+                payment=payment, invoice_id=row["invoice"], currency=payment.currency, amount=-part, allocated_at=at
+            )
+            ring_on_commit("invoice.settled", id=row["invoice"])
+            amount -= part
 
 
 def give_back_surplus(*, document: Invoice, at: datetime) -> None:

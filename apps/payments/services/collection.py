@@ -1,4 +1,4 @@
-"""Collect what is open of an issued invoice: from the customer's credit, then from their saved card, off-session."""
+"""Collect what is open of an issued invoice: from the customer's credit, then from what they saved, off-session."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -13,8 +13,9 @@ from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.outcomes import Reference
-from apps.payments.selectors import is_under_collection, open_amount, tries_of
+from apps.payments.selectors import DEBIT_CURRENCY, is_under_collection, open_amount
 from apps.payments.services.allocating import give_back_surplus, settle_from_credit
+from apps.payments.services.announcing import get_ready
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
 from apps.payments.services.plan import plan_next, usable_method
@@ -23,11 +24,11 @@ from apps.payments.services.plan import plan_next, usable_method
 def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
     """Take what is open of an invoice: from the customer's credit first, then from the saved card.
 
-    By card: make an intent, store its id, set its amount, confirm it off-session. One try per saved method; after a
-    decline the invoice stays open and the payment says why. Nothing is done for a draft or a driver's document, or
-    when nothing is open; an intent still open for an invoice that was credited or paid by bank is canceled. For a
-    credit note the invoice it credits is meant: money that had paid for it becomes the customer's credit. Harmless
-    when repeated or run at once.
+    From a card or account: make an intent, store its id, set its amount, confirm it off-session; on the day that the
+    contract says, a debit only once it was announced, after a decline again on the days of ``domain.collecting``.
+    Nothing is done for a draft or a driver's document, or when nothing is open; an intent still open for an invoice
+    that was credited or paid by bank is canceled. For a credit note the invoice it credits is meant: money that had
+    paid for it becomes the customer's credit. Harmless when repeated or run at once.
     Returns the invoice's latest payment, if any.
     """
     operation = _begin(invoice_id, at=at)
@@ -59,9 +60,9 @@ def _begin(invoice_id: int, *, at: datetime) -> PaymentOperation | None:
         waiting: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
         return waiting or plan_next(invoice=invoice, payment=payment, at=at)
     assert invoice.customer_id is not None, "nobody else's invoices are collected"
-    method = usable_method(invoice.customer_id)
+    method = usable_method(invoice.customer_id, currency=invoice.currency)
     amount = open_amount(invoice)
-    if amount <= 0 or method is None or tries_of(invoice, method).exists():
+    if amount <= 0 or method is None or not get_ready(invoice=invoice, method=method, amount=amount, at=at):
         return None
     return _ask_for_intent(invoice, method, amount, at=at)
 
@@ -84,7 +85,8 @@ def _ask_for_intent(invoice: Invoice, method: SavedMethod, amount: Decimal, *, a
         "amount": to_stripe(amount, currency=currency),
         "currency": currency.lower(),
         "customer": StripeCustomer.objects.get(customer=invoice.customer_id).stripe_id,
-        "allowed_payment_method_types": ["card"],
+        # Not only the kind of now: the next try may be with another method.
+        "allowed_payment_method_types": ["card", "sepa_debit"] if currency == DEBIT_CURRENCY else ["card"],
         "description": f"Invoice {invoice.number}",
         "metadata": {Reference.PAYMENT: str(payment.uid), Reference.INVOICE: invoice.number},
     }

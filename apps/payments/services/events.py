@@ -101,6 +101,8 @@ def _follow(about: Mapping[str, Any], *, at: datetime) -> Organisation | None:
         method = SavedMethod.objects.filter(checkout_session_id=about.get("id")).first()
     elif kind == "payment_method":
         method = SavedMethod.objects.filter(payment_method_id=about.get("id")).first()
+    elif kind == "mandate":
+        method = SavedMethod.objects.filter(mandate_id=about.get("id")).first()
     else:
         return None
     return sync_method(method_id=method.pk, at=at).customer.seller if method else None

@@ -122,6 +122,8 @@ def _payable(document: Invoice, attempt: PaymentAttempt | None) -> Decimal:
         raise NotPayable("This is no document to be paid.")
     if attempt is not None and attempt.status not in ATTEMPT_ENDS | {AttemptStatus.CAPTURE_FAILED}:
         raise NotPayable("The payment is being finalised.")
+    if Payment.objects.filter(invoice=document, kind=Payment.Kind.COLLECTION, status=PaymentStatus.PROCESSING).exists():
+        raise NotPayable("The payment is being finalised.")
     amount = open_amount(document)
     if amount < least_charge(document.currency):
         raise NotPayable("There is nothing to pay.")

@@ -1,4 +1,4 @@
-"""Let a customer save a card on Stripe's own page."""
+"""Let a customer save a card, or sign a mandate for a bank account, on Stripe's own page."""
 
 from datetime import datetime
 
@@ -23,7 +23,9 @@ class SetupUnavailable(Exception):
 
 
 def start_method_setup(*, customer_id: int, success_url: str, cancel_url: str, at: datetime) -> str:
-    """Return the address of a Checkout page on which the customer saves a card; a second click gets the same page.
+    """Return the address of a Checkout page on which the customer saves a card or signs a mandate.
+
+    A second click gets the same page.
 
     success_url  absolute; Stripe puts the session's id for ``{CHECKOUT_SESSION_ID}`` in it
 
@@ -102,7 +104,7 @@ def _request_method(
     params = {
         "mode": "setup",
         "customer": StripeCustomer.objects.get(customer=customer).stripe_id,
-        "allowed_payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card", "sepa_debit"],
         "success_url": success_url,
         "cancel_url": cancel_url,
         "locale": customer.language,

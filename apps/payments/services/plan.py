@@ -14,15 +14,16 @@ from apps.payments.domain.status import (
     OperationStatus,
 )
 from apps.payments.models import Payment, PaymentOperation, SavedMethod
-from apps.payments.selectors import active_method, open_amount, tries_of
+from apps.payments.selectors import DEBIT_CURRENCY, active_method, open_amount
+from apps.payments.services.announcing import get_ready
 from apps.payments.services.operations import request_operation
 
 
 def plan_next(*, invoice: Invoice, payment: Payment, at: datetime) -> PaymentOperation | None:
     """Ask for the payment's next call, if it needs one; its invoice and itself are locked by the caller.
 
-    Nothing open any more → cancel. Another amount open than asked for → update. Else one confirmation per saved
-    method: after a decline the invoice stays open until the customer saves another.
+    Nothing open any more → cancel. Another amount open than asked for → update. Else a confirmation, on the days on
+    which the invoice may be tried with the saved method (``domain.collecting``), each under its own key.
     """
     if payment.operations.filter(status__in=UNFINISHED).exists():
         return None
@@ -30,8 +31,10 @@ def plan_next(*, invoice: Invoice, payment: Payment, at: datetime) -> PaymentOpe
     if amount <= 0:
         return _plan_cancel(payment, at=at)
     assert payment.customer_id is not None, "only collections are planned here"
-    method = usable_method(payment.customer_id)
-    if payment.status not in CONFIRMABLE or method is None or tries_of(invoice, method).exists():
+    method = usable_method(payment.customer_id, currency=payment.currency)
+    if payment.status not in CONFIRMABLE or method is None:
+        return None
+    if not get_ready(invoice=invoice, method=method, amount=amount, at=at):
         return None
     is_amount_right = payment.amount.amount == amount
     params: dict[str, Any] = (
@@ -49,10 +52,12 @@ def plan_next(*, invoice: Invoice, payment: Payment, at: datetime) -> PaymentOpe
     )
 
 
-def usable_method(customer_id: int) -> SavedMethod | None:
-    """Return the customer's active method, unless it was saved in the other mode."""
+def usable_method(customer_id: int, *, currency: str) -> SavedMethod | None:
+    """Return the customer's active method, unless it was saved in the other mode or is a debit of another currency."""
     method = active_method(customer_id)
-    return method if method and method.livemode == gateway.livemode() else None
+    if method is None or method.livemode != gateway.livemode() or (method.is_debit and currency != DEBIT_CURRENCY):
+        return None
+    return method
 
 
 def _plan_cancel(payment: Payment, *, at: datetime) -> PaymentOperation | None:

@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from djmoney.money import Money
 
@@ -17,15 +18,17 @@ from apps.invoices.models import Invoice
 from apps.ledger.services import Role
 from apps.payments import gateway
 from apps.payments.domain.failures import Failure, in_words
-from apps.payments.domain.status import PaymentStatus, advance_payment
+from apps.payments.domain.status import PAYMENT_ENDS, PaymentStatus, advance_payment
 from apps.payments.models import Payment, PaymentAttempt
-from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Unknown
-from apps.payments.services.allocating import allocate
+from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Return, Unknown
+from apps.payments.services.allocating import allocate, reopen
+from apps.payments.services.letters import tell_refused
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.posting import post_at_stripe
 
 log = logging.getLogger(__name__)
 
+_AT_WORK: Final = frozenset({PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.SUCCEEDED})
 LOOKS = 5
 """How often a snapshot is taken anew when somebody else projected meanwhile."""
 
@@ -95,17 +98,51 @@ def project_intent(*, document: Invoice | None, payment: Payment, snapshot: Inte
         set_failure(payment, snapshot.failure)
     elif payment.status == PaymentStatus.REQUIRES_ACTION:
         set_failure(payment, Failure(code="authentication_required"))
-    elif payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.SUCCEEDED):
+    elif payment.status in _AT_WORK and payment.returned_at is None:
         payment.failure_code = payment.failure_advice = payment.failure_message = ""
     payment.version += 1
     payment.synced_at = at
     if payment.status == PaymentStatus.SUCCEEDED:
         payment.succeeded_at = payment.succeeded_at or at
     payment.save()
+    if payment.kind == Payment.Kind.COLLECTION and payment.failure_code and payment.status not in PAYMENT_ENDS:
+        tell_refused(payment=payment, at=at)
     if payment.status == PaymentStatus.SUCCEEDED:
         settle(document=document, payment=payment, at=at)
         if snapshot.fee is not None:
             _post_fee(payment=payment, fee=snapshot.fee, at=at)
+        if snapshot.returned is not None and payment.returned_at is None:
+            _reopen(payment=payment, returned=snapshot.returned, at=at)
+
+
+def _reopen(*, payment: Payment, returned: Return, at: datetime) -> None:
+    """Take back what a debit had settled, since its bank took the money back: paid moves to open again.
+
+    The next try is another payment with an intent of its own; this one stays as it was, and says what became of it.
+    """
+    payment.amount_returned, payment.returned_at = returned.amount, at
+    set_failure(payment, Failure(code=returned.reason))
+    payment.save()
+    post_at_stripe(
+        payment=payment,
+        key=f"payment:{payment.pk}:returned",
+        text=f"Debit taken back by its bank ({returned.reason}), {payment.latest_charge}"[:200],
+        debit=(Role.RECEIVABLE, returned.amount),
+        credit=Role.STRIPE_CLEARING,
+        at=at,
+    )
+    if returned.fee is not None and returned.fee.amount:
+        post_at_stripe(
+            payment=payment,
+            key=f"payment:{payment.pk}:return_fee",
+            text=f"Stripe's fee for a debit taken back, {payment.latest_charge}",
+            debit=(Role.PAYMENT_FEES, returned.fee.amount),
+            credit=Role.STRIPE_CLEARING,
+            currency=returned.fee.currency,
+            at=at,
+        )
+    reopen(payment=payment, amount=returned.amount, at=at)
+    tell_refused(payment=payment, at=at)
 
 
 def set_failure(payment: Payment, failure: Failure) -> None:

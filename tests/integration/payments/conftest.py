@@ -15,7 +15,7 @@ from apps.invoices.models import Invoice, NumberSeries
 from apps.ledger.models import LedgerEntry
 from apps.payments import gateway
 from apps.payments.models import Payment, SavedMethod
-from apps.payments.sandbox import Sandbox, complete_checkout
+from apps.payments.sandbox import Sandbox, complete_checkout, complete_mandate
 from apps.payments.services import collection, methods, setups
 from tests.factories import Site, make_site
 
@@ -23,6 +23,7 @@ SECRET = "whsec_test_of_payments"
 GOOD = "4242424242424242"
 DECLINES_LATER = "4000000000000341"
 DECLINES_AT_ENTRY = "4000000000000002"
+PAYS = "DE89370400440532013000"
 BACK = "https://wattledger.example/portal/cards/?session={CHECKOUT_SESSION_ID}"
 CANCEL = "https://wattledger.example/portal/cards/"
 # Near the machine's own time, because Stripe's double and the audit live in it; tests hand it, and later instants,
@@ -145,6 +146,22 @@ def save_card(sandbox: Sandbox, customer: Customer) -> SaveCard:
 @pytest.fixture
 def card(save_card: SaveCard) -> SavedMethod:
     return save_card()
+
+
+@pytest.fixture
+def save_account(sandbox: Sandbox, customer: Customer) -> SaveCard:
+    def save(iban: str = PAYS, of: Customer = customer, at: datetime = NOON) -> SavedMethod:
+        url = methods.start_method_setup(customer_id=of.pk, success_url=BACK, cancel_url=CANCEL, at=at)
+        complete_mandate(url, iban)
+        requested = SavedMethod.objects.get(customer=of, status="requested")
+        return setups.sync_method(method_id=requested.pk, at=at)
+
+    return save
+
+
+@pytest.fixture
+def account(save_account: SaveCard) -> SavedMethod:
+    return save_account()
 
 
 def collect(invoice: Invoice, at: datetime = NOON) -> Payment | None:

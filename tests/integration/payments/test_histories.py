@@ -68,5 +68,5 @@ class TestHistory:
 
         assert charges(sandbox) == [("failed", 0)]
         assert journals(seller) == {}
-        assert payment_state(invoice).why == "The card does not have enough funds."
+        assert payment_state(invoice).why == "There were not enough funds."
         assert_clean()

@@ -1,12 +1,13 @@
 """A customer saves a card on Stripe's page."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
+from apps.documents.models import Mail
 from apps.payments.models import PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.sandbox import CheckoutRefused, FaultKind, complete_checkout
-from apps.payments.selectors import stale_method_ids
+from apps.payments.selectors import expiring_method_ids, stale_method_ids
 from apps.payments.services import driver, methods, setups
 
 from .conftest import BACK, CANCEL, DECLINES_AT_ENTRY, GOOD, MINUTE, NOON, assert_clean
@@ -124,3 +125,36 @@ class TestSyncMethod:
             setups.sync_method(method_id=SavedMethod.objects.get().pk, at=NOON)
 
         assert SavedMethod.objects.get().status == "requested"
+
+
+class TestACardThatExpires:
+    def test_is_told_before_the_next_start_and_once(self, card):
+        expires = date(2034, 12, 31)
+        assert expiring_method_ids(on=expires - timedelta(days=31)) == []
+        assert expiring_method_ids(on=expires - timedelta(days=29)) == [card.pk]
+
+        for _ in range(2):
+            setups.warn_of_expiry(method_id=card.pk, at=NOON)
+
+        mail = Mail.objects.get()
+        assert mail.subject == "Visa •••• 4242 expires at the end of 12/34"
+        assert mail.recipient == "fleet@example.org"
+
+    def test_is_not_told_of_once_it_was_removed(self, card):
+        setups.remove_method(method_id=card.pk, at=NOON)
+
+        setups.warn_of_expiry(method_id=card.pk, at=NOON)
+
+        assert not Mail.objects.exists()
+
+
+class TestRemoving:
+    def test_forgets_the_card_here_and_at_stripe_once(self, sandbox, card):
+        for _ in range(2):
+            setups.remove_method(method_id=card.pk, at=NOON)
+        driver.drive_operation(operation_id=PaymentOperation.objects.get(kind="detach_method").pk, at=NOON)
+
+        card.refresh_from_db()
+        assert (card.status, card.ended_why) == ("detached", "removed")
+        assert sandbox.control.objects("payment_method")[0]["customer"] is None
+        assert not Mail.objects.exists()

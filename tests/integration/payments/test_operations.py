@@ -162,7 +162,7 @@ class TestStored500:
 
         assert operations()[-1] == ("confirm_intent", "rejected", 2)
         assert charges(sandbox) == [("failed", 0)]
-        assert payment_state(invoice).why == "The card does not have enough funds."
+        assert payment_state(invoice).why == "There were not enough funds."
 
     @pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER])
     def test_on_create_leaves_one_intent(self, sandbox, seller, invoice, card, kind):

@@ -9,7 +9,7 @@ class TestWords:
     @pytest.mark.parametrize(
         ("code", "advice", "words"),
         [
-            ("insufficient_funds", "try_again_later", "The card does not have enough funds."),
+            ("insufficient_funds", "try_again_later", "There were not enough funds."),
             ("expired_card", "", "The card has expired. Please save another card."),
             (
                 "generic_decline",
