@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 from django.views.i18n import set_language
 
-from apps.portal import views
+from apps.portal import pay_views, views
 
 app_name = "portal"
 urlpatterns = [
@@ -25,7 +25,10 @@ urlpatterns = [
     path("sessions/<uuid:uid>/signed.xml", views.signed_values, name="signed-values"),
     path("invoices/", views.invoices, name="invoices"),
     path("invoices/<uuid:uid>/", views.invoice, name="invoice"),
+    path("invoices/<uuid:uid>/pay/", views.pay_invoice, name="invoice-pay"),
     path("invoices/<uuid:uid>/document/", views.document, name="document"),
+    path("pay/<str:token>/", pay_views.pay, name="pay"),
     path("payment-method/", views.payment_method, name="payment-method"),
+    path("payment-method/remove/", views.remove_payment_method, name="payment-method-remove"),
     path("payment-method/return/", views.payment_method_return, name="payment-method-return"),
 ]

@@ -1,5 +1,6 @@
 """The customers' pages: what was charged, what it cost and why, what is owed, and by which card it is paid."""
 
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.domain.roles import Role
 from apps.accounts.middleware import SESSION_KEY
@@ -28,11 +29,14 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import document_key
 from apps.invoices.transfers import bank_transfer
 from apps.payments.models import SavedMethod
-from apps.payments.selectors import active_method, payment_state, payment_states
+from apps.payments.selectors import active_method, expiring_method_ids, payment_state, payment_states
+from apps.payments.services.attempts import CheckoutUnavailable
+from apps.payments.services.links import NotPayable
 from apps.payments.services.methods import SetupUnavailable, start_method_setup
 from apps.payments.services.operations import WrongMode
+from apps.payments.services.paying import open_pay_page, sync_links
 from apps.payments.services.projection import StripeUnreachable
-from apps.payments.services.setups import sync_method
+from apps.payments.services.setups import remove_method, sync_method
 from apps.portal import selectors
 from apps.portal.access import customer_page, memberships_of
 from apps.portal.forms import SignInForm
@@ -73,6 +77,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "credits": selectors.credits_of(membership),
         "sessions": selectors.sessions_of(membership)[:5],
         "needs_card": _needs_card(membership),
+        "expiring": _expiring(membership),
     }
     return _page(request, "portal/home.html", membership, **context)
 
@@ -133,12 +138,17 @@ def invoices(request: HttpRequest, *, membership: Membership) -> HttpResponse:
 def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
     """Show one document: lines, VAT, and how it stands."""
     found = _document_of(membership, uid)
+    if "paid" in request.GET:
+        # Whoever comes back from the page has paid, or not: look at once; webhook and sweep would find the same.
+        with suppress(StripeUnreachable, WrongMode):
+            sync_links(document_id=found.pk, at=clock.now())
     lines = found.lines.select_related("cdr__session", "credits__cdr__session").order_by("position")
     state = payment_state(found)
     asks_for_money = found.kind == Invoice.Kind.INVOICE and state.open_amount > 0
     context = {
         "invoice": found,
         "state": state,
+        "may_pay": _may_pay(membership) and state.is_payable,
         "transfer": bank_transfer(found, amount=state.open_amount) if asks_for_money else None,
         "lines": Paginator(lines, 100).get_page(request.GET.get("page")),
         "taxes": found.taxes.all(),
@@ -146,6 +156,26 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "has_file": _file_of(membership, found) is not None,
     }
     return _page(request, "portal/invoice.html", membership, **context)
+
+
+@require_POST
+@customer_page
+def pay_invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
+    """Lead to the hosted page on which what is open of an invoice is paid now."""
+    if not _may_pay(membership):
+        raise PermissionDenied
+    found = _document_of(membership, uid)
+    back = request.build_absolute_uri(reverse("portal:invoice", args=[found.uid]))
+    try:
+        url = open_pay_page(document_id=found.pk, success_url=f"{back}?paid=1", cancel_url=back, at=clock.now())
+    except NotPayable:
+        messages.info(request, _("There is nothing to pay now."))
+    except (CheckoutUnavailable, WrongMode):
+        messages.error(request, _("The payment page cannot be opened just now. Please try again in a minute."))
+    else:
+        # The address came from Stripe over its API, never from the request.
+        return HttpResponseRedirect(url)
+    return redirect("portal:invoice", uid=found.uid)
 
 
 @require_GET
@@ -193,6 +223,22 @@ def _add_card(request: HttpRequest, *, membership: Membership, customers: list[A
     return HttpResponseRedirect(url)
 
 
+@require_POST
+@customer_page
+def remove_payment_method(request: HttpRequest, *, membership: Membership) -> HttpResponse:
+    """Forget the card or account by which a seller's invoices are paid."""
+    if not _may_pay(membership):
+        raise PermissionDenied
+    customers = {str(customer.pk): customer.pk for customer in selectors.customers_of(membership)}
+    customer_id = customers.get(request.POST.get("customer", ""))
+    method = active_method(customer_id) if customer_id else None
+    if method is None:
+        raise Http404("nothing to remove")
+    remove_method(method_id=method.pk, at=clock.now())
+    messages.success(request, _("Removed. Invoices stay open until you pay them or save another card or account."))
+    return redirect("portal:payment-method")
+
+
 @never_cache
 @require_GET
 @customer_page
@@ -207,9 +253,9 @@ def payment_method_return(request: HttpRequest, *, membership: Membership) -> Ht
     except (StripeUnreachable, WrongMode):
         method = found
     if method.status == "active":
-        messages.success(request, _("Your card is saved. Open invoices are collected from it."))
+        messages.success(request, _("Saved. Open invoices are collected from it."))
     else:
-        messages.info(request, _("Your card is being saved. This page shows it in a moment."))
+        messages.info(request, _("It is being saved. This page shows it in a moment."))
     return redirect("portal:payment-method")
 
 
@@ -253,6 +299,14 @@ def _needs_card(membership: Membership) -> bool:
     return _may_pay(membership) and any(
         active_method(customer.pk) is None for customer in selectors.customers_of(membership)
     )
+
+
+def _expiring(membership: Membership) -> list[SavedMethod]:
+    """Return the cards that whoever may replace them should replace before the next charge."""
+    if not _may_pay(membership):
+        return []
+    soon = expiring_method_ids(on=clock.now().date())
+    return list(bought_rows(membership, SavedMethod.objects.filter(pk__in=soon)))
 
 
 def _may_pay(membership: Membership) -> bool:

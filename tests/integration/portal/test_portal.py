@@ -8,9 +8,11 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
+from apps.core import clock
 from apps.invoices.domain.references import creditor_reference, in_groups
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
+from apps.payments.models import SavedMethod
 from apps.payments.selectors import open_amount
 from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.methods import SetupUnavailable
@@ -39,9 +41,17 @@ def fleet(ours) -> Client:
 
 class TestTheMatrix:
     def test_knows_every_address_of_the_portal(self):
-        anybodys = {"login", "logout", "language", "password", "organisations"}
+        anybodys = {"login", "logout", "language", "password", "organisations", "pay"}
         lists = {name.removeprefix("portal:") for name in LISTS}
-        details = {"session", "signed-values", "invoice", "document", "payment-method-return"}
+        details = {
+            "session",
+            "signed-values",
+            "invoice",
+            "document",
+            "payment-method-return",
+            "payment-method-remove",
+            "invoice-pay",
+        }
 
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
 
@@ -234,6 +244,81 @@ class TestAddingACard:
         response = fleet.get(reverse("portal:payment-method-return"), {"checkout": f"cs_{CANARY}"})
 
         assert response.status_code == 404
+
+    def test_removes_what_is_saved_and_nobody_elses(self, ours, theirs, fleet):
+        own, foreign = saved_by(ours), saved_by(theirs)
+        address = reverse("portal:payment-method-remove")
+
+        answers = [fleet.post(address, {"customer": tenant.site.customer.pk}).status_code for tenant in (ours, theirs)]
+
+        own.refresh_from_db()
+        foreign.refresh_from_db()
+        assert answers == [302, 404]
+        assert (own.status, own.ended_why, foreign.status) == ("detached", "removed", "active")
+
+    def test_removing_is_an_administrators_to_do(self, ours):
+        own = saved_by(ours)
+        user = make_member(organisation=ours.fleet.organisation, role=Role.FLEET_USER).user
+
+        response = signed_in(user).post(reverse("portal:payment-method-remove"), {"customer": ours.site.customer.pk})
+
+        own.refresh_from_db()
+        assert (response.status_code, own.status) == (403, "active")
+
+    def test_warns_on_the_first_page_before_a_card_expires(self, ours, fleet):
+        saved = saved_by(ours)
+        assert "is valid until" not in fleet.get(reverse("portal:home")).content.decode()
+
+        saved.expiry_month, saved.expiry_year = 1, 2026
+        saved.save()
+
+        assert f"{saved} is valid until 01/26" in fleet.get(reverse("portal:home")).content.decode()
+
+
+class TestPayingNow:
+    def test_leads_an_administrator_to_the_page_that_stripe_opened(self, ours, fleet, monkeypatch):
+        asked = {}
+
+        def opened(**wish):
+            asked.update(wish)
+            return "https://checkout.stripe.com/c/pay/cs_test_2"
+
+        monkeypatch.setattr("apps.portal.views.open_pay_page", opened)
+
+        response = fleet.post(reverse("portal:invoice-pay", args=[ours.invoice.uid]))
+
+        assert response.url == "https://checkout.stripe.com/c/pay/cs_test_2"
+        assert asked["document_id"] == ours.invoice.pk
+
+    def test_is_refused_for_anothers_invoice_and_to_who_may_not_pay(self, ours, theirs, fleet, monkeypatch):
+        monkeypatch.setattr("apps.portal.views.open_pay_page", None)
+        user = make_member(organisation=ours.fleet.organisation, role=Role.FLEET_USER).user
+
+        foreign = fleet.post(reverse("portal:invoice-pay", args=[theirs.invoice.uid]))
+        users = signed_in(user).post(reverse("portal:invoice-pay", args=[ours.invoice.uid]))
+
+        assert (foreign.status_code, users.status_code) == (404, 403)
+
+
+def saved_by(tenant) -> SavedMethod:
+    """The tenant's saved card, however the tenant was made."""
+    customer = tenant.site.customer
+    saved, _ = SavedMethod.objects.update_or_create(
+        customer=customer,
+        status="active",
+        defaults={
+            "livemode": False,
+            "checkout_session_id": f"cs_{customer.pk}",
+            "payment_method_id": f"pm_{customer.pk}",
+            "brand": "visa",
+            "last4": "4242",
+            "expiry_month": 12,
+            "expiry_year": 2034,
+            "requested_at": clock.now(),
+            "activated_at": clock.now(),
+        },
+    )
+    return saved
 
 
 class TestSigningIn:
