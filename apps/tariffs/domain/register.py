@@ -29,7 +29,7 @@ ALLOWANCE_MILLIWH: Final = 100_000
 HEADROOM_PERCENT: Final = 110
 """Meters, clocks and nameplates are not exact: a tenth above the connector's power is let pass."""
 STRONGEST_CONNECTOR_W: Final = 1_000_000
-"""Where the connector's power is unknown, a begin of 0 is judged against this."""
+"""What a connector of unknown power is taken to deliver at most; a begin of 0 is judged against it too."""
 
 
 class RegisterProblemCode(StrEnum):
@@ -75,17 +75,18 @@ def clean_register(
     Begin and end anchor the register: readings outside them are dropped. Without an end the last reading is it.
 
     readings     only Energy.Active.Import.Register, in any order
-    max_power_w  the connector's; None: unknown, so that no rise is too steep
+    max_power_w  the connector's; None: unknown, so that a rise is too steep only for any connector there is
     max_gap_ms   the longest stretch between two readings that energy may be spread over; None: any
     """
     known = tuple(readings)
+    max_power_w = STRONGEST_CONNECTOR_W if max_power_w is None else max_power_w
     if _is_plainly_clean(known, begin, end, max_power_w, max_gap_ms):
         return CleanRegister(readings=known, problems=())
     return _check(known, begin, end, max_power_w, max_gap_ms)
 
 
 def _is_plainly_clean(
-    readings: tuple[Reading, ...], begin: Reading, end: Reading | None, max_power_w: int | None, max_gap_ms: int | None
+    readings: tuple[Reading, ...], begin: Reading, end: Reading | None, max_power_w: int, max_gap_ms: int | None
 ) -> bool:
     """Tell at a glance that there is nothing to cut and nothing to find, as in nearly every session.
 
@@ -99,8 +100,6 @@ def _is_plainly_clean(
     has_gap = max_gap_ms is not None and lasts_ms > max_gap_ms and max(columns.spans()) > max_gap_ms
     if columns.least_span <= 0 or columns.least_rise < 0 or has_gap:
         return False
-    if max_power_w is None:
-        return True
     # Where not even the steepest rise in the shortest interval is too steep, no pair has to be looked at.
     return not _is_above(energies[-1] - energies[0], lasts_ms, max_power_w) and (
         not _is_above(max(rises), columns.least_span, max_power_w)
@@ -117,7 +116,7 @@ def _is_above(rise_milliwh: int, span_ms: int, power_w: int) -> bool:
 
 
 def _check(
-    readings: Sequence[Reading], begin: Reading, end: Reading | None, max_power_w: int | None, max_gap_ms: int | None
+    readings: Sequence[Reading], begin: Reading, end: Reading | None, max_power_w: int, max_gap_ms: int | None
 ) -> CleanRegister:
     """Rank, walk and name whatever is odd."""
     problems: list[RegisterProblem] = []
@@ -165,7 +164,7 @@ def _rank(readings: Sequence[Reading], begin: Reading, end: Reading | None) -> l
     return ranked[first:behind]
 
 
-def _walk(ranked: list[Reading], max_power_w: int | None) -> _Walk:
+def _walk(ranked: list[Reading], max_power_w: int) -> _Walk:
     """Go from reading to reading once: of each instant the leader is kept."""
     before = ranked[0]
     walk = _Walk(kept=[before], torn=set(), falls=[], jumps=[])
@@ -178,7 +177,7 @@ def _walk(ranked: list[Reading], max_power_w: int | None) -> _Walk:
             continue
         if rise < 0:
             walk.falls.append((before, after))
-        elif max_power_w is not None and _is_above(rise, span_ms, max_power_w):
+        elif _is_above(rise, span_ms, max_power_w):
             walk.jumps.append((before, after))
         walk.kept.append(after)
         before = after
@@ -227,10 +226,8 @@ def _shape_problems(walk: _Walk, end: Reading | None) -> Iterator[RegisterProble
             )
 
 
-def _steepness_problems(walk: _Walk, max_power_w: int | None) -> Iterator[RegisterProblem]:
+def _steepness_problems(walk: _Walk, max_power_w: int) -> Iterator[RegisterProblem]:
     """Name rises that the connector cannot deliver, from reading to reading and over the whole session."""
-    if max_power_w is None:
-        return
     for before, after in walk.jumps:
         yield _jump(before, after, max_power_w)
     # Many rises, each within the allowance, may still add up to more than the connector has.

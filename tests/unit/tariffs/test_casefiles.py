@@ -348,6 +348,11 @@ class TestSamples:
                 [("10:00", 5), ("10:30", 6), ("10:30", 7)],
                 "Two values for one instant, 2025-01-15 10:30:00 UTC: 6.000 kWh and 7.000 kWh.",
             ),
+            (
+                [("10:00", 5), ("10:01", 500)],
+                "The register rises by 495.000 kWh between 2025-01-15 10:00:00 UTC and 2025-01-15 10:01:00 UTC, "
+                "more than a connector of 1000 kW can deliver.",
+            ),
         ],
     )
     def test_that_do_not_make_a_register_go_to_review(self, samples, sentence):

@@ -101,8 +101,20 @@ class TestCleanRegister:
         assert codes(register) == ["jump"]
         assert register.problems[0].readings == (rises[0], rises[-1])
 
-    def test_judges_no_rise_of_a_connector_it_does_not_know(self):
-        assert codes(clean(begin=reading(0, 100), end=reading(10, 180), max_power_w=None)) == []
+    def test_lets_a_connector_it_does_not_know_deliver_what_the_strongest_one_does(self):
+        # 1000 kW and a tenth over 10 min are 183.3 kWh, and 100 Wh are let pass.
+        assert codes(clean(begin=reading(0, 100), end=reading(10, 283.4), max_power_w=None)) == []
+
+    def test_sends_a_jump_to_review_that_no_connector_could_deliver(self):
+        begin, end = reading(0, 100), reading(10, 283.5)
+
+        (problem,) = clean(begin=begin, end=end, max_power_w=None).problems
+
+        assert (problem.code, problem.readings) == ("jump", (begin, end))
+        assert problem.message == (
+            "The register rises by 183.500 kWh between 2026-03-01 12:00:00 UTC and 2026-03-01 12:10:00 UTC, "
+            "more than a connector of 1000 kW can deliver."
+        )
 
     def test_sends_two_values_for_one_instant_to_review(self):
         one, other = reading(10, 101), reading(10, 101.5)
@@ -190,7 +202,7 @@ class TestTheGlance:
         steps=st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 40)), min_size=1, max_size=12),
         begin_kwh=st.sampled_from((0, 100)),
         has_end=st.booleans(),
-        max_power_w=st.sampled_from((None, 11_000, 400_000)),
+        max_power_w=st.sampled_from((11_000, 400_000, 1_000_000)),
         max_gap_ms=st.sampled_from((None, 90 * MINUTE)),
     )
     def test_lets_through_only_what_the_check_lets_through(self, steps, begin_kwh, has_end, max_power_w, max_gap_ms):
