@@ -5,8 +5,9 @@ Another tenant's object answers 404, as if it did not exist.
 """
 
 from collections.abc import Callable
+from datetime import date
 from itertools import chain
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from django import forms
 from django.contrib import messages
@@ -25,8 +26,21 @@ from apps.accounts.tenancy import TenantModel
 
 __all__ = ["ActForm", "ReasonForm", "RelatedOnlyFieldListFilter", "TenantAdmin", "TenantTabular", "operated_rows"]
 
+_YEARS: Final = range(1900, 2200)
 
-class TenantForm(forms.ModelForm):
+
+class DatedForm(forms.ModelForm):
+    """Refuses the years of a mistyped date: beside year 1 and year 9999 lie instants that no clock of ours can read."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, value in list(cleaned.items()):
+            if isinstance(value, date) and value.year not in _YEARS:
+                self.add_error(name, f"Name a year from {_YEARS[0]} to {_YEARS[-1]}.")
+        return cleaned
+
+
+class TenantForm(DatedForm):
     """Sets a new row's owner before its constraints are checked, and says refusals in words.
 
     refusals  constraint name → sentence; a constraint not in it is named by its own words
@@ -217,6 +231,7 @@ class TenantAdmin(_TenantRows, ModelAdmin):
 class TenantTabular(_TenantRows, TabularInline):
     """Rows of a parent on its page; without ``change_roles`` they only show."""
 
+    form = DatedForm
     extra = 0
     hide_title = True
     show_change_link = False

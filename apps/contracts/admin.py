@@ -352,7 +352,10 @@ class TariffAssignmentAdmin(TenantAdmin):
         ),
         "assignment_one_per_place_and_moment": "Another tariff applies here in that time: end that assignment first.",
     }
-    empty_hint = "Until a tariff is assigned, sessions cost nothing. Leave every place empty to apply it everywhere."
+    empty_hint = (
+        "Until a tariff is assigned, sessions have no price: they go to review and nobody is billed for them. Leave "
+        "every place empty to apply it everywhere."
+    )
     list_display = ("applies_to", "tariff", "state", "valid_from", "valid_to")
     list_filter = (PlaceKindFilter, ("tariff", RelatedOnlyFieldListFilter))
     list_select_related = ("tariff", "contract__customer", "tier", "evse__station", "station", "location")

@@ -211,7 +211,25 @@ class TestThePlatformsOperator:
         assert not TariffAssignment.objects.filter(station=theirs.site.station).exists()
 
 
+class TestAMistypedYear:
+    @pytest.mark.parametrize("day", ["0001-01-01", "0206-01-01", "9999-12-31"])
+    def test_is_refused_at_its_field_before_it_breaks_every_page_and_start(self, ours, owner, day):
+        form = {"tariff": ours.site.tariff.pk, "evse": ours.site.evse.pk, "valid_from_0": day, "valid_from_1": "00:00"}
+
+        response = owner.post(reverse("admin:contracts_tariffassignment_add"), form)
+
+        assert "Name a year from 1900 to 2199." in response.content.decode()
+        assert not TariffAssignment.objects.filter(evse=ours.site.evse).exists()
+
+
 class TestAnEmptyList:
+    def test_of_assignments_says_what_a_session_without_a_tariff_comes_to(self, db):
+        owner = make_user(is_staff=True, is_superuser=True)
+
+        text = signed_in(owner).get(reverse("admin:contracts_tariffassignment_changelist")).content.decode()
+
+        assert "they go to review and nobody is billed for them" in text
+
     def test_says_what_to_do_next(self, db):
         owner = make_user(is_staff=True, is_superuser=True)
 
