@@ -1,6 +1,7 @@
 """The console's pages: traces of sessions and invoices, stickers, which tariff, what is unpaid."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -75,6 +76,10 @@ def unpaid(request: HttpRequest) -> HttpResponse:
     return _page(request, "console/unpaid.html", title="Unpaid invoices", page=page, is_overdue=is_overdue, today=today)
 
 
+# The days beside the first and the last one that can be written are no days on every clock.
+_YEARS: Final = range(2000, 2100)
+
+
 class _WhichTariffForm(forms.Form):
     """Who, where and when; times are on the organisation's own clock."""
 
@@ -90,6 +95,12 @@ class _WhichTariffForm(forms.Form):
     at = forms.DateTimeField(
         widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}), help_text="On your clock."
     )
+
+    def clean_at(self) -> datetime:
+        at: datetime = self.cleaned_data["at"]
+        if at.year not in _YEARS:
+            raise forms.ValidationError(f"Name a year from {_YEARS[0]} to {_YEARS[-1]}.")
+        return at
 
 
 @require_GET

@@ -141,8 +141,9 @@ class PublishPages(TenantAdmin):
             request,
             obj=version,
             title=f"End {version}",
-            text="From then on the tariff has no price and its sessions cost nothing, unless you publish another "
-            "version. To change prices, publish the new ones instead: that ends this version by itself.",
+            text="From then on the tariff has no price, unless you publish another version: drivers without a contract "
+            "cannot pay by it, and what contracts charge goes to review and is not billed. To change prices, publish "
+            "the new ones instead: that ends this version by itself.",
             submit="Set the end",
             do=do,
             form_class=EndForm,

@@ -21,6 +21,8 @@ from apps.tariffs.services.drafts import lock_draft
 _MINUTE: Final = timedelta(minutes=1)
 # Between reading the clock and committing; a version must not begin before it is stored.
 _LEAD: Final = timedelta(seconds=10)
+# Whoever means a later day has mistyped the year; the calendar of the pages has to reach it too.
+_FARTHEST: Final = timedelta(days=3653)
 
 
 class PublishRefused(ValueError):
@@ -65,7 +67,8 @@ def publish_version(
 
     :raises NotADraft: it is published already
     :raises EditConflict: somebody saved it in the meantime
-    :raises PublishRefused: errors in it, the moment is taken or past, or a registered check speaks against it
+    :raises PublishRefused: errors in it, the moment is taken, past or more than ten years ahead, or a registered
+        check speaks against it
     :raises WarningsNotAccepted: the linter warns
     """
     tariff_id = TariffVersion.objects.values_list("tariff_id", flat=True).get(pk=version_id)
@@ -114,7 +117,7 @@ def withdraw_version(*, version_id: int, at: datetime) -> TariffVersion:
 def end_version(*, version_id: int, valid_to: datetime, at: datetime) -> TariffVersion:
     """Let a published version end without another one after it: from then on the tariff has no price.
 
-    :raises PublishRefused: the moment is past, not after its start, or it has ended already
+    :raises PublishRefused: the moment is past, not after its start or more than ten years ahead, or its end is set
     """
     version: TariffVersion = TariffVersion.objects.select_for_update().get(pk=version_id)
     if version.valid_from is None:
@@ -123,6 +126,7 @@ def end_version(*, version_id: int, valid_to: datetime, at: datetime) -> TariffV
         raise PublishRefused(f"This version ends at {version.valid_to:%Y-%m-%d %H:%M} UTC already.")
     if valid_to < at + _LEAD or valid_to <= version.valid_from:
         raise PublishRefused("Choose a moment that lies ahead, and after its start.")
+    _refuse_far_future(valid_to, at=at)
     version.valid_to = valid_to
     version.save()
     return version
@@ -152,7 +156,13 @@ def _start(version: TariffVersion, valid_from: datetime | None, *, at: datetime)
     earliest = earliest_start(tariff_id=version.tariff_id, at=at)
     if valid_from is not None and valid_from < earliest:
         raise PublishRefused("Choose a moment that lies ahead: what was charged until now is not priced again.")
+    _refuse_far_future(valid_from or earliest, at=at)
     return valid_from or earliest
+
+
+def _refuse_far_future(moment: datetime, *, at: datetime) -> None:
+    if moment - at > _FARTHEST:
+        raise PublishRefused("Choose a moment within the next ten years.")
 
 
 def _make_room(version: TariffVersion, valid_from: datetime) -> datetime | None:

@@ -143,6 +143,13 @@ class TestTheSearch:
         assert response.status_code == 200
         assert "Enter a valid date/time." in text_of(response)
 
+    @pytest.mark.parametrize("at", ["0001-01-01T00:00", "1999-12-31T23:59", "2100-01-01T00:00", "9999-12-31T23:59"])
+    def test_refuses_a_year_that_no_tariff_knows(self, ours, owner, at):
+        response = owner.get(PAGE, {"evse": ours.site.evse.pk, "at": at})
+
+        assert response.status_code == 200
+        assert "Name a year from 2000 to 2099." in text_of(response)
+
     def test_teaches_before_anything_is_asked_and_before_there_is_hardware(self, ours, owner):
         other = make_member(organisation=make_owner(), role=Role.OWNER)
 

@@ -102,6 +102,13 @@ class TestPublishVersion:
 
         assert is_still_a_draft(draft)
 
+    @pytest.mark.parametrize("year", [2037, 9999])
+    def test_refuses_a_start_that_no_calendar_shows(self, draft, anna, year):
+        with pytest.raises(services.PublishRefused, match="within the next ten years"):
+            publish(draft, by=anna, valid_from=datetime(year, 12, 31, tzinfo=UTC))
+
+        assert is_still_a_draft(draft)
+
     def test_refuses_the_moment_at_which_another_begins(self, anna):
         first = make_draft()
         second = make_draft(tariff=first.tariff)
@@ -229,6 +236,14 @@ class TestEndVersion:
 
         version.refresh_from_db()
         assert version.valid_to is None
+
+    def test_refuses_an_end_that_no_calendar_shows(self):
+        version = make_tariff_version(valid_from=LONG_AGO)
+
+        with pytest.raises(services.PublishRefused, match="within the next ten years"):
+            services.end_version(version_id=version.pk, valid_to=datetime(9999, 12, 31, tzinfo=UTC), at=NOON)
+
+        assert TariffVersion.objects.get().valid_to is None
 
     def test_refuses_an_end_that_is_set(self):
         version = make_tariff_version(valid_to=NEW_YEAR)
