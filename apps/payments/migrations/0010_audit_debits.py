@@ -46,7 +46,7 @@ VIEWS = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0008_returned_debits")]
+    dependencies = [("payments", "0009_returned_debits")]
     operations = [
         migrations.RunSQL(
             f"DROP VIEW {name}; CREATE VIEW {name} AS {query}",

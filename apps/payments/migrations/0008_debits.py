@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('contracts', '0006_collection'),
         ('invoices', '0006_audit_credits_in_parts'),
-        ('payments', '0006_audit_bank_and_write_offs'),
+        ('payments', '0007_transfers'),
     ]
 
     operations = [

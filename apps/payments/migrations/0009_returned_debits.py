@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         ('accounts', '0001_initial'),
         ('contracts', '0006_collection'),
         ('invoices', '0006_audit_credits_in_parts'),
-        ('payments', '0007_debits'),
+        ('payments', '0008_debits'),
     ]
 
     operations = [
