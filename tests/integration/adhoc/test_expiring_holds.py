@@ -109,8 +109,8 @@ def assert_captured(attempt: PaymentAttempt, amount: str) -> None:
     assert attempt.receipt.gross.amount == Decimal(amount)
     attempt.payment.refresh_from_db()
     assert attempt.payment.amount_received.amount == Decimal(amount)
-    # These sessions came over no wire, and a week lies between them and the present.
-    assert [found for found in find_violations() if found.invariant not in {"I9", "I10", "I11"}] == []
+    # These sessions came over no wire, a week lies between them and the present, and NOW is when the suite began.
+    assert [found for found in find_violations() if found.invariant not in {"I9", "I10", "I11", "I15"}] == []
 
 
 class TestAHoldThatEndsSoon:
