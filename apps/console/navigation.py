@@ -74,6 +74,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("To be paid back"), "undo", "payments_bankrepayment"),
             _row(_("What settles what"), "call_split", "payments_allocation"),
             _row(_("Write-offs"), "money_off", "payments_writeoff"),
+            _row(_("Disputes"), "gavel", "payments_dispute"),
             _row(_("Calls to Stripe"), "sync_alt", "payments_paymentoperation"),
             _row(_("Stripe events"), "webhook", "payments_stripeevent"),
             _row(_("Saved cards"), "credit_card", "payments_savedmethod"),

@@ -1,5 +1,7 @@
 """The only door to Stripe: typed calls in, values of our own out. No other module imports the SDK.
 
+What is read of Stripe's own books stands in ``gateway_books``, which comes through here.
+
 Each call is made once (``max_network_retries=0``; the janitor repeats, under the same key), outside any transaction,
 with 3 s to connect and 10 s to be answered, under a pinned API version. Settings are read at each call.
 """
@@ -389,3 +391,7 @@ def _refund(refund: stripe.Refund) -> RefundSnapshot:
         reference=_metadata(refund).get(Reference.REFUND, ""),
         failure=getattr(refund, "failure_reason", None) or "",
     )
+
+
+# What ``gateway_books`` reads Stripe's books with.
+ask, given, options, id_of = _call, _given, _options, _id

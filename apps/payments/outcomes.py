@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from apps.payments.domain.disputes import DisputeStatus
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.holds import PageStatus
 from apps.payments.domain.status import PaymentStatus, RefundStatus
@@ -140,6 +141,41 @@ class RefundSnapshot:
     currency: str
     reference: str
     failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeMovement:
+    """One balance transaction of a dispute, in the currency it settles in.
+
+    amount  < 0 withdrawn, > 0 reinstated · fee: what it cost beside that; negative where a fee comes back
+    """
+
+    stripe_id: str
+    amount: Decimal
+    fee: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeSnapshot:
+    """A Dispute as it stands.
+
+    intent        the disputed payment's · due_by: until when evidence is taken; None where nobody may object
+    is_submitted  evidence has gone to the bank
+    movements     at most one withdrawal and one reinstatement
+    """
+
+    stripe_id: str
+    intent: str
+    status: DisputeStatus
+    reason: str
+    amount: Decimal
+    currency: str
+    livemode: bool
+    opened_at: datetime
+    due_by: datetime | None
+    is_submitted: bool
+    movements: tuple[DisputeMovement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

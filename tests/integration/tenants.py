@@ -23,7 +23,7 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import document_key
 from apps.invoices.services.billing import run_billing
 from apps.ocpp.models import Frame, StationEvent
-from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.payments.models import Allocation, Dispute, Payment, PaymentOperation, SavedMethod, StripeEvent
 from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
@@ -309,6 +309,20 @@ def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
         created_at=BILLED_AT,
         ended_at=BILLED_AT,
         error=f"{name}: declined",
+    )
+    # An inquiry: it moves nothing, so that this payment, which brought nothing, can have one.
+    Dispute.objects.create(
+        payment=payment,
+        stripe_id=f"du_{name}",
+        currency="EUR",
+        amount=invoice.gross.amount,
+        beyond=Decimal(0),
+        reason="general",
+        status="warning_needs_response",
+        opened_at=BILLED_AT,
+        evidence={"uncategorized_text": f"{name}: it was delivered."},
+        prepared_at=BILLED_AT,
+        synced_at=BILLED_AT,
     )
     StripeEvent.objects.create(
         seller=site.owner,

@@ -15,6 +15,7 @@ class Role(StrEnum):
     BANK = "bank"
     PAYOUT_IN_TRANSIT = "payout_in_transit"
     STRIPE_CLEARING = "stripe_clearing"
+    DISPUTED = "disputed"
     RECEIVABLE = "receivable"
     VAT_PAYABLE = "vat_payable"
     REVENUE_ENERGY = "revenue_energy"
@@ -43,6 +44,7 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.BANK: ChartRow("1000", "Bank", AccountKind.ASSET),
     Role.PAYOUT_IN_TRANSIT: ChartRow("1010", "Payouts in transit", AccountKind.ASSET),
     Role.STRIPE_CLEARING: ChartRow("1020", "Stripe clearing", AccountKind.ASSET),
+    Role.DISPUTED: ChartRow("1030", "Disputed payments", AccountKind.ASSET),
     Role.RECEIVABLE: ChartRow("1200", "Trade receivables", AccountKind.ASSET),
     Role.VAT_PAYABLE: ChartRow("2200", "VAT payable", AccountKind.LIABILITY),
     Role.REVENUE_ENERGY: ChartRow("4000", "Revenue from electricity", AccountKind.INCOME),

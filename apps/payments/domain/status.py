@@ -83,6 +83,7 @@ class OperationKind(StrEnum):
     CAPTURE_INTENT = "capture_intent"
     CANCEL_INTENT = "cancel_intent"
     CREATE_REFUND = "create_refund"
+    UPDATE_DISPUTE = "update_dispute"
 
 
 WAITING_FOR_MONEY: Final = frozenset({AttemptStatus.CREATED, AttemptStatus.CHECKOUT_OPEN})

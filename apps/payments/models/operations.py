@@ -9,6 +9,7 @@ from django.db.models import Q
 from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
 from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStatus
+from apps.payments.models.disputes import Dispute
 from apps.payments.models.methods import SavedMethod
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
@@ -36,6 +37,7 @@ class PaymentOperation(TenantModel):
     payment = models.ForeignKey(Payment, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     method = models.ForeignKey(SavedMethod, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     refund = models.ForeignKey(Refund, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
+    dispute = models.ForeignKey(Dispute, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     kind = models.CharField(max_length=24, choices=[(k.value, k.value) for k in OperationKind])
     idempotency_key = models.CharField(max_length=64, unique=True)
     params = models.JSONField(default=dict)
@@ -97,8 +99,14 @@ class PaymentOperation(TenantModel):
                 | Q(kind__in=["create_payment_session", "expire_session"], payment__isnull=False)
                 & Q(method__isnull=True, refund__isnull=True)
                 | Q(kind="cancel_intent", payment__isnull=False, method__isnull=True, refund__isnull=True)
-                | Q(kind="create_refund", payment__isnull=False, method__isnull=True, refund__isnull=False),
+                | Q(kind="create_refund", payment__isnull=False, method__isnull=True, refund__isnull=False)
+                | Q(kind="update_dispute", payment__isnull=False, method__isnull=True, refund__isnull=True),
                 name="operation_names_what_it_acts_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="update_dispute", dispute__isnull=False)
+                | ~Q(kind="update_dispute") & Q(dispute__isnull=True),
+                name="operation_answers_a_dispute",
             ),
         ]
         triggers = [

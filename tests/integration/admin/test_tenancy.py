@@ -25,6 +25,7 @@ ACTS = {
     "payments_bankreceipt": ("assign", "allocate", "pay_back"),
     "payments_bankrepayment": ("executed", "withdraw"),
     "payments_allocation": ("take_back",),
+    "payments_dispute": ("edit", "submit"),
     "analytics_tarifftrial": ("progress", "export"),
 }
 HAND_MADE = {
@@ -238,7 +239,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 25
+        assert len(answers) == 26
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 
