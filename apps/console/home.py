@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.accounting.selectors import open_discrepancies
 from apps.accounts.scope import acting_membership, operated_rows
 from apps.console.selectors import unpaid_invoices
 from apps.core import clock
@@ -68,8 +69,15 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
     stuck = (PaymentStatus.REQUIRES_PAYMENT_METHOD, PaymentStatus.REQUIRES_ACTION)
     failed = operated_rows(request, Payment.objects.filter(status__in=stuck).exclude(latest_charge="")).count()
     overdue = unpaid_invoices(request).filter(due_date__lt=at.date()).count()
+    discrepancies = operated_rows(request, open_discrepancies()).count()
     tiles = (
         _disputes(request, at=at),
+        (
+            discrepancies,
+            ngettext("discrepancy with Stripe", "discrepancies with Stripe", discrepancies),
+            f"{_list('accounting_discrepancy')}?open=1",
+            "danger",
+        ),
         (
             in_review,
             ngettext("session in review", "sessions in review", in_review),

@@ -394,4 +394,4 @@ def _refund(refund: stripe.Refund) -> RefundSnapshot:
 
 
 # What ``gateway_books`` reads Stripe's books with.
-ask, given, options, id_of = _call, _given, _options, _id
+ask, given, options, id_of, read_intent, read_refund = _call, _given, _options, _id, _intent, _refund

@@ -179,6 +179,49 @@ class DisputeSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutSnapshot:
+    """A Payout as it stands; ``is_automatic``: Stripe can say what it consists of."""
+
+    stripe_id: str
+    status: str
+    amount: Decimal
+    currency: str
+    is_automatic: bool
+    livemode: bool
+    created_at: datetime
+    arrives_at: datetime
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceLine:
+    """One balance transaction, in the currency it settles in: net = amount − fee.
+
+    source  the object that moved (charge, refund, dispute, payout …) · intent: the payment it belongs to, if any
+    """
+
+    stripe_id: str
+    kind: str
+    amount: Decimal
+    fee: Decimal
+    net: Decimal
+    currency: str
+    source: str
+    intent: str
+    description: str
+    created_at: datetime
+    available_on: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancePage:
+    """Balance transactions, newest first; ``has_more``: older ones follow the last."""
+
+    lines: tuple[BalanceLine, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventHint:
     """A verified webhook: its id, type and mode, and the whole as it arrived."""
 

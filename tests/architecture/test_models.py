@@ -13,7 +13,7 @@ RANKS = [
     {"charging_sessions"},
     {"invoices", "ocpp"},
     {"payments"},
-    {"analytics"},
+    {"analytics", "accounting"},
 ]
 RANK = {label: rank for rank, labels in enumerate(RANKS) for label in labels}
 OURS = [model for model in apps.get_models() if model.__module__.startswith("apps.")]

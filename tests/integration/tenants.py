@@ -12,6 +12,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
+from apps.accounting.models import BalanceEntry, Discrepancy, Payout
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
@@ -191,6 +192,7 @@ def make_tenant(name: str) -> Tenant:
         expires_at=NOON + timedelta(minutes=30),
         at=NOON,
     )
+    _make_payout(name, site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
@@ -334,6 +336,44 @@ def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
         processed_at=BILLED_AT,
     )
     return payment
+
+
+def _make_payout(name: str, site: Site) -> None:
+    """Make a payout with one part that our books know nothing of."""
+    money = {"seller": site.owner, "currency": "EUR", "amount": Decimal("9.60")}
+    payout = Payout.objects.create(
+        stripe_id=f"po_{name}",
+        livemode=False,
+        status="paid",
+        is_automatic=True,
+        created_at=BILLED_AT,
+        arrives_at=BILLED_AT,
+        lines_pulled_at=BILLED_AT,
+        synced_at=BILLED_AT,
+        **money,
+    )
+    entry = BalanceEntry.objects.create(
+        stripe_id=f"txn_{name}",
+        kind="charge",
+        fee=Decimal(0),
+        net=Decimal("9.60"),
+        description=f"{name} charge",
+        created_at=BILLED_AT,
+        available_on=BILLED_AT,
+        payout=payout,
+        **money,
+    )
+    Discrepancy.objects.create(
+        seller=site.owner,
+        key=f"entry:{entry.stripe_id}",
+        kind="unknown_here",
+        subject=f"charge of {name}",
+        stripe_says="9.60 EUR",
+        we_say="nothing",
+        cause=f"Charged at Stripe without {name}.",
+        entry=entry,
+        found_at=BILLED_AT,
+    )
 
 
 def _make_trial(site: Site) -> None:

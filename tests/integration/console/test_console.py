@@ -85,6 +85,7 @@ class TestHome:
         assert {label: tile.figure for label, tile in tiles.items()} == {
             "session in review": "1",
             "dispute to answer": "1",
+            "discrepancy with Stripe": "1",
             "failed payment": "1",
             "overdue invoice": "1",
             "offline station": "1",
