@@ -30,17 +30,23 @@ def disagreements(*, ours: Standing, stripes: Standing, is_asked: bool) -> list[
     if ours.status == stripes.status and ours.received != stripes.received:
         said.append(f"{_says(stripes.received, ours.received)} is received: look at the payment again")
     if ours.refunded != stripes.refunded:
-        cause = (
-            "refunded at Stripe, not here" if stripes.refunded > ours.refunded else "the refund's failure was missed"
-        )
+        is_more = stripes.refunded > ours.refunded
+        cause = "refunded at Stripe, not here" if is_more else "the refund's failure was missed"
         said.append(f"{_says(stripes.refunded, ours.refunded)} is refunded: {cause}, or its webhook is missing")
     if ours.disputed != stripes.disputed:
         said.append(f"{_says(stripes.disputed, ours.disputed)} is disputed: the dispute's webhook is missing")
     return said
 
 
-def _says(stripes: object, ours: object) -> str:
-    return f"Stripe says {stripes}, we say {ours}"
+def _says(stripes: PaymentStatus | Decimal, ours: PaymentStatus | Decimal) -> str:
+    return f"Stripe says {_plain(stripes)}, we say {_plain(ours)}"
+
+
+def _plain(said: PaymentStatus | Decimal) -> str:
+    """Write an amount without the zeros that a column adds to it."""
+    if isinstance(said, PaymentStatus):
+        return said.value
+    return f"{said.normalize():f}"
 
 
 def _cause_of_status(status: PaymentStatus, *, is_asked: bool) -> str:

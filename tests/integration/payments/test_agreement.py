@@ -12,7 +12,7 @@ from apps.payments.sandbox import FaultKind, complete_checkout
 from apps.payments.services import disputes
 from apps.payments.services.projection import StripeUnreachable
 
-from .conftest import NOON
+from .conftest import DECLINES_LATER, NOON, collect
 from .drivers import capture, make_attempt, open_page, pay, receipt_of, sync
 
 pytestmark = pytest.mark.django_db
@@ -77,13 +77,20 @@ class TestWhatIsFound:
         gateway.create_refund(params={"payment_intent": payment.stripe_id, "amount": 300}, key="dashboard")
 
         assert found() == [
-            "Stripe says 3.00, we say 0 is refunded: refunded at Stripe, not here, or its webhook is missing"
+            "Stripe says 3, we say 0 is refunded: refunded at Stripe, not here, or its webhook is missing"
         ]
+
+    def test_an_amount_that_was_changed(self, sandbox, invoice, save_card):
+        save_card(DECLINES_LATER)
+        open_payment = collect(invoice)
+        gateway.update_intent(stripe_id=open_payment.stripe_id, params={"amount": 10_000}, key="dashboard")
+
+        assert found() == ["Stripe says 100, we say 119 is asked for: the amount was changed at Stripe"]
 
     def test_a_dispute_nobody_told_of(self, sandbox, payment):
         stripe_id = sandbox.control.open_dispute(payment.latest_charge)
 
-        assert found() == ["Stripe says 10.00, we say 0 is disputed: the dispute's webhook is missing"]
+        assert found() == ["Stripe says 10, we say 0 is disputed: the dispute's webhook is missing"]
         disputes.sync_dispute(stripe_id=stripe_id, payment_id=payment.pk, at=NOON)
         assert found() == []
 
@@ -109,4 +116,4 @@ class TestTheCommand:
             call_command("audit", "--stripe", stdout=out)
 
         assert left.value.code == 1
-        assert f"I12 payment {payment.pk}: Stripe says 3.00, we say 0 is refunded" in out.getvalue()
+        assert f"I12 payment {payment.pk}: Stripe says 3, we say 0 is refunded" in out.getvalue()
