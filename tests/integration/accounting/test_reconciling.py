@@ -1,6 +1,5 @@
 """Differences between Stripe and us are made, found, explained, and worked off."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -32,26 +31,9 @@ from tests.factories import make_owner, make_site, make_user
 from tests.integration.payments.conftest import NOON, journals
 from tests.integration.payments.drivers import capture, janitor, make_attempt, pay, receipt_of, sync
 
-from .conftest import HOUR, compare, earn
+from .conftest import HOUR, compare, earn, line
 
 pytestmark = pytest.mark.django_db
-
-
-def line(**changes) -> BalanceLine:
-    told = BalanceLine(
-        stripe_id="txn_of_a_test",
-        kind="stripe_fee",
-        amount=Decimal("-2.00"),
-        fee=Decimal("0.00"),
-        net=Decimal("-2.00"),
-        currency="EUR",
-        source="",
-        intent="",
-        description="Radar for Fraud Teams",
-        created_at=NOON,
-        available_on=NOON,
-    )
-    return replace(told, **changes)
 
 
 def keep(site, told: BalanceLine) -> None:
