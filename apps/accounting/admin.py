@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.contrib import admin
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -98,7 +99,7 @@ def _table(payout: Payout) -> str:
     is_right = whole["net"] == payout.amount.amount
     verdict = "This is what was paid out." if is_right else f"But {money(payout.amount)} were paid out."
     return format_html(
-        '<div class="wl-scroll"><table class="wl-sums"><thead><tr><th>What</th><th>How many</th><th>Amount</th>'
+        '<div class="wl-scroll wl-fits"><table class="wl-sums"><thead><tr><th>What</th><th>Count</th><th>Amount</th>'
         "<th>Stripe's fee</th><th>Left</th></tr></thead><tbody>{}</tbody><tfoot><tr><th>Together</th><td>{}</td>"
         '<td>{}</td><td>{}</td><td>{}</td></tr></tfoot></table></div><p class="{}">{}</p>',
         body,
@@ -133,6 +134,10 @@ class BalanceEntryAdmin(TenantAdmin):
     )
     readonly_fields = ("what", "moved", "costs", "left", "ours")
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        journal = Journal.objects.filter(entity=OuterRef("seller"), key=OuterRef("journal_key")).values("pk")
+        return super().get_queryset(request).annotate(journal_id=Subquery(journal))
+
     @admin.display(description="what", ordering="kind")
     def what(self, entry: BalanceEntry) -> str:
         return entry.kind.replace("_", " ")
@@ -151,12 +156,9 @@ class BalanceEntryAdmin(TenantAdmin):
 
     @admin.display(description="in our books", ordering="journal_key")
     def ours(self, entry: BalanceEntry) -> str:
-        if not entry.journal_key:
-            return "nothing yet"
-        journal = Journal.objects.filter(entity=entry.seller_id, key=entry.journal_key).first()
-        if journal is None:
-            return entry.journal_key
-        page = reverse("admin:ledger_journal_change", args=[journal.pk])
+        if entry.journal_id is None:  # type: ignore[attr-defined]
+            return entry.journal_key or "nothing yet"
+        page = reverse("admin:ledger_journal_change", args=[entry.journal_id])  # type: ignore[attr-defined]
         return format_html('<a class="wl-link" href="{}">{}</a>', page, entry.journal_key)
 
 
@@ -176,7 +178,7 @@ class IsOpenFilter(admin.SimpleListFilter):
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(TenantAdmin):
     empty_hint = (
-        "Nothing: Stripe's books and yours agree. They are compared every quarter of an hour; whatever one of them "
+        "Stripe's books and yours agree. They are compared every quarter of an hour; whatever one of them "
         "knows and the other does not is listed here with what probably happened, for you to work off."
     )
     list_display = ("found_at", "subject", "stripe_says", "we_say", "cause", "state")

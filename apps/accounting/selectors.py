@@ -18,7 +18,7 @@ from apps.payments.models import Dispute, Payment, PaymentOperation, Refund
 
 CLEARING: Final = CHART[Role.STRIPE_CLEARING].code
 _WEBHOOK: Final = "Its webhook is missing or not processed yet; the hourly look will bring it."
-_NOT_OURS: Final = "Made at Stripe, not here: book it by hand, or tell who did it."
+_NOT_OURS: Final = "Book it by hand, or say who did it and why."
 _ASKED_FOR: Final = (OperationKind.CAPTURE_INTENT, OperationKind.CONFIRM_INTENT)
 
 
@@ -67,9 +67,12 @@ def told_of(owner: Organisation, entries: Sequence[BalanceEntry]) -> dict[int, T
                 told[entry.pk] = _payment_told(owner, payments.get(entry.pk), asked=asked)
             case Sort.REFUND | Sort.REFUND_FAILED as sort:
                 word = "paid" if sort == Sort.REFUND else "failed"
-                told[entry.pk] = _refund_told(refunds.get(entry.source), word=word)
+                told[entry.pk] = _refund_told(refunds.get(entry.source), payments.get(entry.pk), word=word)
             case Sort.DISPUTE:
-                told[entry.pk] = _dispute_told(disputes.get(entry.source), is_withdrawn=entry.amount.amount < 0)
+                is_withdrawn = entry.amount.amount < 0
+                told[entry.pk] = _dispute_told(
+                    disputes.get(entry.source), payments.get(entry.pk), is_withdrawn=is_withdrawn
+                )
             case Sort.PAYOUT | Sort.PAYOUT_FAILED as sort:
                 word = "sent" if sort == Sort.PAYOUT else "failed"
                 told[entry.pk] = _payout_told(payouts.get(entry.source), word=word)
@@ -114,15 +117,22 @@ def _payment_told(owner: Organisation, payment: Payment | None, *, asked: set[in
     )
 
 
-def _refund_told(refund: Refund | None, *, word: str) -> Told:
+def _about(payment: Payment | None) -> str:
+    """Name the payment that something unknown is about, for the person who looks into it."""
+    return str(payment) if payment else ""
+
+
+def _refund_told(refund: Refund | None, payment: Payment | None, *, word: str) -> Told:
     if refund is None:
-        return Told(why=f"Refunded at Stripe, not here. {_NOT_OURS}")
+        return Told(about=_about(payment), why=f"Refunded at Stripe, not here. {_NOT_OURS}")
     return Told(journal_key=f"refund:{refund.pk}:{word}", name=f"{refund} ({refund.status})", why=_WEBHOOK)
 
 
-def _dispute_told(dispute: Dispute | None, *, is_withdrawn: bool) -> Told:
+def _dispute_told(dispute: Dispute | None, payment: Payment | None, *, is_withdrawn: bool) -> Told:
     if dispute is None:
-        return Told(why="A dispute that no webhook told of; the sweep of disputes will bring it.")
+        return Told(
+            about=_about(payment), why="A dispute that no webhook told of; the sweep of disputes will bring it."
+        )
     words = ("withdrawn", "fee") if is_withdrawn else ("reinstated", "reinstated_fee")
     keys = [f"dispute:{dispute.pk}:{word}" for word in words]
     return Told(journal_key=keys[0], fee_key=keys[1], name=f"{dispute} ({dispute.status})", why=_WEBHOOK)

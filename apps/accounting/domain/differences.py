@@ -87,11 +87,13 @@ class Told:
     """What our rows say of a balance transaction's source.
 
     journal_key, fee_key  the journals that tell of it, blank: no such row
+    about                 the payment it belongs to, where no row of ours stands for it
     name                  our row in words · why: what its state proposes as the cause of a difference
     """
 
     journal_key: str = ""
     fee_key: str = ""
+    about: str = ""
     name: str = ""
     why: str = ""
 

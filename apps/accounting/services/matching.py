@@ -50,7 +50,7 @@ def differing_entries(owner: Organisation, *, since: datetime | None, until: dat
             yield Difference(
                 key=f"entry:{entry.stripe_id}",
                 kind=kind,
-                subject=f"{entry.kind} {entry.source or entry.stripe_id}"[:200],
+                subject=_subject(entry, told),
                 stripe_says=_says(entry),
                 we_say=ours[:300],
                 cause=_cause(told, kind),
@@ -76,6 +76,11 @@ def _compared(
         if found is None:
             taken.add(said.journal_key)
         yield entry, said, found
+
+
+def _subject(entry: BalanceEntry, told: Told) -> str:
+    about = told.about or told.name
+    return (f"{entry.kind} of {about}" if about else f"{entry.kind} {entry.source or entry.stripe_id}")[:200]
 
 
 def _says(entry: BalanceEntry) -> str:

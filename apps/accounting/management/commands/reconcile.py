@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.accounting.domain.differences import Difference
 from apps.accounting.selectors import OwnerUnknown
 from apps.accounting.services.reconciling import reconcile
 from apps.core.clock import now
@@ -25,11 +26,15 @@ class Command(BaseCommand):
         except (OwnerUnknown, StripeUnreachable) as error:
             raise CommandError(str(error)) from error
         for each in found:
-            self.stdout.write(f"{each.subject}: Stripe says {each.stripe_says}; we say {each.we_say}. {each.cause}")
+            self.stdout.write(_line(each))
         if found:
             self.stdout.write(f"{len(found)} differences")
             sys.exit(1)
         self.stdout.write("Stripe's books and ours agree.")
+
+
+def _line(each: Difference) -> str:
+    return f"{each.subject} ({each.key}): Stripe says {each.stripe_says}; we say {each.we_say}. {each.cause}"
 
 
 def _day(text: str) -> datetime:
