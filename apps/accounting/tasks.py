@@ -1,4 +1,4 @@
-"""Alarm clocks of owner settlement: each one call into a service, harmless when repeated."""
+"""Alarm clocks of accounting: each one call into a service, harmless when repeated."""
 
 from datetime import date
 from typing import Final
@@ -8,10 +8,15 @@ from django.db import OperationalError
 
 from apps.accounting import selectors_settlement as selectors
 from apps.accounting.services import rendering, settlement, shares
+from apps.accounting.services.reconciling import GRACE, reconcile
 from apps.core.clock import now
+from apps.payments.models import StripeEvent
+from apps.payments.services.projection import StripeUnreachable
 
 SWEPT_LIVES: Final = 300
 """Seconds after which a swept task is dropped unrun: the next sweep hands it out again."""
+FOLLOWED: Final = "payout."
+"""Events of this kind are worth a look before the next sweep."""
 
 
 @shared_task(name="accounting.share_payment", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
@@ -55,3 +60,16 @@ def sweep_statements(**_: object) -> None:
         make_statement.apply_async(kwargs=kwargs, expires=SWEPT_LIVES)
     for statement_id in selectors.unrendered_statement_ids():
         render_statement.apply_async(kwargs={"id": statement_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="accounting.sweep_stripe", autoretry_for=(StripeUnreachable,), retry_backoff=60)
+def sweep_stripe(**_: object) -> None:
+    """Read Stripe's books, match them, and list what has not agreed for an hour."""
+    reconcile(since=None, at=now(), grace=GRACE)
+
+
+@shared_task(name="accounting.follow_event", autoretry_for=(StripeUnreachable,), retry_backoff=60)
+def follow_event(*, id: int, **_: object) -> None:  # noqa: A002 the bell's own word
+    """Read Stripe's books when an event tells of a payout."""
+    if StripeEvent.objects.filter(pk=id, type__startswith=FOLLOWED).exists():
+        reconcile(since=None, at=now(), grace=GRACE)

@@ -56,6 +56,22 @@ def review_subject(language: Language, *, count: int, name: str) -> str:
     return f"{name}: {count} " + ("session waits" if count == 1 else "sessions wait") + " for review"
 
 
+def dispute_line(language: Language, *, payment: str, amount: str, by: datetime) -> str:
+    """by: on the organisation's clock."""
+    when = f"{by:%Y-%m-%d %H:%M %Z}"
+    if language == "de":
+        return f"{payment}: {amount} sind bestritten; die Bank nimmt eine Antwort bis {when}"
+    return f"{payment}: {amount} are disputed; the bank takes an answer until {when}"
+
+
+def disputes_subject(language: Language, *, count: int, name: str) -> str:
+    if language == "de":
+        return (
+            f"{name}: {count} " + ("bestrittene Zahlung" if count == 1 else "bestrittene Zahlungen") + " zu beantworten"
+        )
+    return f"{name}: {count} " + ("dispute" if count == 1 else "disputes") + " to answer within three days"
+
+
 def body(language: Language, lines: Sequence[str], *, address: str) -> str:
     """Return the text: a line each, the first ``MOST_LINES`` of them, and the page to open."""
     more = len(lines) - MOST_LINES

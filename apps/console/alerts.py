@@ -15,12 +15,15 @@ from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 
-from apps.accounts.domain.roles import HARDWARE_ROLES, SUPPORT_ROLES, Role
+from apps.accounts.domain.roles import HARDWARE_ROLES, MONEY_ROLES, SUPPORT_ROLES, Role
 from apps.accounts.models import Membership, Organisation
 from apps.console import alert_words as words
 from apps.console.alert_words import Language
+from apps.core.words import money
 from apps.documents.mails import enqueue_mail, told_keys
 from apps.documents.models import Mail, MailTopic
+from apps.payments.domain.disputes import ALARM_BEFORE
+from apps.payments.selectors import disputes_to_answer
 from apps.sessions.models import ChargingSession
 from apps.sessions.review_queue import in_review, is_alarming
 from apps.stations.domain.status import ConnectorStatus
@@ -31,6 +34,17 @@ DIGEST_AT: Final = time(7)
 """When the day's mail about reviews is due, on the organisation's clock."""
 STATIONS: Final = "stations"
 REVIEW: Final = "review"
+DISPUTES: Final = "disputes"
+_PAGES: Final = {
+    STATIONS: "admin:stations_chargingstation_changelist",
+    REVIEW: "console:reviews",
+    DISPUTES: "admin:payments_dispute_changelist",
+}
+_SUBJECTS: Final = {
+    STATIONS: words.stations_subject,
+    REVIEW: words.review_subject,
+    DISPUTES: words.disputes_subject,
+}
 
 Wrong: TypeAlias = dict[str, str]
 """What is wrong: natural key → the line that tells it."""
@@ -65,7 +79,10 @@ def alert_operators(*, organisation_id: int, at: datetime) -> int:
     reviews = _Told(organisation=organisation, language=language, kind=REVIEW, roles=SUPPORT_ROLES, at=at)
     waiting = _waiting(reviews)
     _clear(reviews, waiting)
-    return count + _tell(reviews, waiting)
+    disputes = _Told(organisation=organisation, language=language, kind=DISPUTES, roles=MONEY_ROLES, at=at)
+    pressing = _pressing(disputes)
+    _clear(disputes, pressing)
+    return count + _tell(reviews, waiting) + _tell(disputes, pressing)
 
 
 def _offline(told: _Told) -> Wrong:
@@ -106,6 +123,21 @@ def _waiting(told: _Told) -> Wrong:
     return wrong
 
 
+def _pressing(told: _Told) -> Wrong:
+    """Return the disputes that nobody has answered and the bank will soon have decided."""
+    zone = ZoneInfo(told.organisation.time_zone)
+    pressing = disputes_to_answer().filter(payment__seller=told.organisation, due_by__lte=told.at + ALARM_BEFORE)
+    return {
+        f"dispute:{dispute.pk}:due": words.dispute_line(
+            told.language,
+            payment=str(dispute.payment),
+            amount=money(dispute.amount),
+            by=dispute.due_by.astimezone(zone),
+        )
+        for dispute in pressing.select_related("payment__invoice")
+    }
+
+
 def _reason(session: ChargingSession) -> str:
     first, *others = session.review_reasons
     return f"{first} (+{len(others)})" if others else str(first)
@@ -128,11 +160,10 @@ def _tell(told: _Told, wrong: Wrong) -> int:
         keys = wrong.keys() - told_keys(recipient=recipient, keys=list(wrong)) if wrong else set()
         if not keys or (told.kind == REVIEW and _had_todays(told, recipient)):
             continue
-        subject = words.review_subject if told.kind == REVIEW else words.stations_subject
         _enqueue(
             told,
             recipient,
-            subject=subject(told.language, count=len(keys), name=told.organisation.name),
+            subject=_SUBJECTS[told.kind](told.language, count=len(keys), name=told.organisation.name),
             lines=[line for key, line in wrong.items() if key in keys],
             keys=keys,
         )
@@ -176,14 +207,13 @@ def _had_todays(told: _Told, recipient: str) -> bool:
 
 
 def _enqueue(told: _Told, recipient: str, *, subject: str, lines: list[str], keys: Iterable[str]) -> None:
-    page = reverse("console:reviews") if told.kind == REVIEW else reverse("admin:stations_chargingstation_changelist")
     enqueue_mail(
         organisation_id=told.organisation.pk,
         recipient=recipient,
         kind=told.kind,
         language=told.language,
         subject=subject,
-        body=words.body(told.language, lines, address=f"{settings.PUBLIC_URL}{page}"),
+        body=words.body(told.language, lines, address=f"{settings.PUBLIC_URL}{reverse(_PAGES[told.kind])}"),
         at=told.at,
         keys=list(keys),
     )

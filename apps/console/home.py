@@ -13,14 +13,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.accounting.selectors import open_discrepancies
 from apps.accounts.scope import acting_membership, operated_rows
 from apps.console.selectors import unpaid_invoices
 from apps.core import clock
 from apps.core.words import amount, kwh
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
+from apps.payments.domain.disputes import ANSWERABLE, DisputeStatus, is_pressing
 from apps.payments.domain.status import PaymentStatus
 from apps.payments.models import Payment
+from apps.payments.selectors import disputes_to_answer
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
@@ -66,7 +69,15 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
     stuck = (PaymentStatus.REQUIRES_PAYMENT_METHOD, PaymentStatus.REQUIRES_ACTION)
     failed = operated_rows(request, Payment.objects.filter(status__in=stuck).exclude(latest_charge="")).count()
     overdue = unpaid_invoices(request).filter(due_date__lt=at.date()).count()
+    discrepancies = operated_rows(request, open_discrepancies()).count()
     tiles = (
+        _disputes(request, at=at),
+        (
+            discrepancies,
+            ngettext("discrepancy with Stripe", "discrepancies with Stripe", discrepancies),
+            f"{_list('accounting_discrepancy')}?open=1",
+            "danger",
+        ),
         (
             in_review,
             ngettext("session in review", "sessions in review", in_review),
@@ -99,6 +110,19 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
         ),
     )
     return [Tile(figure=str(count), label=label, url=url, tone=tone) for count, label, url, tone in tiles if count]
+
+
+def _disputes(request: HttpRequest, *, at: datetime) -> tuple[int, str, str, str]:
+    """Return the tile of disputes to answer: how many, and until when the first can be."""
+    waiting = operated_rows(request, disputes_to_answer())
+    count, first = waiting.count(), waiting.first()
+    label = ngettext("dispute to answer", "disputes to answer", count)
+    is_urgent = False
+    if first is not None and first.due_by is not None:
+        label += " " + _("by %(day)s") % {"day": f"{first.due_by:%Y-%m-%d}"}
+        is_urgent = is_pressing(status=DisputeStatus(first.status), due_by=first.due_by, at=at)
+    page = f"{_list('payments_dispute')}?status__in={','.join(sorted(ANSWERABLE))}"
+    return count, label, page, "danger" if is_urgent else "warning"
 
 
 def counts_of_today(request: HttpRequest, *, midnight: datetime) -> list[Tile]:

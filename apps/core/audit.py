@@ -12,6 +12,7 @@ from django.db import connection
 
 Check = Callable[[], Iterator[tuple[str, str]]]
 _checks: dict[str, Check] = {}
+_remote: dict[str, Check] = {}
 VIEW_NAME = re.compile(r"audit_(i\d+)_\w+")
 
 
@@ -24,11 +25,14 @@ class Violation:
     problem: str
 
 
-def register(invariant: str) -> Callable[[Check], Check]:
-    """Register a check that yields ``(subject, problem)`` per violation, e.g. ``@register("I8")``."""
+def register(invariant: str, *, is_remote: bool = False) -> Callable[[Check], Check]:
+    """Register a check that yields ``(subject, problem)`` per violation, e.g. ``@register("I8")``.
+
+    is_remote  it asks somebody over the network and runs only when that is wished
+    """
 
     def add(check: Check) -> Check:
-        _checks[f"{invariant}:{check.__module__}.{check.__qualname__}"] = check
+        (_remote if is_remote else _checks)[f"{invariant}:{check.__module__}.{check.__qualname__}"] = check
         return check
 
     return add
@@ -44,13 +48,17 @@ def view_names() -> list[str]:
     return sorted(names, key=lambda name: (int(name.split("_")[1][1:]), name))
 
 
-def invariants() -> list[str]:
+def invariants(*, with_remote: bool = False) -> list[str]:
     """Return what is checked: view names and registered checks."""
-    return view_names() + sorted(_checks)
+    return view_names() + sorted(_wished(with_remote))
 
 
-def find_violations() -> Iterator[Violation]:
-    """Run every view and check; yield each violation found."""
+def _wished(with_remote: bool) -> dict[str, Check]:
+    return _checks | _remote if with_remote else _checks
+
+
+def find_violations(*, with_remote: bool = False) -> Iterator[Violation]:
+    """Run every view and check, those over the network only when wished; yield each violation found."""
     for name in view_names():
         match = VIEW_NAME.fullmatch(name)
         assert match, name
@@ -58,6 +66,6 @@ def find_violations() -> Iterator[Violation]:
             cursor.execute(f"SELECT subject, problem FROM {connection.ops.quote_name(name)}")  # noqa: S608
             for subject, problem in cursor.fetchall():
                 yield Violation(invariant=match[1].upper(), subject=str(subject), problem=problem)
-    for key, check in sorted(_checks.items()):
+    for key, check in sorted(_wished(with_remote).items()):
         for subject, problem in check():
             yield Violation(invariant=key.partition(":")[0], subject=subject, problem=problem)

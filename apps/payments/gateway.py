@@ -1,5 +1,7 @@
 """The only door to Stripe: typed calls in, values of our own out. No other module imports the SDK.
 
+What is read of Stripe's own books stands in ``gateway_books``, which comes through here.
+
 Each call is made once (``max_network_retries=0``; the janitor repeats, under the same key), outside any transaction,
 with 3 s to connect and 10 s to be answered, under a pinned API version. Settings are read at each call.
 """
@@ -438,4 +440,4 @@ def _refund(refund: stripe.Refund) -> RefundSnapshot:
 
 
 # What the modules beside this one speak to Stripe with.
-ask, given, options, id_of = _call, _given, _options, _id
+ask, given, options, id_of, read_intent, read_refund = _call, _given, _options, _id, _intent, _refund

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from apps.payments.domain.disputes import DisputeStatus
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.holds import PageStatus
 from apps.payments.domain.status import MethodKind, PaymentStatus, RefundStatus
@@ -178,6 +179,84 @@ class TransferSnapshot:
     amount: Decimal
     currency: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeMovement:
+    """One balance transaction of a dispute, in the currency it settles in.
+
+    amount  < 0 withdrawn, > 0 reinstated · fee: what it cost beside that; negative where a fee comes back
+    """
+
+    stripe_id: str
+    amount: Decimal
+    fee: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeSnapshot:
+    """A Dispute as it stands.
+
+    intent        the disputed payment's · due_by: until when evidence is taken; None where nobody may object
+    is_submitted  evidence has gone to the bank
+    movements     at most one withdrawal and one reinstatement
+    """
+
+    stripe_id: str
+    intent: str
+    status: DisputeStatus
+    reason: str
+    amount: Decimal
+    currency: str
+    livemode: bool
+    opened_at: datetime
+    due_by: datetime | None
+    is_submitted: bool
+    movements: tuple[DisputeMovement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutSnapshot:
+    """A Payout as it stands; ``is_automatic``: Stripe can say what it consists of."""
+
+    stripe_id: str
+    status: str
+    amount: Decimal
+    currency: str
+    is_automatic: bool
+    livemode: bool
+    created_at: datetime
+    arrives_at: datetime
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceLine:
+    """One balance transaction, in the currency it settles in: net = amount − fee.
+
+    source  the object that moved (charge, refund, dispute, payout …) · intent: the payment it belongs to, if any
+    """
+
+    stripe_id: str
+    kind: str
+    amount: Decimal
+    fee: Decimal
+    net: Decimal
+    currency: str
+    source: str
+    intent: str
+    description: str
+    created_at: datetime
+    available_on: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancePage:
+    """Balance transactions, newest first; ``has_more``: older ones follow the last."""
+
+    lines: tuple[BalanceLine, ...]
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
 from apps.payments.collecting import NextTry, next_tries
 from apps.payments.credit import AMOUNT, has_credit_for_it, sum_of
+from apps.payments.domain.disputes import ANSWERABLE, DISPUTE_ENDS, MONEY_AWAY
 from apps.payments.domain.status import (
     ATTEMPT_ENDS,
     CANCELABLE,
@@ -31,6 +32,7 @@ from apps.payments.domain.status import (
 )
 from apps.payments.models import (
     Allocation,
+    Dispute,
     Payment,
     PaymentAttempt,
     PaymentOperation,
@@ -40,6 +42,8 @@ from apps.payments.models import (
     WriteOff,
 )
 
+DISPUTES_UNHEARD_FOR: Final = timedelta(days=30)
+"""How far back Stripe's disputes are listed for one that no event told of; Stripe retries events for three days."""
 RESYNC_AFTER: Final = timedelta(hours=1)
 PAGE_RESYNC_AFTER: Final = timedelta(minutes=1)
 EXPIRY_TOLD_BEFORE: Final = timedelta(days=30)
@@ -120,16 +124,17 @@ def surplus_of(payment: Payment) -> Decimal:
 def surplus_payment_ids() -> list[int]:
     """Return the payments of which a surplus is to be given back, oldest first.
 
-    Not those whose receipt is still to come, those with a call under way, and those whose surplus came back: about
-    these a person decides.
+    Not those whose receipt is still to come, those with a call under way, those whose bank has taken money back, and
+    those whose surplus came back: about these a person decides.
     """
     given = Refund.objects.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
     came_back = Refund.objects.filter(payment=OuterRef("pk"), origin=Refund.Origin.SURPLUS, status=RefundStatus.FAILED)
     under_way = PaymentOperation.objects.filter(payment=OuterRef("pk"), status__in=UNFINISHED)
+    disputed = Dispute.objects.filter(payment=OuterRef("pk"), status__in=[s.value for s in MONEY_AWAY])
     received = (
         Payment.objects.filter(status=PaymentStatus.SUCCEEDED, stripe_id__isnull=False)
         .exclude(kind=Payment.Kind.HOLD, attempt__receipt__isnull=True)
-        .exclude(Exists(came_back) | Exists(under_way))
+        .exclude(Exists(came_back) | Exists(under_way) | Exists(disputed))
         .annotate(
             settled=sum_of(Allocation.objects.all(), by="payment", amount="amount"),
             given=sum_of(given, by="payment", amount="amount"),
@@ -340,6 +345,23 @@ def documents_to_give_up() -> QuerySet[Any]:
     """Return what may be written off: invoices and receipts open for something that nothing is under way for."""
     issued = Invoice.objects.exclude(kind=Invoice.Kind.CREDIT_NOTE).filter(status=InvoiceStatus.ISSUED)
     return with_open_amounts(issued).filter(open_amount__gt=0).exclude(under_collection()).order_by("due_date", "pk")
+
+
+def disputes_to_answer() -> QuerySet[Any]:
+    """Return the disputes whose bank waits for our answer, the most pressing first."""
+    waiting = Dispute.objects.filter(status__in=[s.value for s in ANSWERABLE], submitted_at__isnull=True)
+    return waiting.order_by(F("due_by").asc(nulls_last=True), "pk")
+
+
+def unprepared_dispute_ids() -> list[int]:
+    """Return the disputes to answer for which our facts were not put together yet."""
+    return list(disputes_to_answer().filter(prepared_at__isnull=True).values_list("pk", flat=True))
+
+
+def stale_disputes(*, at: datetime) -> list[tuple[str, int]]:
+    """Return (id at Stripe, payment) of the disputes that are not over, to be looked at again each hour."""
+    open_ = Dispute.objects.exclude(status__in=[s.value for s in DISPUTE_ENDS])
+    return list(open_.filter(synced_at__lte=at - RESYNC_AFTER).values_list("stripe_id", "payment_id"))
 
 
 def payment_state(invoice: Invoice) -> PaymentState:

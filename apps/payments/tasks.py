@@ -14,10 +14,12 @@ from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
 from apps.payments import selectors
 from apps.payments.services import (
+    answering,
     attempts,
     captures,
     collection,
     corrections,
+    disputes,
     driver,
     events,
     expiry,
@@ -153,6 +155,30 @@ def sweep_too_much(**_: object) -> None:
         refund_surplus.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
     for payment_id in selectors.outdated_link_ids():
         close_outdated_page.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="payments.prepare_evidence", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def prepare_evidence(*, id: int, **_: object) -> None:  # noqa: A002
+    """Put together what we know of a disputed charge."""
+    answering.prepare_evidence(dispute_id=id, at=now())
+
+
+@shared_task(name="payments.sync_dispute", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
+def sync_dispute(*, stripe_id: str, payment_id: int, **_: object) -> None:
+    """Look at a dispute."""
+    disputes.sync_dispute(stripe_id=stripe_id, payment_id=payment_id, at=now())
+
+
+@shared_task(name="payments.sweep_disputes", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
+def sweep_disputes(**_: object) -> None:
+    """Hand out disputes without evidence, undecided ones to look at again, and those that no event told us of."""
+    at = now()
+    for dispute_id in selectors.unprepared_dispute_ids():
+        prepare_evidence.apply_async(kwargs={"id": dispute_id}, expires=SWEPT_LIVES)
+    unheard = disputes.unheard_disputes(since=at - selectors.DISPUTES_UNHEARD_FOR)
+    for stripe_id, payment_id in [*selectors.stale_disputes(at=at), *unheard]:
+        kwargs = {"stripe_id": stripe_id, "payment_id": payment_id}
+        sync_dispute.apply_async(kwargs=kwargs, expires=SWEPT_LIVES)
 
 
 @shared_task(name="payments.sweep_due")

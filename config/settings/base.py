@@ -81,6 +81,7 @@ UNBILLED_KEPT_DAYS = int(env("UNBILLED_KEPT_DAYS", "184"))
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS")
 STRIPE_API_BASE = env("STRIPE_API_BASE")
+STRIPE_ACCOUNT_OWNER = env("STRIPE_ACCOUNT_OWNER")
 LIVE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
 # Of the Stripe double, known to everybody; good for nothing but test mode.
 SANDBOX_WEBHOOK_SECRET = "whsec_wattledger"  # noqa: S105

@@ -12,7 +12,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from apps.accounting.models import Agreement
+from apps.accounting.models import Agreement, BalanceEntry, Discrepancy, Payout
 from apps.accounting.services.owner_payouts import make_payout_file
 from apps.accounting.services.settlement import make_statement
 from apps.accounts.domain.roles import Role as MemberRole
@@ -27,7 +27,15 @@ from apps.invoices.selectors import document_key
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role
 from apps.ocpp.models import Frame, StationEvent
-from apps.payments.models import Allocation, Payment, PaymentOperation, SavedMethod, StripeEvent, Transfer
+from apps.payments.models import (
+    Allocation,
+    Dispute,
+    Payment,
+    PaymentOperation,
+    SavedMethod,
+    StripeEvent,
+    Transfer,
+)
 from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
@@ -197,6 +205,7 @@ def make_tenant(name: str) -> Tenant:
         at=NOON,
     )
     _make_settlement(name, site.owner)
+    _make_payout(name, site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
@@ -316,6 +325,20 @@ def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
         ended_at=BILLED_AT,
         error=f"{name}: declined",
     )
+    # An inquiry: it moves nothing, so that this payment, which brought nothing, can have one.
+    Dispute.objects.create(
+        payment=payment,
+        stripe_id=f"du_{name}",
+        currency="EUR",
+        amount=invoice.gross.amount,
+        beyond=Decimal(0),
+        reason="general",
+        status="warning_needs_response",
+        opened_at=BILLED_AT,
+        evidence={"uncategorized_text": f"{name}: it was delivered."},
+        prepared_at=BILLED_AT,
+        synced_at=BILLED_AT,
+    )
     StripeEvent.objects.create(
         seller=site.owner,
         stripe_id=f"evt_{name}",
@@ -326,6 +349,44 @@ def _make_payment(name: str, site: Site, invoice: Invoice) -> Payment:
         processed_at=BILLED_AT,
     )
     return payment
+
+
+def _make_payout(name: str, site: Site) -> None:
+    """Make a payout with one part that our books know nothing of."""
+    money = {"seller": site.owner, "currency": "EUR", "amount": Decimal("9.60")}
+    payout = Payout.objects.create(
+        stripe_id=f"po_{name}",
+        livemode=False,
+        status="paid",
+        is_automatic=True,
+        created_at=BILLED_AT,
+        arrives_at=BILLED_AT,
+        lines_pulled_at=BILLED_AT,
+        synced_at=BILLED_AT,
+        **money,
+    )
+    entry = BalanceEntry.objects.create(
+        stripe_id=f"txn_{name}",
+        kind="charge",
+        fee=Decimal(0),
+        net=Decimal("9.60"),
+        description=f"{name} charge",
+        created_at=BILLED_AT,
+        available_on=BILLED_AT,
+        payout=payout,
+        **money,
+    )
+    Discrepancy.objects.create(
+        seller=site.owner,
+        key=f"entry:{entry.stripe_id}",
+        kind="unknown_here",
+        subject=f"charge of {name}",
+        stripe_says="9.60 EUR",
+        we_say="nothing",
+        cause=f"Charged at Stripe without {name}.",
+        entry=entry,
+        found_at=BILLED_AT,
+    )
 
 
 def _make_trial(site: Site) -> None:

@@ -1,5 +1,6 @@
-"""Where a platform collects for owners: agreements, monthly statements, what is paid out."""
+"""Stripe's books beside ours, and owners for whom a platform collects: agreements, monthly statements, payouts."""
 
+from apps.accounting.models.books import BalanceEntry, Discrepancy, Payout, PullMark
 from apps.accounting.models.settlement import (
     Agreement,
     OwnerPayout,
@@ -9,4 +10,15 @@ from apps.accounting.models.settlement import (
     StatementLine,
 )
 
-__all__ = ["Agreement", "OwnerPayout", "PayoutFile", "Statement", "StatementEntry", "StatementLine"]
+__all__ = [
+    "Agreement",
+    "BalanceEntry",
+    "Discrepancy",
+    "OwnerPayout",
+    "Payout",
+    "PayoutFile",
+    "PullMark",
+    "Statement",
+    "StatementEntry",
+    "StatementLine",
+]

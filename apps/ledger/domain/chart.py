@@ -15,6 +15,7 @@ class Role(StrEnum):
     BANK = "bank"
     PAYOUT_IN_TRANSIT = "payout_in_transit"
     STRIPE_CLEARING = "stripe_clearing"
+    DISPUTED = "disputed"
     RECEIVABLE = "receivable"
     DUE_FROM_PLATFORM = "due_from_platform"
     INPUT_VAT = "input_vat"
@@ -48,6 +49,7 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.BANK: ChartRow("1000", "Bank", AccountKind.ASSET),
     Role.PAYOUT_IN_TRANSIT: ChartRow("1010", "Payouts in transit", AccountKind.ASSET),
     Role.STRIPE_CLEARING: ChartRow("1020", "Stripe clearing", AccountKind.ASSET),
+    Role.DISPUTED: ChartRow("1030", "Disputed payments", AccountKind.ASSET),
     Role.RECEIVABLE: ChartRow("1200", "Trade receivables", AccountKind.ASSET),
     Role.DUE_FROM_PLATFORM: ChartRow("1210", "Due from the platform that collects", AccountKind.ASSET),
     Role.INPUT_VAT: ChartRow("1400", "Input VAT", AccountKind.ASSET),

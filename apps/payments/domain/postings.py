@@ -1,4 +1,4 @@
-"""The posting table (PAYMENTS.md, Postings), as far as it is not Stripe's: debits > 0, credits < 0."""
+"""The posting table (PAYMENTS.md, Postings): debits > 0, credits < 0. Disputes have theirs in ``disputes``."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,12 +12,12 @@ Lines = tuple[PostingLine, ...]
 
 def received_by_bank(amount: Decimal) -> Lines:
     """Money on the bank account, from whomever: bank against receivable."""
-    return _move(amount, debit=Role.BANK, credit=Role.RECEIVABLE)
+    return move(amount, debit=Role.BANK, credit=Role.RECEIVABLE)
 
 
 def paid_back_by_bank(amount: Decimal) -> Lines:
     """A customer's credit that left the bank account: receivable against bank."""
-    return _move(amount, debit=Role.RECEIVABLE, credit=Role.BANK)
+    return move(amount, debit=Role.RECEIVABLE, credit=Role.BANK)
 
 
 def written_off(categories: Sequence[CategoryShare]) -> Lines:
@@ -33,5 +33,5 @@ def written_off(categories: Sequence[CategoryShare]) -> Lines:
     return (*lines, PostingLine(role=Role.RECEIVABLE, amount=-sum((row.gross for row in categories), Decimal(0))))
 
 
-def _move(amount: Decimal, *, debit: Role, credit: Role) -> Lines:
+def move(amount: Decimal, *, debit: Role, credit: Role) -> Lines:
     return PostingLine(role=debit, amount=amount), PostingLine(role=credit, amount=-amount)

@@ -108,6 +108,7 @@ class OperationKind(StrEnum):
     CREATE_REFUND = "create_refund"
     CREATE_TRANSFER = "create_transfer"
     REVERSE_TRANSFER = "reverse_transfer"
+    UPDATE_DISPUTE = "update_dispute"
 
 
 WAITING_FOR_MONEY: Final = frozenset({AttemptStatus.CREATED, AttemptStatus.CHECKOUT_OPEN})

@@ -1,15 +1,16 @@
-"""What we know of money: at Stripe customers, saved methods, attempts, payments, calls, events, refunds; at the bank
-receipts and repayments; and what of all that settles which document.
+"""What we know of money: at Stripe customers, saved methods, attempts, payments, calls, events, refunds, disputes; at
+the bank receipts and repayments; and what of all that settles which document.
 
 A payment mirrors one PaymentIntent and changes only by projecting Stripe's object; an operation is one call under one
 idempotency key. Invariants: at most one open payment of a kind a document and one payment an attempt; one unfinished
 operation a payment and one capture a hold; captured never exceeds what was authorised, allocations what was received
-or billed, refunds what was captured, write-offs what is open; live and test never mix.
+or billed, refunds and disputes what was captured, write-offs what is open; live and test never mix.
 """
 
 from apps.payments.models.allocations import Allocation, WriteOff
 from apps.payments.models.attempts import PaymentAttempt
 from apps.payments.models.bank import BankReceipt, BankRepayment
+from apps.payments.models.disputes import Dispute
 from apps.payments.models.methods import SavedMethod, StripeCustomer
 from apps.payments.models.notices import DebitNotice
 from apps.payments.models.operations import PaymentOperation, StripeEvent
@@ -22,6 +23,7 @@ __all__ = [
     "BankReceipt",
     "BankRepayment",
     "DebitNotice",
+    "Dispute",
     "Payment",
     "PaymentAttempt",
     "PaymentOperation",

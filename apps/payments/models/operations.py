@@ -9,6 +9,7 @@ from django.db.models import Q
 from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
 from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStatus
+from apps.payments.models.disputes import Dispute
 from apps.payments.models.methods import SavedMethod
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
@@ -38,6 +39,7 @@ class PaymentOperation(TenantModel):
     method = models.ForeignKey(SavedMethod, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     refund = models.ForeignKey(Refund, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     transfer = models.ForeignKey(Transfer, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
+    dispute = models.ForeignKey(Dispute, null=True, blank=True, on_delete=models.PROTECT, related_name="operations")
     kind = models.CharField(max_length=24, choices=[(k.value, k.value) for k in OperationKind])
     idempotency_key = models.CharField(max_length=64, unique=True)
     params = models.JSONField(default=dict)
@@ -101,8 +103,14 @@ class PaymentOperation(TenantModel):
                 | Q(kind="cancel_intent", payment__isnull=False, method__isnull=True, refund__isnull=True)
                 | Q(kind="create_refund", payment__isnull=False, method__isnull=True, refund__isnull=False)
                 | Q(kind__in=["create_transfer", "reverse_transfer"], customer__isnull=True)
-                & Q(payment__isnull=True, method__isnull=True, refund__isnull=True),
+                & Q(payment__isnull=True, method__isnull=True, refund__isnull=True)
+                | Q(kind="update_dispute", payment__isnull=False, method__isnull=True, refund__isnull=True),
                 name="operation_names_what_it_acts_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="update_dispute", dispute__isnull=False)
+                | ~Q(kind="update_dispute") & Q(dispute__isnull=True),
+                name="operation_answers_a_dispute",
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=["create_transfer", "reverse_transfer"], transfer__isnull=False)

@@ -112,6 +112,27 @@ class Refund(TenantModel):
                 """,
             ),
             pgtrigger.Trigger(
+                name="refund_leaves_what_is_disputed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                # As above: what left Stripe already is never refused.
+                condition=pgtrigger.Q(new__origin__in=["credit", "surplus"]),
+                func="""
+                    PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
+                    IF (SELECT amount_received FROM payments_payment WHERE id = NEW.payment_id)
+                       < NEW.amount
+                       + (SELECT coalesce(sum(amount), 0) FROM payments_refund
+                          WHERE payment_id = NEW.payment_id AND status <> 'failed')
+                       + (SELECT coalesce(sum(amount - beyond), 0) FROM payments_dispute
+                          WHERE payment_id = NEW.payment_id
+                          AND status IN ('lost', 'needs_response', 'under_review')) THEN
+                        RAISE EXCEPTION 'a refund exceeds what disputes leave of what was captured'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
                 name="refund_only_goes_on",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update,

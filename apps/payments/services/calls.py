@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from apps.core import failpoints
-from apps.payments import gateway, gateway_transfers
+from apps.payments import gateway, gateway_books, gateway_transfers
 from apps.payments.domain.amounts import to_stripe
+from apps.payments.domain.disputes import ANSWERABLE
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.holds import PageStatus
 from apps.payments.domain.retries import is_key_old
@@ -66,6 +67,11 @@ def _reversed_id(operation: PaymentOperation) -> str:
     return transfer.stripe_id
 
 
+def _dispute_id(operation: PaymentOperation) -> str:
+    assert operation.dispute is not None
+    return operation.dispute.stripe_id
+
+
 def _send_detach(operation: PaymentOperation) -> Outcome[Any]:
     return gateway.detach_method(payment_method_id=operation.params["payment_method"], key=operation.idempotency_key)
 
@@ -97,6 +103,9 @@ _SEND: Final[dict[OperationKind, Callable[[PaymentOperation], Outcome[Any]]]] = 
     ),
     OperationKind.REVERSE_TRANSFER: lambda op: gateway_transfers.reverse_transfer(
         stripe_id=_reversed_id(op), params=op.params, key=op.idempotency_key
+    ),
+    OperationKind.UPDATE_DISPUTE: lambda op: gateway_books.update_dispute(
+        stripe_id=_dispute_id(op), params=op.params, key=op.idempotency_key
     ),
 }
 
@@ -195,6 +204,16 @@ def _look_reversed(operation: PaymentOperation) -> Answer:
     return NotDone() if isinstance(seen, Done) and seen.value is None else seen
 
 
+def _look_submitted(operation: PaymentOperation) -> Answer:
+    """Say whether evidence has gone to the bank; it takes it once, and only while it waits for an answer."""
+    seen = gateway_books.retrieve_dispute(_dispute_id(operation))
+    if not isinstance(seen, Done) or seen.value.is_submitted:
+        return seen
+    if seen.value.status in ANSWERABLE:
+        return NotDone()
+    return Rejected(status=400, failure=Failure(code="dispute_closed"), message="the bank takes no answer any more")
+
+
 def _look_at_intent(operation: PaymentOperation, is_done: Callable[[IntentSnapshot], bool]) -> Answer:
     seen = gateway.retrieve_intent(_intent_id(operation))
     return NotDone() if isinstance(seen, Done) and not is_done(seen.value) else seen
@@ -214,4 +233,5 @@ _LOOK: Final[dict[OperationKind, Callable[[PaymentOperation], Answer]]] = {
     OperationKind.CREATE_REFUND: _look_refunded,
     OperationKind.CREATE_TRANSFER: _look_transferred,
     OperationKind.REVERSE_TRANSFER: _look_reversed,
+    OperationKind.UPDATE_DISPUTE: _look_submitted,
 }

@@ -12,7 +12,7 @@ from typing import Final
 from django.db import transaction
 
 from apps.core import failpoints
-from apps.payments import gateway
+from apps.payments import gateway, gateway_books
 from apps.payments.domain.failures import Failure
 from apps.payments.domain.status import (
     UNFINISHED,
@@ -23,6 +23,7 @@ from apps.payments.domain.status import (
 )
 from apps.payments.models import Payment, PaymentOperation, StripeCustomer
 from apps.payments.outcomes import (
+    DisputeSnapshot,
     Done,
     IntentSnapshot,
     Next,
@@ -33,6 +34,7 @@ from apps.payments.outcomes import (
     Unknown,
 )
 from apps.payments.services.calls import Answer, NotDone, attempt
+from apps.payments.services.disputes import project_dispute
 from apps.payments.services.holds import is_overtaken, note_refused_hold, plan_hold, project_hold
 from apps.payments.services.links import project_link
 from apps.payments.services.operations import (
@@ -51,7 +53,7 @@ PATIENCE: Final = timedelta(seconds=5)
 """How long a second click waits for the first one's call."""
 PAUSE: Final = timedelta(milliseconds=50)
 _TRIES: Final = frozenset({OperationKind.UPDATE_AMOUNT, OperationKind.CONFIRM_INTENT})
-Seen = IntentSnapshot | PageSnapshot | list[RefundSnapshot]
+Seen = IntentSnapshot | PageSnapshot | DisputeSnapshot | list[RefundSnapshot]
 
 
 def drive_operation(*, operation_id: int, at: datetime) -> PaymentOperation:
@@ -123,6 +125,8 @@ def _look(operation: PaymentOperation, payment: Payment, answer: Answer) -> Seen
     if operation.kind == OperationKind.CREATE_REFUND:
         assert payment.stripe_id is not None
         seen = gateway.list_refunds(intent=payment.stripe_id)
+    elif operation.dispute is not None:
+        seen = gateway_books.retrieve_dispute(operation.dispute.stripe_id)
     elif payment.kind != Payment.Kind.COLLECTION:
         page_id = _made_id(operation, answer) or payment.checkout_session_id
         seen = gateway.retrieve_payment_session(page_id) if page_id else None
@@ -186,6 +190,8 @@ def _project(locked: Locked, seen: Seen | None, *, at: datetime) -> None:
             project_link(locked, seen, at=at)
         case PageSnapshot():
             project_hold(locked, seen, at=at)
+        case DisputeSnapshot():
+            project_dispute(locked.payment, seen, at=at)
         case list():
             project_refunds(locked.payment, seen, at=at)
 

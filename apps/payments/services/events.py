@@ -14,6 +14,7 @@ from apps.payments.domain.retries import pause_after
 from apps.payments.models import Payment, PaymentAttempt, SavedMethod, StripeEvent
 from apps.payments.outcomes import EventHint, Reference
 from apps.payments.services.attempts import sync_attempt
+from apps.payments.services.disputes import sync_dispute
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import sync_method
@@ -90,7 +91,12 @@ def _follow(about: Mapping[str, Any], *, at: datetime) -> Organisation | None:
     kind = about.get("object")
     if kind == "payment_intent" or kind in OF_AN_INTENT:
         payment = _payment_of(about)
-        return None if payment is None else _sync(payment, at=at)
+        if payment is None:
+            return None
+        seller = _sync(payment, at=at)
+        if kind == "dispute":
+            sync_dispute(stripe_id=about["id"], payment_id=payment.pk, at=at)
+        return seller
     if kind == "checkout.session":
         attempt = PaymentAttempt.objects.filter(checkout_session_id=about.get("id")).first()
         if attempt is not None:

@@ -16,7 +16,7 @@ from apps.contracts.models import Customer
 from apps.payments import gateway
 from apps.payments.domain.retries import needs_alert, pause_after
 from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStatus, advance_operation
-from apps.payments.models import Payment, PaymentOperation, Refund, SavedMethod, Transfer
+from apps.payments.models import Dispute, Payment, PaymentOperation, Refund, SavedMethod, Transfer
 from apps.payments.outcomes import Next, Unknown
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def request_operation(
     method: SavedMethod | None = None,
     refund: Refund | None = None,
     transfer: Transfer | None = None,
+    dispute: Dispute | None = None,
     retry_of: PaymentOperation | None = None,
 ) -> PaymentOperation:
     """Write down a call to be made, due at once, under a new idempotency key. The caller holds the parent's lock.
@@ -57,6 +58,7 @@ def request_operation(
         method=method,
         refund=refund,
         transfer=transfer,
+        dispute=dispute,
         kind=kind,
         # Random, not built from our ids: a database restored from a backup must not meet keys of its lost future.
         idempotency_key=f"wl-{uuid.uuid4()}",
@@ -125,5 +127,6 @@ def retry_with_next_key(operation: PaymentOperation, *, at: datetime) -> Payment
         method=operation.method,
         refund=operation.refund,
         transfer=operation.transfer,
+        dispute=operation.dispute,
         retry_of=operation,
     )

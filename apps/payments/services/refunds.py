@@ -17,6 +17,7 @@ from apps.accounts.models import User
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_amounts, credit_invoice, creditable_lines, lock_creditable
 from apps.payments.domain.amounts import to_stripe
+from apps.payments.domain.disputes import MONEY_AWAY, UNDECIDED, DisputeStatus
 from apps.payments.domain.status import (
     ATTEMPT_ENDS,
     UNFINISHED,
@@ -97,6 +98,8 @@ def _begin(
     if seen_left is not None and left != seen_left:
         raise NotRefundable("The document was credited meanwhile. Look at what is left of it.")
     _check_finished(attempt, payments, is_asking_more=bool(left))
+    for payment in payments:
+        check_undisputed(payment)
     if amounts is None:
         note = credit_invoice(invoice_id=document_id, reason=reason, at=at, by=by)
     else:
@@ -122,6 +125,18 @@ def _lock_payments(document: Invoice, attempt: PaymentAttempt | None) -> list[Pa
     """Lock whatever pays for a document, in order."""
     paying = Payment.objects.filter(Q(invoice=document) | Q(allocations__invoice=document) | Q(attempt=attempt or 0))
     return list(Payment.objects.select_for_update().filter(pk__in=paying.values("pk")).order_by("pk"))
+
+
+def check_undisputed(payment: Payment) -> None:
+    """Refuse to give back what the customer's bank has taken already, or may let us keep.
+
+    :raises NotRefundable: see there
+    """
+    disputed = payment.disputes.values_list("status", flat=True)
+    if any(status in UNDECIDED for status in disputed):
+        raise NotRefundable("The payment is disputed. Wait for the bank to decide; it has taken the money meanwhile.")
+    if DisputeStatus.LOST in disputed:
+        raise NotRefundable("A dispute of the payment was lost: the bank has given the customer the money back.")
 
 
 def _waiting(payments: Sequence[Payment]) -> Iterator[PaymentOperation]:
@@ -199,6 +214,8 @@ def _begin_surplus(payment_id: int, *, at: datetime) -> PaymentOperation | None:
     waiting: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
     came_back = payment.refunds.filter(origin=Refund.Origin.SURPLUS, status=RefundStatus.FAILED)
     if waiting is not None or payment.stripe_id is None or came_back.exists() or _waits_for_receipt(payment):
+        return None
+    if payment.disputes.filter(status__in=[status.value for status in MONEY_AWAY]).exists():
         return None
     amount = surplus_of(payment)
     if amount <= 0:

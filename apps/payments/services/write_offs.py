@@ -55,7 +55,7 @@ def bring_back(*, document: Invoice, at: datetime) -> WriteOff | None:
 def _move_to(document: Invoice, total: Decimal, *, reason: str, by: User | None, at: datetime) -> WriteOff:
     """Let ``total`` of a locked document be written off, by a row and a journal of the difference."""
     before = _standing(document)
-    after = split_gross(total, _categories(document), currency=document.currency) if total else ()
+    after = split_gross(total, document_categories(document), currency=document.currency) if total else ()
     change = moved(before=before, after=after)
     row: WriteOff = WriteOff.objects.create(
         invoice=document,
@@ -80,7 +80,7 @@ def _move_to(document: Invoice, total: Decimal, *, reason: str, by: User | None,
     return row
 
 
-def _categories(document: Invoice) -> tuple[CategoryShare, ...]:
+def document_categories(document: Invoice) -> tuple[CategoryShare, ...]:
     """Return what the document's VAT categories come to after its credit notes."""
     notes = Invoice.objects.filter(credits=document, status=InvoiceStatus.ISSUED)
     rows = InvoiceTax.objects.filter(invoice__in=[document.pk, *notes.values_list("pk", flat=True)]).order_by("pk")

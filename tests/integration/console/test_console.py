@@ -84,6 +84,8 @@ class TestHome:
         tiles = {tile.label: tile for tile in response.context["attention"]}
         assert {label: tile.figure for label, tile in tiles.items()} == {
             "session in review": "1",
+            "dispute to answer": "1",
+            "discrepancy with Stripe": "1",
             "failed payment": "1",
             "overdue invoice": "1",
             "offline station": "1",

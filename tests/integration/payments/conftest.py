@@ -172,7 +172,8 @@ def journals(seller: Organisation) -> dict[str, dict[str, Decimal]]:
     """Return the books: per journal key the amount on each account code."""
     books: dict[str, dict[str, Decimal]] = {}
     for entry in LedgerEntry.objects.filter(journal__entity=seller).select_related("journal", "account"):
-        books.setdefault(entry.journal.key, {})[entry.account.code] = entry.amount.amount
+        sums = books.setdefault(entry.journal.key, {})
+        sums[entry.account.code] = sums.get(entry.account.code, Decimal(0)) + entry.amount.amount
     return books
 
 

@@ -1,0 +1,137 @@
+"""What customers' banks take back, and what we answer."""
+
+from datetime import datetime
+from typing import Final
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from djmoney.models.fields import MoneyField
+
+from apps.accounts.tenancy import TenantModel
+from apps.core.constraints import is_rounded_money
+from apps.core.triggers import frozen
+from apps.payments.domain.disputes import ANSWERABLE, DISPUTE_ENDS, MONEY_AWAY, DisputeStatus
+from apps.payments.models.payments import Payment
+
+_ENDS_IN_SQL: Final = ", ".join(f"'{status.value}'" for status in sorted(DISPUTE_ENDS))
+
+
+class Dispute(TenantModel):
+    """The mirror of a Stripe Dispute of one payment, and our answer to it.
+
+    beyond        what of the amount exceeds what the payment brought and did not give back by refunds and other
+                  disputes; always zero where Stripe is right, and told by the audit where not
+    due_by        until when the bank takes an answer; null where nobody may object
+    evidence      what is told the bank, text by Stripe's field; ``prepared_at``: when our facts were put together
+    submitted_at  when it had gone to the bank; frozen from then on
+    """
+
+    TENANT = ("payment__seller", "payment__customer__organisation")
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
+    stripe_id = models.CharField(max_length=255, unique=True)
+    currency = models.CharField(max_length=3)
+    amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    beyond = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    reason = models.CharField(max_length=60)
+    status = models.CharField(max_length=24, choices=[(s.value, s.value.replace("_", " ")) for s in DisputeStatus])
+    opened_at = models.DateTimeField()
+    due_by = models.DateTimeField("answer by", null=True, blank=True)
+    evidence = models.JSONField(default=dict, blank=True)
+    prepared_at = models.DateTimeField(null=True, blank=True)
+    edited_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    synced_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(
+                fields=["due_by"], condition=Q(status__in=sorted(s.value for s in ANSWERABLE)), name="dispute_to_answer"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in DisputeStatus]), name="dispute_status_is_known"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="dispute_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(beyond__gte=0, beyond__lte=F("amount")), name="dispute_beyond_is_a_part_of_it"
+            ),
+            is_rounded_money("amount", "beyond", name="dispute_amounts_are_rounded"),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(s.value for s in DISPUTE_ENDS), closed_at__isnull=False)
+                | ~Q(status__in=sorted(s.value for s in DISPUTE_ENDS)) & Q(closed_at__isnull=True),
+                name="dispute_closed_says_when",
+            ),
+        ]
+        triggers = [
+            *frozen(
+                "dispute_frozen_as_opened",
+                what="disputes",
+                exempt=(
+                    "amount",
+                    "beyond",
+                    "reason",
+                    "status",
+                    "due_by",
+                    "evidence",
+                    "prepared_at",
+                    "edited_by_id",
+                    "submitted_at",
+                    "closed_at",
+                    "synced_at",
+                ),
+            ),
+            pgtrigger.Trigger(
+                name="dispute_within_what_was_captured",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__status__in=sorted(s.value for s in MONEY_AWAY)),
+                # The payment's lock makes two at once see each other's sums.
+                func="""
+                    PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
+                    IF NOT EXISTS (
+                        SELECT 1 FROM payments_payment p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency
+                        AND p.amount_received >= NEW.amount - NEW.beyond
+                            + (SELECT coalesce(sum(amount), 0) FROM payments_refund
+                               WHERE payment_id = NEW.payment_id AND status IN ('pending', 'succeeded'))
+                            + (SELECT coalesce(sum(amount - beyond), 0) FROM payments_dispute
+                               WHERE payment_id = NEW.payment_id AND id <> NEW.id
+                               AND status IN ('lost', 'needs_response', 'under_review'))
+                    ) THEN
+                        RAISE EXCEPTION 'a dispute exceeds what was captured and not refunded'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="dispute_only_goes_on",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=f"""
+                    IF (OLD.status IN ({_ENDS_IN_SQL}) AND NEW.status <> OLD.status)
+                       OR (OLD.submitted_at IS NOT NULL AND (NEW.evidence, NEW.submitted_at, NEW.edited_by_id)
+                           IS DISTINCT FROM (OLD.evidence, OLD.submitted_at, OLD.edited_by_id))
+                    THEN
+                        RAISE EXCEPTION 'a dispute never goes back' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"dispute {self.pk} of {self.payment}"
+
+    @property
+    def is_answerable(self) -> bool:
+        return self.status in ANSWERABLE and self.submitted_at is None
+
+    def set_evidence(self, evidence: dict[str, str], *, at: datetime) -> None:
+        """Keep the texts; the caller saves."""
+        self.evidence = evidence
+        self.prepared_at = self.prepared_at or at

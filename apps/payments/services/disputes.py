@@ -1,0 +1,190 @@
+"""Lay Stripe's disputes over ours and post what they move, once each, in whatever order the news comes."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Sum
+from djmoney.money import Money
+
+from apps.core.bells import ring_on_commit
+from apps.core.domain.zones import zone
+from apps.invoices.models import Invoice
+from apps.ledger import services as ledger
+from apps.payments import gateway_books
+from apps.payments.domain.disputes import (
+    ANSWERABLE,
+    DISPUTE_ENDS,
+    MONEY_AWAY,
+    DisputeStatus,
+    Loss,
+    advance_dispute,
+    dispute_fee,
+    lost,
+    reinstated,
+    withdrawn,
+)
+from apps.payments.domain.postings import Lines
+from apps.payments.domain.status import RefundStatus
+from apps.payments.domain.write_offs import CategoryShare, added_up, split_gross
+from apps.payments.models import Dispute, Payment
+from apps.payments.outcomes import DisputeMovement, DisputeSnapshot, Done, Rejected, Unknown
+from apps.payments.services.projection import LOOKS, StrangeObject, StripeUnreachable, lock_payment
+from apps.payments.services.write_offs import document_categories
+
+log = logging.getLogger(__name__)
+
+
+def sync_dispute(*, stripe_id: str, payment_id: int, at: datetime) -> Dispute:
+    """Look at a dispute and project it; the payment's version guards it against an older look.
+
+    :raises StripeUnreachable: no answer, or too many writers at once
+    """
+    for _ in range(LOOKS):
+        payment = Payment.objects.get(pk=payment_id)
+        snapshot = look_at_dispute(stripe_id)
+        with transaction.atomic():
+            locked = lock_payment(payment_id)
+            if locked.payment.version == payment.version:
+                return project_dispute(locked.payment, snapshot, at=at)
+    raise StripeUnreachable(f"{stripe_id} is being written by others")
+
+
+def look_at_dispute(stripe_id: str) -> DisputeSnapshot:
+    """Return a dispute as it stands at Stripe.
+
+    :raises StripeUnreachable: no answer
+    """
+    match gateway_books.retrieve_dispute(stripe_id):
+        case Done(value=snapshot):
+            return snapshot
+        case Unknown(reason=reason) | Rejected(message=reason):
+            raise StripeUnreachable(reason)
+
+
+def unheard_disputes(*, since: datetime) -> list[tuple[str, int]]:
+    """Return (dispute's id at Stripe, payment) of those opened since then that no event told us of.
+
+    :raises StripeUnreachable: no answer
+    """
+    match gateway_books.list_disputes(since=since):
+        case Done(value=found):
+            known = set(
+                Dispute.objects.filter(stripe_id__in=[each.stripe_id for each in found]).values_list(
+                    "stripe_id", flat=True
+                )
+            )
+            payments = dict(
+                Payment.objects.filter(stripe_id__in=[each.intent for each in found]).values_list("stripe_id", "pk")
+            )
+            return [
+                (each.stripe_id, payments[each.intent])
+                for each in found
+                if each.stripe_id not in known and each.intent in payments
+            ]
+        case Unknown(reason=reason) | Rejected(message=reason):
+            raise StripeUnreachable(reason)
+
+
+def project_dispute(payment: Payment, snapshot: DisputeSnapshot, *, at: datetime) -> Dispute:
+    """Lay a snapshot over a locked payment's dispute; what it moved is posted once.
+
+    :raises StrangeObject: it is of another mode, currency or payment
+    """
+    said = (snapshot.livemode, snapshot.currency, snapshot.intent)
+    if said != (payment.livemode, payment.currency, payment.stripe_id):
+        raise StrangeObject(f"{snapshot.stripe_id}: {said}; ours is {payment}")
+    dispute = _laid_over(payment, snapshot, at=at)
+    for movement in snapshot.movements:
+        _post_movement(dispute, movement, at=at)
+    if dispute.status == DisputeStatus.LOST and any(movement.amount < 0 for movement in snapshot.movements):
+        _post(dispute, "lost", lost(_loss(dispute)), text="Lost", at=at)
+    payment.version += 1
+    payment.save()
+    return dispute
+
+
+def _laid_over(payment: Payment, snapshot: DisputeSnapshot, *, at: datetime) -> Dispute:
+    dispute: Dispute | None = payment.disputes.select_for_update().filter(stripe_id=snapshot.stripe_id).first()
+    is_new = dispute is None
+    if dispute is None:
+        dispute = Dispute(
+            payment=payment,
+            stripe_id=snapshot.stripe_id,
+            currency=snapshot.currency,
+            opened_at=snapshot.opened_at,
+            status=snapshot.status,
+        )
+    dispute.status = advance_dispute(DisputeStatus(dispute.status), snapshot.status)
+    # What a lost dispute took is in the books; how it is split stays.
+    if dispute.closed_at is None:
+        dispute.amount = Money(snapshot.amount, snapshot.currency)
+        dispute.beyond = Money(_beyond(payment, snapshot), snapshot.currency)
+    dispute.reason = snapshot.reason[:60]
+    dispute.due_by = snapshot.due_by
+    if snapshot.is_submitted and dispute.submitted_at is None:
+        dispute.submitted_at = at
+    if dispute.status in DISPUTE_ENDS:
+        dispute.closed_at = dispute.closed_at or at
+    dispute.synced_at = at
+    dispute.save()
+    if is_new:
+        log.error("%s is disputed (%s): %s", payment, dispute.reason, dispute.amount)
+        if dispute.status in ANSWERABLE:
+            ring_on_commit("dispute.opened", id=dispute.pk)
+    return dispute
+
+
+def _beyond(payment: Payment, snapshot: DisputeSnapshot) -> Decimal:
+    """Return what a dispute takes beyond what the payment brought and did not give back."""
+    refunded = payment.refunds.filter(status__in=[RefundStatus.PENDING, RefundStatus.SUCCEEDED])
+    others = payment.disputes.filter(status__in=[s.value for s in MONEY_AWAY]).exclude(stripe_id=snapshot.stripe_id)
+    given = refunded.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    away = sum((other.amount.amount - other.beyond.amount for other in others), Decimal(0))
+    return max(snapshot.amount - max(payment.amount_received.amount - given - away, Decimal(0)), Decimal(0))
+
+
+def _post_movement(dispute: Dispute, movement: DisputeMovement, *, at: datetime) -> None:
+    """Post a withdrawal or a reinstatement in the charge's currency, its fee in the one it settles in."""
+    is_settled_in_kind = movement.currency == dispute.currency
+    amount = abs(movement.amount) if is_settled_in_kind else dispute.amount.amount
+    if movement.amount < 0:
+        _post(dispute, "withdrawn", withdrawn(amount), text="Withdrawn", at=at)
+        fee_word = "fee"
+    else:
+        _post(dispute, "reinstated", reinstated(amount), text="Reinstated", at=at)
+        fee_word = "reinstated_fee"
+    if movement.fee:
+        _post(dispute, fee_word, dispute_fee(movement.fee), text="Fee", currency=movement.currency, at=at)
+
+
+def _post(dispute: Dispute, word: str, lines: Lines, *, text: str, at: datetime, currency: str = "") -> None:
+    payment = dispute.payment
+    today = at.astimezone(zone(payment.seller.time_zone)).date()
+    ledger.post(
+        entity_id=payment.seller_id,
+        key=f"dispute:{dispute.pk}:{word}",
+        posted_on=today,
+        tax_date=today,
+        text=f"{text}, {dispute.stripe_id} of {payment}"[:200],
+        lines=lines,
+        currency=currency or dispute.currency,
+        at=at,
+    )
+
+
+def _loss(dispute: Dispute) -> Loss:
+    """Split what a dispute lost over the documents that its payment had settled, by their VAT categories."""
+    beyond = dispute.beyond.amount
+    left = dispute.amount.amount - beyond
+    shares: list[CategoryShare] = []
+    settled = dispute.payment.allocations.order_by("invoice").values("invoice").annotate(sum=Sum("amount"))
+    for row in settled:
+        categories = document_categories(Invoice.objects.get(pk=row["invoice"]))
+        value = sum((category.gross for category in categories), Decimal(0))
+        part = min(left, row["sum"], max(value, Decimal(0)))
+        if part > 0:
+            shares += split_gross(part, categories, currency=dispute.currency)
+            left -= part
+    return Loss(categories=added_up(shares), owed=left, beyond=beyond)

@@ -1,0 +1,135 @@
+"""The posting table row by row, told through the real services against Stripe's double (tests/golden/postings.json)."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from apps.accounting.models import Payout
+from apps.accounting.services.matching import match_entries
+from apps.accounting.services.payouts import bank_payout
+from apps.accounting.services.pulling import store_lines
+from apps.accounting.services.reconciling import reconcile
+from apps.payments.models import Payment, Refund
+from apps.payments.services.refunds import refund_receipt
+from tests.factories import Site, make_site
+from tests.integration.payments.conftest import NOON, journals
+from tests.integration.payments.disputing import decide, open_dispute
+from tests.integration.payments.drivers import capture, make_attempt, pay, receipt_of, sync
+
+from .conftest import DAY, line
+
+pytestmark = pytest.mark.django_db
+
+TABLE = json.loads((Path(__file__).parents[2] / "golden" / "postings.json").read_text())
+TWO_RATES = [
+    {
+        "price_components": [
+            {"type": "ENERGY", "price": "0.50", "step_size": 1},
+            {"type": "FLAT", "price": "1", "step_size": 1, "tax_category": "reduced"},
+        ]
+    }
+]
+
+
+@pytest.fixture
+def site(db) -> Site:
+    return make_site(tax_included=True, elements=TWO_RATES)
+
+
+class Story:
+    """One driver's money from the hold on; each step leaves its journals in the books."""
+
+    def __init__(self, sandbox, site) -> None:
+        self.sandbox, self.site = sandbox, site
+
+    def hold(self) -> None:
+        self.attempt = pay(make_attempt(self.site))
+
+    def issue(self) -> None:
+        self.receipt = receipt_of(self.attempt, self.site)
+
+    def capture(self) -> None:
+        capture(self.receipt)
+        self.payment = Payment.objects.get(attempt=self.attempt)
+
+    def refund(self) -> None:
+        refund_receipt(invoice_id=self.receipt.pk, reason="The cable was broken.", by=None, at=NOON)
+
+    def refund_fails(self) -> None:
+        self.sandbox.control.fail_refund(Refund.objects.get().stripe_id)
+        sync(self.attempt)
+
+    def dispute(self) -> None:
+        self.opened = open_dispute(self.sandbox, self.payment)
+
+    def win(self) -> None:
+        decide(self.sandbox, self.opened, is_won=True)
+
+    def lose(self) -> None:
+        decide(self.sandbox, self.opened, is_won=False)
+
+    def pay_out(self) -> None:
+        self.sandbox.control.pay_out_daily()
+        self.sandbox.control.advance_clock(4 * 86_400)
+        assert reconcile(since=None, at=NOON + 4 * DAY) == []
+        self.payout = Payout.objects.get()
+
+    def bank(self) -> None:
+        day = date(2026, 12, 7)
+        money = {"amount": self.payout.amount.amount, "currency": "EUR"}
+        bank_payout(payout_id=self.payout.pk, booked_on=day, at=NOON, **money)
+
+    def payout_fails(self) -> None:
+        self.sandbox.control.fail_payout(self.payout.stripe_id)
+        reconcile(since=None, at=NOON + 5 * DAY)
+
+    def fee(self) -> None:
+        store_lines(owner=self.site.owner, lines=[line()])
+        match_entries(owner=self.site.owner, at=NOON)
+
+
+CAPTURED = (Story.hold, Story.issue, Story.capture)
+STEPS: dict[str, tuple[Callable[[Story], None], ...]] = {
+    "hold": (Story.hold,),
+    "document issued": (Story.hold, Story.issue),
+    "Stripe says succeeded; its fee": CAPTURED,
+    "credit note; refund": (*CAPTURED, Story.refund),
+    "refund comes back": (*CAPTURED, Story.refund, Story.refund_fails),
+    "dispute opened; its fee": (*CAPTURED, Story.dispute),
+    "dispute won": (*CAPTURED, Story.dispute, Story.win),
+    "dispute lost": (*CAPTURED, Story.dispute, Story.lose),
+    "payout": (*CAPTURED, Story.pay_out),
+    "its bank line": (*CAPTURED, Story.pay_out, Story.bank),
+    "payout comes back": (*CAPTURED, Story.pay_out, Story.payout_fails),
+    "a fee of Stripe's that belongs to no payment": (Story.fee,),
+}
+
+
+def without_ids(key: str) -> str:
+    return ":".join(part for part in key.split(":") if not part.isdigit() and not part.startswith("txn_"))
+
+
+class TestThePostingTable:
+    @pytest.mark.parametrize("row", TABLE["rows"], ids=lambda row: row["event"])
+    def test_is_what_the_services_post(self, sandbox, site, row):
+        *before, last = STEPS[row["event"]]
+        story = Story(sandbox, site)
+        for step in before:
+            step(story)
+        known = journals(site.owner)
+
+        last(story)
+
+        new = {key: entries for key, entries in journals(site.owner).items() if key not in known}
+        expected = {
+            key: {code: Decimal(amount) for code, amount in entries.items()} for key, entries in row["journals"].items()
+        }
+        assert {without_ids(key): sums for key, sums in new.items()} == expected
+
+    def test_has_a_story_for_each_row_and_says_what_is_missing(self):
+        assert {row["event"] for row in TABLE["rows"]} == STEPS.keys()
+        assert all(row["why"] for row in TABLE["missing"])
