@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from apps.core.domain.money import EXACT, minor_unit
+from apps.tariffs.domain.price_text import DISPLAY_LIMIT, left_out_of_display
 from apps.tariffs.domain.reach import (
     WHOLE_WEEK,
     Gap,
@@ -34,6 +35,7 @@ from apps.tariffs.domain.terms import (
     Restrictions,
     TariffTerms,
 )
+from apps.tariffs.domain.wording import WORDS
 
 
 class Severity(StrEnum):
@@ -344,6 +346,7 @@ def _idle_rules_without_idle_price(context: _Context) -> Iterator[Finding]:
 
 def _not_shown(context: _Context) -> Iterator[Finding]:
     if context.shown is None:
+        yield from _left_out_of_displays(context)
         return
     for path, restrictions in context.restrictions():
         for name in (field.name for field in fields(restrictions)):
@@ -353,6 +356,19 @@ def _not_shown(context: _Context) -> Iterator[Finding]:
                     f"{path}.{name}",
                     "The station's display cannot show this restriction; say it in the tariff's text.",
                 )
+
+
+def _left_out_of_displays(context: _Context) -> Iterator[Finding]:
+    """Find what a display has no room for, in the first language in which it has none."""
+    for language in WORDS:
+        if left_out := left_out_of_display(context.terms, language=language, on=context.valid_from):
+            yield _warning(
+                "not_shown",
+                "elements",
+                f"A station's display has room for {DISPLAY_LIMIT} characters and leaves out ({language}): "
+                f"{'; '.join(left_out)}. Use fewer elements, or see that drivers read the rest elsewhere.",
+            )
+            return
 
 
 def _uncapped(context: _Context) -> Iterator[Finding]:

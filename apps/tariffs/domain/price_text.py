@@ -123,12 +123,31 @@ def display_text(
     limit  > 4
     """
     text = price_text(terms, language=language, max_power_w=max_power_w, on=on)
+    whole, _ = _fitted(text, limit)
+    return whole if len(whole) <= limit else whole[: limit - len(_MORE)] + _MORE
+
+
+def left_out_of_display(terms: TariffTerms, *, language: Language, on: date | None = None) -> tuple[str, ...]:
+    """Return the lines that ``display_text`` leaves out below 50 kW; none where all fit.
+
+    on  as for ``price_text``
+    """
+    text = price_text(terms, language=language, on=on)
+    _, kept = _fitted(text, DISPLAY_LIMIT)
+    return tuple(line.text for line in text.lines[kept:-1])
+
+
+def _fitted(text: PriceText, limit: int) -> tuple[str, int]:
+    """Return the text in ASCII with so many first lines, and the last one, as fit, and how many first ones those are.
+
+    One first line stays, even where it alone is too long.
+    """
     *lines, last = (_to_ascii(line.text) for line in text.lines)
     whole = "; ".join([*lines, last])
     while len(whole) > limit and len(lines) > 1:
         lines.pop()
         whole = f"{'; '.join(lines)}{_MORE}; {last}"
-    return whole if len(whole) <= limit else whole[: limit - len(_MORE)] + _MORE
+    return whole, len(lines)
 
 
 def component_order(max_power_w: int | None) -> tuple[Dimension, ...]:

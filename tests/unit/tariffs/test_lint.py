@@ -404,6 +404,30 @@ class TestSmallWarnings:
         ]
 
 
+class TestDisplaysThatHaveNoRoom:
+    HOURS = tuple(
+        element({"ENERGY": f"0.{40 + hour}"}, start_time=f"{hour:02}:00", end_time=f"{hour + 2:02}:00")
+        for hour in range(0, 20, 2)
+    )
+
+    def test_are_warned_of_with_what_they_leave_out(self):
+        # Each hour is 25 characters and "; " in ASCII: eight, " ..." and the last line, about VAT, are within 255.
+        (finding,) = lint_tariff(terms_of(*self.HOURS, ENERGY))
+
+        assert (finding.severity, finding.code, finding.path) == (Severity.WARNING, "not_shown", "elements")
+        assert finding.message == (
+            "A station's display has room for 255 characters and leaves out (en): 16:00–18:00: 0.56 €/kWh; "
+            "18:00–20:00: 0.58 €/kWh; at other times: 0.49 €/kWh. Use fewer elements, or see that drivers read the "
+            "rest elsewhere."
+        )
+
+    def test_are_none_where_the_text_fits(self):
+        assert lint_tariff(terms_of(*self.HOURS[:4], ENERGY)) == ()
+
+    def test_are_none_where_the_station_shows_the_tariff_itself(self):
+        assert lint_tariff(terms_of(*self.HOURS, ENERGY), shown=SHOWN_BY_OCPP_2_1) == ()
+
+
 class TestUncapped:
     @pytest.mark.parametrize(
         ("dimension", "remedy"),
