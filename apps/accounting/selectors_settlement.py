@@ -180,6 +180,12 @@ def unshared_payment_ids(*, at: datetime) -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
+def is_shared(document: Invoice, *, by_other_than: Payment) -> bool:
+    """Tell whether the owner's part of a document has been sent, or is on its way, out of another payment of it."""
+    sent = Transfer.objects.filter(payment__allocations__invoice=document, reverses__isnull=True)
+    return sent.exclude(payment=by_other_than).exclude(status=TransferStatus.FAILED).exists()
+
+
 def untaken_refund_ids() -> list[int]:
     """Return refunds of payments whose owner has got a part that was not asked back yet."""
     reversals = Transfer.objects.filter(refund=OuterRef("pk"))

@@ -43,6 +43,9 @@ def share_payment(*, payment_id: int, at: datetime) -> Transfer | None:
     )
     if agreement is None or not agreement.connected_account or document.credit_notes.exists():
         return None
+    # Paid anew after a debit was taken back: what the owner got of the first payment is its part of the document.
+    if selectors.is_shared(document, by_other_than=payment):
+        return None
     # Fees are agreed in one currency. What is collected in another stays due, in the list of what is payable.
     if document.currency != agreement.currency:
         return None
