@@ -215,14 +215,14 @@ class TestCredit:
         assert [(row.amount, row.currency) for row in credits_of([customer])] == [(Decimal("31.00"), "EUR")]
         following = make_invoice(customer, "40.00")
 
-        assert due_invoice_ids() == [following.pk]
+        assert due_invoice_ids(at=NOON) == [following.pk]
         collect(following)
         collect(following)
 
         assert allocations() == [(invoice.number, Decimal("119.00")), (following.number, Decimal("31.00"))]
         assert (left_of(receipt), credits_of([customer])) == (0, [])
         assert open_amount(following) == Decimal("9.00")
-        assert due_invoice_ids() == []
+        assert due_invoice_ids(at=NOON) == []
         assert_books_agree()
 
     def test_is_used_before_the_card(self, sandbox, seller, customer, invoice, card):
@@ -242,7 +242,7 @@ class TestCredit:
         collect(invoice)
 
         assert allocations() == []
-        assert due_invoice_ids() == []
+        assert due_invoice_ids(at=NOON) == []
 
     def test_of_another_customer_settles_nothing(self, seller, invoice):
         receive(seller, "150.00", customer=make_customer(seller, "C-2"))
@@ -255,12 +255,12 @@ class TestCredit:
         receipt = receive(seller, "119.00", reference=invoice.number)
         note = make_invoice(customer, "-19.00", crediting=invoice)
 
-        assert due_invoice_ids() == [invoice.pk]
+        assert due_invoice_ids(at=NOON) == [invoice.pk]
         collect(note)
 
         assert (open_amount(invoice), left_of(receipt)) == (0, Decimal("19.00"))
         assert allocations()[1:] == [(invoice.number, Decimal("-119.00")), (invoice.number, Decimal("100.00"))]
-        assert due_invoice_ids() == []
+        assert due_invoice_ids(at=NOON) == []
         assert_books_agree()
 
 
@@ -270,7 +270,7 @@ class TestACollectionUnderWay:
         collect(invoice)
 
         receive(seller, "119.00", reference=invoice.number)
-        assert due_invoice_ids() == [invoice.pk]
+        assert due_invoice_ids(at=NOON) == [invoice.pk]
         payment = collect(invoice, at=NOON + MINUTE)
 
         assert payment.status == "canceled"
@@ -337,7 +337,7 @@ class TestAPerson:
 
         assert first == again
         assert (first.amount.amount, first.reverses, first.decided_by) == (Decimal("-119.00"), wrong, clerk)
-        assert (open_amount(invoice), due_invoice_ids()) == (Decimal("119.00"), [])
+        assert (open_amount(invoice), due_invoice_ids(at=NOON)) == (Decimal("119.00"), [])
         following = make_invoice(customer, "40.00")
         collect(following)
         assert open_amount(following) == 0
