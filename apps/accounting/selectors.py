@@ -129,6 +129,14 @@ def _refund_told(refund: Refund | None, payment: Payment | None, *, word: str) -
 
 
 def _dispute_told(dispute: Dispute | None, payment: Payment | None, *, is_withdrawn: bool) -> Told:
+    if payment is not None and payment.returned_at is not None and is_withdrawn:
+        # A debit that its bank took back: a dispute to Stripe, a return to us.
+        return Told(
+            journal_key=f"payment:{payment.pk}:returned",
+            fee_key=f"payment:{payment.pk}:return_fee",
+            name=f"{payment} (returned)",
+            why=_WEBHOOK,
+        )
     if dispute is None:
         return Told(
             about=_about(payment), why="A dispute that no webhook told of; the sweep of disputes will bring it."

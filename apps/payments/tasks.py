@@ -166,7 +166,7 @@ def prepare_evidence(*, id: int, **_: object) -> None:  # noqa: A002
 @shared_task(name="payments.sync_dispute", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)
 def sync_dispute(*, stripe_id: str, payment_id: int, **_: object) -> None:
     """Look at a dispute."""
-    disputes.sync_dispute(stripe_id=stripe_id, payment_id=payment_id, at=now())
+    syncing.sync_disputed(stripe_id=stripe_id, payment_id=payment_id, at=now())
 
 
 @shared_task(name="payments.sweep_disputes", autoretry_for=(projection.StripeUnreachable,), retry_backoff=60)

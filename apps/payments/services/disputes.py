@@ -66,6 +66,8 @@ def look_at_dispute(stripe_id: str) -> DisputeSnapshot:
 def unheard_disputes(*, since: datetime) -> list[tuple[str, int]]:
     """Return (dispute's id at Stripe, payment) of those opened since then that no event told us of.
 
+    A debit that is known to be returned has none of ours.
+
     :raises StripeUnreachable: no answer
     """
     match gateway_books.list_disputes(since=since):
@@ -76,7 +78,9 @@ def unheard_disputes(*, since: datetime) -> list[tuple[str, int]]:
                 )
             )
             payments = dict(
-                Payment.objects.filter(stripe_id__in=[each.intent for each in found]).values_list("stripe_id", "pk")
+                Payment.objects.filter(
+                    stripe_id__in=[each.intent for each in found], returned_at__isnull=True
+                ).values_list("stripe_id", "pk")
             )
             return [
                 (each.stripe_id, payments[each.intent])

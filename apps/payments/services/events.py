@@ -14,11 +14,10 @@ from apps.payments.domain.retries import pause_after
 from apps.payments.models import Payment, PaymentAttempt, SavedMethod, StripeEvent
 from apps.payments.outcomes import EventHint, Reference
 from apps.payments.services.attempts import sync_attempt
-from apps.payments.services.disputes import sync_dispute
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import sync_method
-from apps.payments.services.syncing import sync_payment
+from apps.payments.services.syncing import sync_disputed, sync_payment
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +94,7 @@ def _follow(about: Mapping[str, Any], *, at: datetime) -> Organisation | None:
             return None
         seller = _sync(payment, at=at)
         if kind == "dispute":
-            sync_dispute(stripe_id=about["id"], payment_id=payment.pk, at=at)
+            sync_disputed(stripe_id=about["id"], payment_id=payment.pk, at=at)
         return seller
     if kind == "checkout.session":
         attempt = PaymentAttempt.objects.filter(checkout_session_id=about.get("id")).first()

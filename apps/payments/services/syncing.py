@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from apps.payments.models import Payment
+from apps.payments.services.disputes import sync_dispute
 from apps.payments.services.links import look_at_link, project_link
 from apps.payments.services.projection import LOOKS, StripeUnreachable, lock_payment, look_at_intent, project_intent
 from apps.payments.services.refunding import look_at_refunds, project_refunds
@@ -33,3 +34,16 @@ def sync_payment(*, payment_id: int, at: datetime) -> Payment:
                 project_refunds(locked.payment, refunds, at=at)
                 return locked.payment
     raise StripeUnreachable(f"{payment} is being written by others")
+
+
+def sync_disputed(*, stripe_id: str, payment_id: int, at: datetime) -> None:
+    """Look at a payment that Stripe says is disputed, and at its dispute.
+
+    A debit that its bank took back is a dispute to Stripe, lost from the start. Here it is a return, of which the
+    payment itself tells: what was paid is owed again, so that nothing is lost and nobody is asked for evidence.
+
+    :raises StripeUnreachable: no answer, or too many writers at once
+    """
+    is_hold = Payment.objects.filter(pk=payment_id, attempt__isnull=False).exists()
+    if is_hold or sync_payment(payment_id=payment_id, at=at).returned_at is None:
+        sync_dispute(stripe_id=stripe_id, payment_id=payment_id, at=at)

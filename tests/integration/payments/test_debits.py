@@ -6,11 +6,21 @@ from decimal import Decimal
 import pytest
 
 from apps.documents.models import Mail
-from apps.payments.models import Allocation, DebitNotice, Payment, PaymentOperation, SavedMethod, StripeEvent
+from apps.payments.models import (
+    Allocation,
+    DebitNotice,
+    Dispute,
+    Payment,
+    PaymentOperation,
+    SavedMethod,
+    StripeEvent,
+)
 from apps.payments.selectors import due_invoice_ids, payment_state, surplus_payment_ids
 from apps.payments.services import setups, syncing
+from apps.payments.services.disputes import unheard_disputes
 
 from .conftest import GOOD, MINUTE, NOON, PAYS, assert_clean, charges, collect, journals, make_invoice
+from .test_attempts import hear, told
 
 pytestmark = pytest.mark.django_db
 
@@ -244,6 +254,21 @@ class TestADebitTakenBack:
         assert len(journals(seller)) == 4
         assert Allocation.objects.count() == 2
         assert surplus_payment_ids() == []
+
+    def test_is_a_return_and_no_dispute_whoever_tells_of_it(self, sandbox, seller, invoice, paid):
+        """To Stripe it is a dispute, lost from the start; booked as one, the debt would be lost and owed at once."""
+        sandbox.control.return_debit(paid.latest_charge, reason="insufficient_funds")
+        event = next(each for each in told(sandbox) if each["type"].startswith("charge.dispute."))
+        (unheard,) = unheard_disputes(since=NOON - DAY)
+
+        hear(event)
+        syncing.sync_disputed(stripe_id=unheard[0], payment_id=unheard[1], at=NOON + 60 * DAY)
+
+        assert not Dispute.objects.exists()
+        assert [key for key in journals(seller) if key.startswith("dispute:")] == []
+        assert payment_state(invoice).open_amount == Decimal("119.00")
+        assert unheard_disputes(since=NOON - DAY) == []
+        assert_clean()
 
     def test_is_tried_next_with_a_new_intent_after_another_announcement(self, sandbox, invoice, paid):
         sandbox.control.return_debit(paid.latest_charge, reason="insufficient_funds")
