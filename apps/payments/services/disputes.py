@@ -12,6 +12,7 @@ from apps.core.bells import ring_on_commit
 from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
 from apps.ledger import services as ledger
+from apps.ledger.services import Role
 from apps.payments import gateway_books
 from apps.payments.domain.disputes import (
     ANSWERABLE,
@@ -30,6 +31,7 @@ from apps.payments.domain.status import RefundStatus
 from apps.payments.domain.write_offs import CategoryShare, added_up, split_gross
 from apps.payments.models import Dispute, Payment
 from apps.payments.outcomes import DisputeMovement, DisputeSnapshot, Done, Rejected, Unknown
+from apps.payments.services.posting import Move, post_between
 from apps.payments.services.projection import LOOKS, StrangeObject, StripeUnreachable, lock_payment
 from apps.payments.services.write_offs import document_categories
 
@@ -103,7 +105,7 @@ def project_dispute(payment: Payment, snapshot: DisputeSnapshot, *, at: datetime
     for movement in snapshot.movements:
         _post_movement(dispute, movement, at=at)
     if dispute.status == DisputeStatus.LOST and any(movement.amount < 0 for movement in snapshot.movements):
-        _post(dispute, "lost", lost(_loss(dispute)), text="Lost", at=at)
+        _post_lost(dispute, at=at)
     payment.version += 1
     payment.save()
     return dispute
@@ -164,18 +166,45 @@ def _post_movement(dispute: Dispute, movement: DisputeMovement, *, at: datetime)
 
 
 def _post(dispute: Dispute, word: str, lines: Lines, *, text: str, at: datetime, currency: str = "") -> None:
+    """Post what moved at Stripe in the books of whoever collects there."""
     payment = dispute.payment
-    today = at.astimezone(zone(payment.seller.time_zone)).date()
+    entity = payment.collector or payment.seller
+    today = at.astimezone(zone(entity.time_zone)).date()
     ledger.post(
-        entity_id=payment.seller_id,
+        entity_id=entity.pk,
         key=f"dispute:{dispute.pk}:{word}",
         posted_on=today,
         tax_date=today,
-        text=f"{text}, {dispute.stripe_id} of {payment}"[:200],
+        text=_text(dispute, text),
         lines=lines,
         currency=currency or dispute.currency,
         at=at,
     )
+
+
+def _post_lost(dispute: Dispute, *, at: datetime) -> None:
+    """Post a loss: it is the seller's, who supplied; where a platform collects, so much less is due to the owner."""
+    payment, lines = dispute.payment, lost(_loss(dispute))
+    if payment.collector is None:
+        _post(dispute, "lost", lines, text="Lost", at=at)
+        return
+    post_between(
+        platform=payment.collector,
+        owner=payment.seller,
+        key=f"dispute:{dispute.pk}:lost",
+        text=_text(dispute, "Lost"),
+        move=Move(
+            amount=dispute.amount.amount,
+            platform_role=Role.DISPUTED,
+            owner_lines=tuple((line.role, line.amount) for line in lines if line.role != Role.DISPUTED),
+        ),
+        currency=dispute.currency,
+        at=at,
+    )
+
+
+def _text(dispute: Dispute, what: str) -> str:
+    return f"{what}, {dispute.stripe_id} of {dispute.payment}"[:200]
 
 
 def _loss(dispute: Dispute) -> Loss:

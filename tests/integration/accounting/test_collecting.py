@@ -15,6 +15,7 @@ from apps.payments.sandbox import FaultKind
 from apps.payments.services import posting
 from tests.factories import make_owner
 from tests.integration.payments.conftest import MINUTE, NOON, journals
+from tests.integration.payments.disputing import decide, open_dispute
 from tests.integration.payments.drivers import calls, janitor, posts, until_settled, violations
 
 from .conftest import collect, give_back, make_agreement
@@ -248,3 +249,37 @@ class TestRefund:
 
         assert [each["amount_reversed"] for each in sandbox.control.objects("transfer")] == [852]
         assert due(platform, site.owner) == (Decimal("0.00"), Decimal("0.00"))
+
+
+class TestADispute:
+    def test_that_is_lost_takes_it_from_what_is_due_to_the_owner(self, sandbox, site, platform, by_bank):
+        """10.00 of a receipt of 8.40 net: the platform's clearing, the owner's bad debt and VAT."""
+        payment, _ = collect(site)
+
+        decide(sandbox, open_dispute(sandbox, payment), is_won=False)
+
+        to_owner, from_platform = f"2300-{site.owner.pk}", f"1210-{platform.pk}"
+        assert of_disputes(platform) == {
+            "withdrawn": {"1030": Decimal("10.00"), "1020": Decimal("-10.00")},
+            "fee": {"6000": Decimal("20.00"), "1020": Decimal("-20.00")},
+            "lost": {to_owner: Decimal("10.00"), "1030": Decimal("-10.00")},
+        }
+        assert of_disputes(site.owner) == {
+            "lost": {"6100": Decimal("8.40"), "2200": Decimal("1.60"), from_platform: Decimal("-10.00")}
+        }
+        assert due(platform, site.owner) == (Decimal("0.00"), Decimal("0.00"))
+        assert violations() == []
+
+    def test_that_is_won_leaves_the_owners_books_alone(self, sandbox, site, platform, by_bank):
+        payment, _ = collect(site)
+
+        decide(sandbox, open_dispute(sandbox, payment), is_won=True)
+
+        assert set(of_disputes(platform)) == {"withdrawn", "fee", "reinstated"}
+        assert of_disputes(site.owner) == {}
+        assert due(platform, site.owner) == (Decimal("10.00"), Decimal("10.00"))
+
+
+def of_disputes(entity) -> dict[str, dict[str, Decimal]]:
+    """Return an entity's journals of disputes by what they post."""
+    return {key.split(":")[-1]: said for key, said in journals(entity).items() if key.startswith("dispute:")}
