@@ -12,6 +12,7 @@ from cryptography import x509
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+from websockets.protocol import State
 
 HEAD_SECONDS = 20.0
 """How long a request's head may take, from the first byte; on a new connection, from its beginning."""
@@ -81,6 +82,15 @@ class StationProtocol(WebSocketsSansIOProtocol):
         extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
         extensions["peer"] = {"address": self.client[0] if self.client else "", "is_encrypted": self.scheme == "wss"}
         extensions["tls"] = {"client_cert_name": _subject(self.transport)}
+
+    def shutdown(self) -> None:
+        if self.handshake_complete and self.conn.state is not State.OPEN:
+            # The station's own closing is under way; uvicorn would close it a second time, which is an error.
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1012})
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def handle_parser_exception(self) -> None:
         if self.conn.close_sent is None:

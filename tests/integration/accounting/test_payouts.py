@@ -12,7 +12,7 @@ from apps.accounting.services.pulling import pull_stripe
 from apps.accounting.services.reconciling import reconcile
 from apps.core import failpoints
 from apps.payments import gateway_books
-from apps.payments.services.refunds import refund_receipt
+from apps.payments.services.refunds import refund_document
 from tests.integration.payments.conftest import NOON, journals
 from tests.integration.payments.disputing import decide, open_dispute
 from tests.refusals import refused_by
@@ -30,7 +30,7 @@ def pass_days(sandbox, days: int) -> None:
 def paid_out(sandbox, site) -> Payout:
     """Three payments of 10.00, one refunded, one disputed and lost; all of it paid out after four days."""
     (refunded, _), (_, disputed), _ = earn(site), earn(site), earn(site)
-    refund_receipt(invoice_id=refunded.pk, reason="The cable was broken.", by=None, at=NOON)
+    refund_document(document_id=refunded.pk, reason="The cable was broken.", by=None, at=NOON)
     # 10.00 − 0.40 each; another payment large enough that the balance stays above zero after the dispute's 30.00.
     for _ in range(3):
         earn(site)

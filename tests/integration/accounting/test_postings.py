@@ -14,7 +14,7 @@ from apps.accounting.services.payouts import bank_payout
 from apps.accounting.services.pulling import store_lines
 from apps.accounting.services.reconciling import reconcile
 from apps.payments.models import Payment, Refund
-from apps.payments.services.refunds import refund_receipt
+from apps.payments.services.refunds import refund_document
 from tests.factories import Site, make_site
 from tests.integration.payments.conftest import NOON, journals
 from tests.integration.payments.disputing import decide, open_dispute
@@ -57,7 +57,7 @@ class Story:
         self.payment = Payment.objects.get(attempt=self.attempt)
 
     def refund(self) -> None:
-        refund_receipt(invoice_id=self.receipt.pk, reason="The cable was broken.", by=None, at=NOON)
+        refund_document(document_id=self.receipt.pk, reason="The cable was broken.", by=None, at=NOON)
 
     def refund_fails(self) -> None:
         self.sandbox.control.fail_refund(Refund.objects.get().stripe_id)

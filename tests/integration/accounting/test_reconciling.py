@@ -265,7 +265,7 @@ class TestTheCommand:
 
         assert code == 1
         told, count = said.splitlines()
-        assert told.startswith("refund re_")
+        assert told.startswith(f"refund of {earned[1]} (entry:txn_")
         assert "Stripe says -3.00 EUR, fee 0.00 EUR" in told
         assert "we say nothing. Refunded at Stripe, not here." in told
         assert count == "1 differences"

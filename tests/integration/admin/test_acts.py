@@ -75,7 +75,7 @@ class TestACard:
         response = owner.post(reverse("admin:contracts_idtoken_add"), card)
 
         assert "This card is in another contract already" in response.content.decode()
-        assert IdToken.objects.count() == 1
+        assert IdToken.objects.filter(uid__iexact=ours.site.token.uid).count() == 1
 
 
 class TestASessionInReview:
@@ -185,6 +185,8 @@ class TestThePlatformsOperator:
             "valid_from_0": "2026-01-01",
             "valid_from_1": "00:00",
             "payment_days": "14",
+            "collects_on": "issue",
+            "debit_notice_days": "1",
             "tokens-TOTAL_FORMS": "0",
             "tokens-INITIAL_FORMS": "0",
         }
