@@ -99,7 +99,10 @@ class TestAnOwner:
         assert response.status_code == 404
 
     def test_sees_no_word_of_another_tenant_in_lists_filters_and_forms(self, ours, theirs, owner):
-        adds = [reverse(f"admin:{name}_add") for name in HAND_MADE - {"accounts_organisation", "accounts_membership", "accounting_agreement"}]
+        adds = [
+            reverse(f"admin:{name}_add")
+            for name in HAND_MADE - {"accounts_organisation", "accounts_membership", "accounting_agreement"}
+        ]
         changes = [page for page in pages_of(ours.owner) if page.endswith("/change/")]
         pages = [reverse("admin:index"), *lists(), *adds, *changes]
 
