@@ -158,6 +158,8 @@ class SimulatedCharger:
             additional_headers={"Authorization": f"Basic {pair}"},
             compression=None,
             proxy=None,
+            # A server that has just started, on a busy machine, takes a while to answer its first station.
+            open_timeout=60,
         )
         self.closed.clear()
         self._reader = asyncio.create_task(self._read(self._socket))
