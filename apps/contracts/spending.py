@@ -5,7 +5,7 @@ reservation is exchanged for it. ``owed`` is what the contract owes and has not 
 anew at every posting (``set_owed``), so that what drifts is put right.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -56,10 +56,10 @@ def _reserve(limit: SpendingLimit | None, wish: Wish) -> Reservation:
     return Reservation(amount=limit.session_amount)
 
 
-def has_room(contract_id: int) -> bool:
-    """Tell whether another session of the contract may begin; only a start itself decides."""
-    limit = SpendingLimit.objects.filter(contract=contract_id).first()
-    return limit is None or limit.session_amount <= limit.available
+def without_room(contract_ids: Collection[int]) -> set[int]:
+    """Return those contracts of which no other session may begin; only a start itself decides."""
+    limits = SpendingLimit.objects.filter(contract__in=contract_ids).order_by() if contract_ids else []
+    return {limit.contract_id for limit in limits if limit.session_amount > limit.available}
 
 
 def exchange(*, contract_id: int, reserved: Decimal, spent: Decimal) -> None:

@@ -30,6 +30,7 @@ from apps.ocpp.wire import to_wire
 from apps.sessions import services as sessions
 from apps.sessions.domain.commands import (
     AuthorisationStatus,
+    AuthoriseCommand,
     ConnectorStateCommand,
     EndCommand,
     ReadingsCommand,
@@ -157,10 +158,12 @@ def _end_command(request: Request) -> EndCommand:
 
 
 def _authorize(requests: Sequence[Request]) -> list[call_result.Authorize]:
-    statuses = [
-        sessions.authorise(token=request.call.payload["idTag"], station_id=request.station_id, at=request.received_at)
-        for request in requests
-    ]
+    statuses = sessions.authorise_tokens(
+        tuple(
+            AuthoriseCommand(station_id=request.station_id, token=request.call.payload["idTag"], at=request.received_at)
+            for request in requests
+        )
+    )
     tell_user_prices(
         request for request, status in zip(requests, statuses, strict=True) if status is AuthorisationStatus.ACCEPTED
     )

@@ -31,7 +31,7 @@ from apps.ocpp.price_answers import personal_messages
 from apps.ocpp.v201_reports import notify_reports
 from apps.ocpp.v201_transactions import read_id_token, transaction_events
 from apps.sessions import services as sessions
-from apps.sessions.domain.commands import AuthorisationStatus, ConnectorStateCommand, ReadingsCommand
+from apps.sessions.domain.commands import AuthorisationStatus, AuthoriseCommand, ConnectorStateCommand, ReadingsCommand
 from apps.stations import services as stations
 from apps.stations.domain.status import ConnectorStatus
 
@@ -74,22 +74,30 @@ def _readings_command(request: Request) -> ReadingsCommand:
 
 
 def _authorize(requests: Sequence[Request]) -> list[call_result.Authorize]:
-    statuses, accepted = {}, {}
-    for request in requests:
-        token = read_id_token(request.call.payload["idToken"], [])
-        status = sessions.authorise(token=token, station_id=request.station_id, at=request.received_at)
-        statuses[request.frame_id] = AuthorizationStatusEnumType(status.value)
-        if status is AuthorisationStatus.ACCEPTED:
-            accepted[request.frame_id] = request, token
-    prices = personal_messages(accepted)
+    commands = tuple(
+        AuthoriseCommand(
+            station_id=request.station_id,
+            token=read_id_token(request.call.payload["idToken"], []),
+            at=request.received_at,
+        )
+        for request in requests
+    )
+    statuses = sessions.authorise_tokens(commands)
+    prices = personal_messages(
+        {
+            request.frame_id: (request, command.token)
+            for request, command, status in zip(requests, commands, statuses, strict=True)
+            if status is AuthorisationStatus.ACCEPTED
+        }
+    )
     return [
         call_result.Authorize(
             id_token_info={
-                "status": statuses[request.frame_id],
+                "status": AuthorizationStatusEnumType(status.value),
                 "personal_message": prices.get(request.frame_id),
             }
         )
-        for request in requests
+        for request, status in zip(requests, statuses, strict=True)
     ]
 
 

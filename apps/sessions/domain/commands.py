@@ -24,6 +24,15 @@ class AuthorisationStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoriseCommand:
+    """A station asks whether a token, as it sent it, may charge there at that instant."""
+
+    station_id: int
+    token: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterSample:
     """A register reading: ``energy_milliwh`` of Energy.Active.Import.Register at ``at``.
 

@@ -4,7 +4,7 @@ from apps.sessions.services.ending import end_sessions
 from apps.sessions.services.granting import close_grant, write_grant
 from apps.sessions.services.limits import request_stop
 from apps.sessions.services.orphans import end_session
-from apps.sessions.services.permission import authorise
+from apps.sessions.services.permission import authorise, authorise_tokens
 from apps.sessions.services.rating import rate_or_review, rate_settled, sweep_unrated
 from apps.sessions.services.readings import record_connector_states, record_readings
 from apps.sessions.services.reservations import (
@@ -27,6 +27,7 @@ from apps.sessions.services.vehicles import record_vehicle_states
 __all__ = [
     "accept_session",
     "authorise",
+    "authorise_tokens",
     "bill_nothing",
     "bill_undisputed",
     "cancel_reservation",

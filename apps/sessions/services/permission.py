@@ -1,9 +1,9 @@
 """May this token charge here: from the station's open grants, then from the contracts of its owner."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -13,8 +13,8 @@ from apps.contracts.domain.tokens import TokenVerdict
 from apps.contracts.models import IdToken
 from apps.contracts.selectors import TokenFinding, TokenQuery, find_tokens
 from apps.contracts.services import TariffChoice, TariffQuery, find_tariffs
-from apps.contracts.spending import Reservation, Wish, has_room, reserve
-from apps.sessions.domain.commands import AuthorisationStatus
+from apps.contracts.spending import Reservation, Wish, reserve, without_room
+from apps.sessions.domain.commands import AuthorisationStatus, AuthoriseCommand
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.domain.tokens import hash_token, mask_token
 from apps.sessions.models import ChargingSession, StartGrant
@@ -27,6 +27,8 @@ STATUS_OF: Final = {
     TokenVerdict.EXPIRED: AuthorisationStatus.EXPIRED,
     TokenVerdict.UNKNOWN: AuthorisationStatus.INVALID,
 }
+
+_WHILE_CHARGING: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,37 +66,55 @@ class Permission:
 
 
 def authorise(*, token: str, station_id: int, at: datetime) -> AuthorisationStatus:
-    """Tell whether an id token may charge at a station now, from its open grants, then the owner's contracts.
+    """Tell whether one id token may charge at a station now; see ``authorise_tokens``."""
+    return authorise_tokens((AuthoriseCommand(station_id=station_id, token=token, at=at),))[0]
 
+
+def authorise_tokens(commands: tuple[AuthoriseCommand, ...]) -> tuple[AuthorisationStatus, ...]:
+    """Tell whether id tokens may charge, from open grants, then the contracts of the station's owner.
+
+    Four queries for however many, a fifth where a spending limit is used up.
     Only answers; the start makes the grant. An anonymous driver's token stays good while its session runs.
-
-    token  as the station sent it
     """
-    owner_id = ChargingStation.objects.values_list("location__owner_id", flat=True).get(pk=station_id)
-    granted = StartGrant.objects.filter(
-        seller_id=owner_id,
-        station_id=station_id,
-        token_hash=hash_token(token),
-    )
-    is_open = Q(used_by_session__isnull=True, closed_at__isnull=True, expires_at__gt=at)
+    stations = ChargingStation.objects.filter(pk__in={command.station_id for command in commands}).order_by()
+    owners = dict(stations.values_list("pk", "location__owner_id"))
+    granted = _granted(commands, owners)
+    asking = [command for command in commands if command not in granted]
+    findings = find_tokens(TokenQuery(owners[command.station_id], command.token, command.at) for command in asking)
+    found = dict(zip(asking, findings, strict=True))
+    answers = {command: STATUS_OF[finding.verdict] for command, finding in found.items()}
+    valid = {c: f.token for c, f in found.items() if f.verdict is TokenVerdict.VALID and f.token is not None}
+    answers |= dict.fromkeys(_without_room(valid), AuthorisationStatus.BLOCKED)
+    return tuple(answers.get(command, AuthorisationStatus.ACCEPTED) for command in commands)
+
+
+def _granted(commands: Sequence[AuthoriseCommand], owners: Mapping[int, int]) -> set[AuthoriseCommand]:
+    """Find those whose token has a grant of the station's owner that is open, or anonymous and charging."""
+    hashes = {command: hash_token(command.token) for command in commands}
+    is_unused = Q(used_by_session__isnull=True, closed_at__isnull=True)
     is_charging = Q(contract__isnull=True, used_by_session__status=SessionStatus.LIVE)
-    if granted.filter(is_open | is_charging).exists():
-        return AuthorisationStatus.ACCEPTED
-    (finding,) = find_tokens([TokenQuery(owner_id, token, at)])
-    if (
-        finding.verdict is TokenVerdict.VALID
-        and finding.token is not None
-        and not _may_spend(finding.token, station_id)
-    ):
-        return AuthorisationStatus.BLOCKED
-    return STATUS_OF[finding.verdict]
+    rows = StartGrant.objects.filter(
+        is_unused | is_charging, station_id__in=owners, token_hash__in=set(hashes.values())
+    ).values_list("station_id", "token_hash", "seller_id", "used_by_session_id", "expires_at")
+    until: dict[tuple[int, str], datetime] = {}
+    for station_id, token_hash, seller_id, session_id, expires_at in rows:
+        if seller_id == owners[station_id]:
+            ends_at, key = expires_at if session_id is None else _WHILE_CHARGING, (station_id, token_hash)
+            until[key] = max(ends_at, until.get(key, ends_at))
+    return {
+        command for command in commands if command.at < until.get((command.station_id, hashes[command]), command.at)
+    }
 
 
-def _may_spend(token: IdToken, station_id: int) -> bool:
-    """Tell whether the token's contract has room for a session, or one of the token's runs here: it may be ended."""
-    if has_room(token.contract_id):
-        return True
-    return ChargingSession.objects.filter(station=station_id, token=token, status=SessionStatus.LIVE).exists()
+def _without_room(tokens: Mapping[AuthoriseCommand, IdToken]) -> Iterable[AuthoriseCommand]:
+    """Find those whose contract has no room for a session, unless one of the token's runs there: it may be ended."""
+    full = without_room({token.contract_id for token in tokens.values()})
+    spent = {command: token.pk for command, token in tokens.items() if token.contract_id in full}
+    if not spent:
+        return []
+    live = ChargingSession.objects.filter(token_id__in=spent.values(), status=SessionStatus.LIVE).order_by()
+    running = set(live.values_list("station_id", "token_id"))
+    return [command for command, token_id in spent.items() if (command.station_id, token_id) not in running]
 
 
 def permit(requests: Sequence[Request]) -> list[Permission]:

@@ -6,7 +6,7 @@ from django.db import IntegrityError
 
 from apps.contracts.models import Contract, IdToken
 from apps.sessions import services
-from apps.sessions.domain.commands import AuthorisationStatus, StartOutcome
+from apps.sessions.domain.commands import AuthorisationStatus, AuthoriseCommand, StartOutcome
 from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services import starting
@@ -243,6 +243,35 @@ class TestAuthorise:
         assert services.authorise(token="adhoc02", station_id=site.station.pk, at=NOON) is AuthorisationStatus.INVALID
         assert StartGrant.objects.get().used_by_session is None
         assert not ChargingSession.objects.exists()
+
+    def test_answers_many_in_four_queries_each_by_its_own_station_and_instant(self, site, django_assert_num_queries):
+        elsewhere = make_site()
+        make_grant(site=site)
+        IdToken.objects.filter(pk=elsewhere.token.pk).update(status=IdToken.Status.BLOCKED)
+        asked = [
+            (site, site.token.uid, NOON),
+            (site, "ADHOC01", NOON),
+            (site, "ADHOC01", NOON + timedelta(hours=1)),
+            (elsewhere, "ADHOC01", NOON),
+            (elsewhere, site.token.uid, NOON),
+            (elsewhere, elsewhere.token.uid, NOON),
+        ]
+        commands = tuple(
+            AuthoriseCommand(station_id=at_site.station.pk, token=token, at=at) for at_site, token, at in asked
+        )
+
+        with django_assert_num_queries(4):
+            statuses = services.authorise_tokens(commands * 20)
+
+        assert [status.value for status in statuses[:6]] == [
+            "Accepted",
+            "Accepted",
+            "Invalid",
+            "Invalid",
+            "Invalid",
+            "Blocked",
+        ]
+        assert statuses == statuses[:6] * 20
 
 
 class TestUnknownConnector:
