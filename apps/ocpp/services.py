@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import OperationalError, transaction
 
 from apps.core import failpoints
+from apps.core.rows import insert_rows
 from apps.ocpp.domain import frames
 from apps.ocpp.domain.registers import NO_READINGS, Readings
 from apps.ocpp.handling import Request
@@ -53,7 +54,7 @@ class Arrival:
 
 def keep_frames(arrivals: Sequence[Arrival]) -> None:
     """Commit the raw frames; each then has its key."""
-    Frame.objects.bulk_create([arrival.frame for arrival in arrivals])
+    insert_rows([arrival.frame for arrival in arrivals])
 
 
 @transaction.atomic
@@ -150,16 +151,18 @@ def _request_of(arrival: Arrival) -> Request:
 
 
 def _keep_answers(acting: Sequence[Arrival], texts: dict[int, str]) -> None:
-    Frame.objects.bulk_create(
-        Frame(
-            station_id=arrival.frame.station_id,
-            connection_no=arrival.frame.connection_no,
-            direction=Direction.OUT,
-            received_at=arrival.frame.received_at,
-            message_id=arrival.frame.message_id,
-            payload=texts[arrival.frame.pk],
-        )
-        for arrival in acting
+    insert_rows(
+        [
+            Frame(
+                station_id=arrival.frame.station_id,
+                connection_no=arrival.frame.connection_no,
+                direction=Direction.OUT,
+                received_at=arrival.frame.received_at,
+                message_id=arrival.frame.message_id,
+                payload=texts[arrival.frame.pk],
+            )
+            for arrival in acting
+        ]
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from apps.core.rows import insert_rows
 from apps.sessions.domain.clocks import believed_at, is_plausible
 from apps.sessions.domain.commands import (
     ConnectorStateCommand,
@@ -104,7 +105,7 @@ def store_samples(samples: Iterable[tuple[ChargingSession, Iterable[MeterSample]
         for sample in session_samples
     }
     # In one order everywhere: two processes that store the same readings wait for each other at most in a line.
-    MeterReading.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
+    insert_rows([rows[key] for key in sorted(rows)], ignore_conflicts=True)
 
 
 def store_measurements(measured: Iterable[tuple[ChargingSession, Iterable[MeasuredSample], int]]) -> None:
@@ -121,8 +122,7 @@ def store_measurements(measured: Iterable[tuple[ChargingSession, Iterable[Measur
         for sample in samples
         if session.tariff_version_id is not None and sample.kind in _asked_of(session.tariff_version_id)
     }
-    if rows:
-        Measurement.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
+    insert_rows([rows[key] for key in sorted(rows)], ignore_conflicts=True)
 
 
 @lru_cache(maxsize=10_000)
@@ -251,7 +251,7 @@ def _store_states(commands: Sequence[ConnectorStateCommand], spoken_of: Sequence
         for session, command in placed
         if (state := _state_of(command, session)) is not None
     }
-    StateChange.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
+    insert_rows([rows[key] for key in sorted(rows)], ignore_conflicts=True)
 
 
 def _settle_where_available(

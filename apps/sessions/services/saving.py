@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
+from apps.core.rows import as_json, quoted, recordset
 from apps.sessions.models import ChargingSession
 
 
@@ -12,16 +13,13 @@ def save_together(sessions: Sequence[ChargingSession], *, fields: Sequence[str])
     if not sessions:
         return
     meta = ChargingSession._meta
-    columns = [column for column in meta.concrete_fields if column.name in fields]
-    names = [connection.ops.quote_name(str(column.column)) for column in columns]
-    arrays = [[column.get_db_prep_save(getattr(s, column.attname), connection) for s in sessions] for column in columns]
-    types = [column.db_type(connection) for column in columns]
-    # Names and types come from the model's own fields, values are parameters.
+    columns = [meta.pk, *(field for field in meta.concrete_fields if field.name in fields)]
+    changes = ", ".join(f"{name} = told.{name}" for name in map(quoted, columns[1:]))
+    # Names and types come from the model's own fields, values are a parameter.
     sql = f"""
         UPDATE {connection.ops.quote_name(meta.db_table)} AS session
-        SET {", ".join(f"{name} = told.{name}" for name in names)}
-        FROM unnest(%s::bigint[], {", ".join(f"%s::{kind}[]" for kind in types)}) AS told (id, {", ".join(names)})
+        SET {changes} FROM {recordset(columns)}
         WHERE session.id = told.id
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [[session.pk for session in sessions], *arrays])
+        cursor.execute(sql, [as_json(sessions, columns)])

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from django.db import transaction
 
 from apps.contracts.domain.tokens import normalise_uid
+from apps.core.rows import insert_rows
 from apps.sessions.domain.clocks import believed_at, is_plausible, is_repeated_start
 from apps.sessions.domain.commands import AuthorisationStatus, Phase, StartCommand, StartOutcome
 from apps.sessions.domain.status import SessionStatus, advance
@@ -210,7 +211,7 @@ def _begin(starts: Sequence[_Start]) -> list[ChargingSession]:
     sessions = [_new_session(*pair) for pair in zip(starts, permissions, strict=True)]
     draw_transaction_ids(sessions)
     displace(sessions)
-    ChargingSession.objects.bulk_create(sessions)
+    insert_rows(sessions)
     _use(starts, permissions, sessions)
     _write_begin_readings(sessions)
     for session in use_reservations([_beginning(*pair) for pair in zip(starts, sessions, strict=True)]):
@@ -350,8 +351,7 @@ def _write_grants(
             made.append(_grant_from_contract(start, permission, session))
     if used:
         StartGrant.objects.bulk_update(used, ["used_by_session"])
-    if made:
-        StartGrant.objects.bulk_create(made)
+    insert_rows(made)
 
 
 def _grant_from_contract(start: _Start, permission: Permission, session: ChargingSession) -> StartGrant:
@@ -395,7 +395,7 @@ def _stop_misused(
 
 def _write_begin_readings(sessions: Sequence[ChargingSession]) -> None:
     """Keep the register that a start names; in OCPP 2.0.1 it is a sample like the others, with its own instant."""
-    MeterReading.objects.bulk_create(
+    insert_rows(
         [
             MeterReading(
                 session=session,

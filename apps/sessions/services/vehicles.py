@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 
+from apps.core.rows import insert_rows
 from apps.sessions.domain.clocks import believed_at
 from apps.sessions.domain.commands import VehicleStateCommand
 from apps.sessions.models import ChargingSession, StateChange
@@ -34,7 +35,7 @@ def record_vehicle_states(commands: tuple[VehicleStateCommand, ...]) -> None:
         )
         for session, command in placed
     }
-    StateChange.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
+    insert_rows([rows[key] for key in sorted(rows)], ignore_conflicts=True)
     record_connector_statuses(tuple(_updates(placed)))
 
 
