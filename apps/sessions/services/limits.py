@@ -24,6 +24,7 @@ from apps.stations.services import request_command
 log = logging.getLogger(__name__)
 
 STOP_LASTS: Final = timedelta(minutes=2)
+HAS_LIMIT: Final = Q(grant__limit_amount__isnull=False) | Q(grant__reserved_amount__isnull=False)
 _FAILED: Final = [CommandStatus.REJECTED, CommandStatus.TIMED_OUT]
 
 
@@ -66,9 +67,10 @@ def stop_at_limits(received: Mapping[int, datetime]) -> None:
 
     received  session id → when its newest reading was received
     """
+    if not received:
+        return
     limited = list(
-        ChargingSession.objects.filter(pk__in=received)
-        .filter(Q(grant__limit_amount__isnull=False) | Q(grant__reserved_amount__isnull=False))
+        ChargingSession.objects.filter(HAS_LIMIT, pk__in=received)
         .select_related("grant", "tariff_version", "evse__station__location")
         .order_by("pk")
     )

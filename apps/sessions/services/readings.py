@@ -24,7 +24,7 @@ from apps.sessions.domain.states import ReportedState
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.domain.stops import LONGEST_SESSION
 from apps.sessions.models import ChargingSession, Measurement, MeterReading, StateChange
-from apps.sessions.services.limits import stop_at_limits
+from apps.sessions.services.limits import HAS_LIMIT, stop_at_limits
 from apps.sessions.services.lookup import EvseNumber, by_transaction, live_by_evse
 from apps.sessions.services.revising import note_late_evidence
 from apps.sessions.services.settling import settle_sessions
@@ -67,13 +67,14 @@ def record_readings(commands: tuple[ReadingsCommand, ...]) -> tuple[ReadingsOutc
     store_samples((session, command.samples, command.frame_id) for session, command in placed)
     store_measurements((session, command.measured, command.frame_id) for session, command in placed)
     store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in placed)
-    stop_at_limits({session.pk: command.received_at for session, command in placed if session.may_run})
+    limited = [(session, command) for session, command in placed if session.may_run and _has_limit(session)]
+    stop_at_limits({session.pk: command.received_at for session, command in limited})
     return tuple(ReadingsOutcome(session_id=session.pk if session else None) for session in sessions)
 
 
 def _sessions_of(commands: Sequence[ReadingsCommand]) -> list[ChargingSession | None]:
-    """Find whose readings these are, in two queries."""
-    sessions = ChargingSession.objects.all()
+    """Find whose readings these are, in two queries, and whether their cost is to be watched (``has_limit``)."""
+    sessions = ChargingSession.objects.order_by().annotate(has_limit=HAS_LIMIT)
     known = by_transaction(sessions, ((command.station_id, command.transaction_id or 0) for command in commands))
     on_evse = live_by_evse(
         sessions, ((command.station_id, command.evse_number) for command in commands if not _has_id(command))
@@ -84,6 +85,11 @@ def _sessions_of(commands: Sequence[ReadingsCommand]) -> list[ChargingSession | 
         else on_evse.get((command.station_id, command.evse_number))
         for command in commands
     ]
+
+
+def _has_limit(session: ChargingSession) -> bool:
+    has_limit: bool = session.has_limit  # type: ignore[attr-defined]  # annotated by ``_sessions_of``
+    return has_limit
 
 
 def _has_id(command: ReadingsCommand) -> bool:
