@@ -1,4 +1,8 @@
-"""What happens to sessions, each one story in one transaction."""
+"""What happens to sessions, each one story in one transaction.
+
+What the wire tells is written without a savepoint of its own: it shares its flush's transaction, which is undone as a
+whole, or has a savepoint for each message (``apps.ocpp.services``).
+"""
 
 from apps.sessions.services.ending import end_sessions
 from apps.sessions.services.granting import close_grant, write_grant

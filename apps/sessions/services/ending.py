@@ -33,7 +33,7 @@ _END_FIELDS = (
 )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     """End the session of each stop; a repeated stop gets the same answer and changes nothing.
 
@@ -168,11 +168,9 @@ def _settle_where_available(sessions: Sequence[ChargingSession]) -> None:
     """Settle at once where the connector is Available already: some stations report it before the stop."""
     if not sessions:
         return
-    free = set(
-        Connector.objects.filter(
-            evse_id__in={session.evse_id for session in sessions}, status=ConnectorStatus.AVAILABLE
-        ).values_list("evse_id", flat=True)
-    )
+    evse_ids = {session.evse_id for session in sessions}
+    available = Connector.objects.filter(evse_id__in=evse_ids, status=ConnectorStatus.AVAILABLE).order_by()
+    free = set(available.values_list("evse_id", flat=True))
     over = [session for session in sessions if session.evse_id in free]
     if over:
         settle_sessions(

@@ -51,7 +51,7 @@ _PROMPT: Final = timedelta(seconds=30)
 _STATUS_OF: Final[Mapping[str, ConnectorStatus]] = {status.value: status for status in ConnectorStatus}
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record_readings(commands: tuple[ReadingsCommand, ...]) -> tuple[ReadingsOutcome, ...]:
     """Store the readings of sessions, each (session, instant, energy) once; after the end too.
 
@@ -139,7 +139,7 @@ def _asked_of(version_id: int) -> frozenset[Measurand]:
     return frozenset(kind for kind, is_asked in asked.items() if is_asked)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record_connector_states(commands: tuple[ConnectorStateCommand, ...]) -> tuple[ConnectorStateOutcome, ...]:
     """Store what connectors report, extend the timelines of sessions, settle ended ones once Available."""
     if not commands:

@@ -65,7 +65,7 @@ class _Start:
         return (command.station_id, place, self.token, command.meter_start_milliwh, command.started_at)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def start_sessions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ...]:
     """Begin a session for each start; a repeated start finds the session it began and the same answer.
 

@@ -42,7 +42,7 @@ _FIELDS: Final = (
 _ORDER: Final = (Phase.STARTED, Phase.UPDATED, Phase.ENDED)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def follow_transactions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ...]:
     """Find or begin the session of each event's transaction, and take over what it says of the beginning.
 

@@ -15,7 +15,7 @@ from apps.stations.models import Connector
 from apps.stations.services import ConnectorStatusUpdate, record_connector_statuses
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record_vehicle_states(commands: tuple[VehicleStateCommand, ...]) -> None:
     """Extend the timelines of sessions, each (session, instant, state) once, and show the state at their connectors."""
     if not commands:

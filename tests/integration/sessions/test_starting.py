@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from apps.contracts.models import Contract, IdToken
 from apps.sessions import services
@@ -315,7 +315,7 @@ class TestUnknownConnector:
     def test_of_a_station_without_evses_is_refused_and_writes_nothing_of_the_batch(self, wire):
         bare = make_station()
 
-        with pytest.raises(UnknownEvse, match="no EVSE"):
+        with pytest.raises(UnknownEvse, match="no EVSE"), transaction.atomic():
             services.start_sessions((wire.start(), wire.start(station_id=bare.pk)))
 
         assert not ChargingSession.objects.exists()
