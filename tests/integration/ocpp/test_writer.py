@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.ocpp import services
 from apps.ocpp.domain.frames import Call
 from apps.ocpp.models import Direction, EventKind, Frame, StationEvent
 from apps.ocpp.services import Arrival
+from apps.ocpp.v16 import readings_in
 from apps.ocpp.writer import NotWrittenError, Writer
-from apps.sessions.models import ChargingSession
+from apps.sessions.models import ChargingSession, MeterReading
 from tests.integration.ocpp.conftest import Box, in_database, tell
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -35,16 +37,40 @@ def boxes(make_box) -> list[Box]:
 def start_of(box: Box, *, connection_no: int = 0) -> Arrival:
     """Return a start as it arrives; no socket was ever let in, so the connection's number is 0."""
     payload = {"connectorId": 1, "idTag": "CARD", "meterStart": 0, "timestamp": "2026-11-22T12:00:00Z"}
+    return arrival_of(box, "StartTransaction", payload, connection_no=connection_no)
+
+
+def arrival_of(box: Box, action: str, payload: dict, *, connection_no: int = 0) -> Arrival:
     frame = Frame(
         station=box.station,
         connection_no=connection_no,
         direction=Direction.IN,
         received_at=NOON,
-        message_id=f"start-{box.station.pk}",
-        action="StartTransaction",
+        message_id=f"{action}-{box.station.pk}",
+        action=action,
         payload=json.dumps(payload),
     )
-    return Arrival(frame=frame, call=Call(message_id=frame.message_id, action=frame.action, payload=payload))
+    call = Call(message_id=frame.message_id, action=action, payload=payload)
+    return Arrival(frame=frame, call=call, values=readings_in(call))
+
+
+def whole_sessions(boxes: list[Box]) -> None:
+    """Let each station authorise, start, meter and stop, in a flush for each kind of message."""
+    card = {"idTag": "CARD"}
+    carry_out([arrival_of(box, "Authorize", card) for box in boxes])
+    carry_out([start_of(box) for box in boxes])
+    ids = dict(ChargingSession.objects.values_list("station_id", "transaction_id"))
+    sample = {"timestamp": "2026-11-22T12:00:05Z", "sampledValue": [{"value": "7"}]}
+    for action, told in (
+        ("MeterValues", {"connectorId": 1, "meterValue": [sample]}),
+        ("StopTransaction", {"meterStop": 9, "timestamp": "2026-11-22T12:00:10Z"}),
+    ):
+        carry_out([arrival_of(box, action, {"transactionId": ids[box.station.pk], **told}) for box in boxes])
+
+
+def carry_out(arrivals: list[Arrival]) -> None:
+    services.keep_frames(arrivals)
+    services.act_together(arrivals)
 
 
 def in_one_flush(writer: Writer, arrivals: list[Arrival]) -> list:
@@ -67,11 +93,22 @@ class TestAFlush:
         answers = in_one_flush(writer, [start_of(box) for box in boxes])
 
         told = [json.loads(answer) for answer in answers]
-        assert [message[:2] for message in told] == [[3, f"start-{box.station.pk}"] for box in boxes]
+        assert [message[:2] for message in told] == [[3, f"StartTransaction-{box.station.pk}"] for box in boxes]
         sessions = {session.station_id: session.transaction_id for session in ChargingSession.objects.all()}
         assert [message[2]["transactionId"] for message in told] == [sessions[box.station.pk] for box in boxes]
         sent = Frame.objects.filter(direction=Direction.OUT).order_by("pk").values_list("payload", flat=True)
         assert list(sent) == answers
+
+    def test_asks_the_database_as_often_for_three_stations_as_for_one(self, boxes, make_box):
+        alone = make_box("ALONE")
+        with CaptureQueriesContext(connection) as of_one:
+            whole_sessions([alone])
+
+        with CaptureQueriesContext(connection) as of_three:
+            whole_sessions(boxes)
+
+        assert MeterReading.objects.count() == 4 * 3
+        assert len(of_three) == len(of_one)
 
     def test_with_a_poison_message_goes_on_message_by_message(self, writer, boxes, make_box):
         bare = make_box("BARE", connectors=0)
