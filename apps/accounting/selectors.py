@@ -100,7 +100,8 @@ def _payments(entries: Sequence[BalanceEntry]) -> dict[int, Payment]:
 def _payment_told(owner: Organisation, payment: Payment | None, *, asked: set[int]) -> Told:
     if payment is None:
         return Told(why=f"Charged at Stripe without Wattledger. {_NOT_OURS}")
-    is_asked = payment.pk in asked
+    # A link is paid on its page, where nobody but the payer asks for the money.
+    is_asked = payment.pk in asked or payment.kind == Payment.Kind.LINK
     if payment.seller_id != owner.pk:
         why = "Booked for another seller than the owner of the Stripe account: settle it with them."
     elif payment.status == PaymentStatus.SUCCEEDED:
@@ -124,7 +125,7 @@ def _about(payment: Payment | None) -> str:
 
 def _refund_told(refund: Refund | None, payment: Payment | None, *, word: str) -> Told:
     if refund is None:
-        return Told(about=_about(payment), why=f"Refunded at Stripe, not here. {_NOT_OURS}")
+        return Told(about=_about(payment), why="Refunded at Stripe, not here, and no webhook told of it yet.")
     return Told(journal_key=f"refund:{refund.pk}:{word}", name=f"{refund} ({refund.status})", why=_WEBHOOK)
 
 
@@ -138,9 +139,7 @@ def _dispute_told(dispute: Dispute | None, payment: Payment | None, *, is_withdr
             why=_WEBHOOK,
         )
     if dispute is None:
-        return Told(
-            about=_about(payment), why="A dispute that no webhook told of; the sweep of disputes will bring it."
-        )
+        return Told(about=_about(payment), why="A dispute no webhook told of; the sweep of disputes will bring it.")
     words = ("withdrawn", "fee") if is_withdrawn else ("reinstated", "reinstated_fee")
     keys = [f"dispute:{dispute.pk}:{word}" for word in words]
     return Told(journal_key=keys[0], fee_key=keys[1], name=f"{dispute} ({dispute.status})", why=_WEBHOOK)

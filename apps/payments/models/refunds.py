@@ -112,7 +112,7 @@ class Refund(TenantModel):
                 """,
             ),
             pgtrigger.Trigger(
-                name="refund_leaves_what_is_disputed",
+                name="refund_without_disputed_money",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 # As above: what left Stripe already is never refused.

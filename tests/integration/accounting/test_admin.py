@@ -73,7 +73,7 @@ class TestTheDiscrepancies:
         client.post(act, {"reason": "Refunded by Ada."})
 
         assert "discrepancy with Stripe" in home
-        assert "Refunded at Stripe, not here." in asked
+        assert "Refunded at Stripe, not here" in asked
         row.refresh_from_db()
         assert (row.note, row.resolved_at is not None) == ("Refunded by Ada.", True)
         assert "discrepancy with Stripe" not in client.get(reverse("admin:index")).content.decode()

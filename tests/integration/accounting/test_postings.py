@@ -14,8 +14,11 @@ from apps.accounting.services.payouts import bank_payout
 from apps.accounting.services.pulling import store_lines
 from apps.accounting.services.reconciling import reconcile
 from apps.payments.models import Payment, Refund
+from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.refunds import refund_document
-from tests.factories import Site, make_site
+from apps.payments.services.write_offs import write_off
+from tests.factories import Site, make_site, make_user
+from tests.integration.invoices.world import APRIL, bill, make_cdr
 from tests.integration.payments.conftest import NOON, journals
 from tests.integration.payments.disputing import decide, open_dispute
 from tests.integration.payments.drivers import capture, make_attempt, pay, receipt_of, sync
@@ -87,6 +90,19 @@ class Story:
         self.sandbox.control.fail_payout(self.payout.stripe_id)
         reconcile(since=None, at=NOON + 5 * DAY)
 
+    def bill(self) -> None:
+        make_cdr(site=self.site, kwh="20")
+        (self.invoice,) = bill(self.site)
+
+    def pay_by_bank(self) -> None:
+        line = StatementLine(
+            key="1", booked_on=APRIL.date(), amount=Decimal("11.00"), currency="EUR", reference=self.invoice.number
+        )
+        record_receipt(seller_id=self.site.owner.pk, line=line, at=APRIL)
+
+    def write_off(self) -> None:
+        write_off(invoice_id=self.invoice.pk, reason="insolvent", by=make_user(), at=APRIL)
+
     def fee(self) -> None:
         store_lines(owner=self.site.owner, lines=[line()])
         match_entries(owner=self.site.owner, at=NOON)
@@ -105,6 +121,8 @@ STEPS: dict[str, tuple[Callable[[Story], None], ...]] = {
     "payout": (*CAPTURED, Story.pay_out),
     "its bank line": (*CAPTURED, Story.pay_out, Story.bank),
     "payout comes back": (*CAPTURED, Story.pay_out, Story.payout_fails),
+    "money by bank": (Story.bill, Story.pay_by_bank),
+    "write-off": (Story.bill, Story.write_off),
     "a fee of Stripe's that belongs to no payment": (Story.fee,),
 }
 

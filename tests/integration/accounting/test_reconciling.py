@@ -91,7 +91,7 @@ class TestWhatIsFound:
         [(kind, ours, cause)] = compare()
 
         assert (kind, ours) == ("unknown_here", "nothing")
-        assert cause.startswith("Refunded at Stripe, not here.")
+        assert cause == "Refunded at Stripe, not here, and no webhook told of it yet."
 
     def test_a_dispute_nobody_told_of(self, sandbox, site, earned):
         sandbox.control.open_dispute(earned[1].latest_charge)
@@ -100,7 +100,7 @@ class TestWhatIsFound:
 
         assert (kind, cause) == (
             "unknown_here",
-            "A dispute that no webhook told of; the sweep of disputes will bring it.",
+            "A dispute no webhook told of; the sweep of disputes will bring it.",
         )
 
     def test_another_amount_than_we_booked(self, sandbox, site, earned):
@@ -267,7 +267,7 @@ class TestTheCommand:
         told, count = said.splitlines()
         assert told.startswith(f"refund of {earned[1]} (entry:txn_")
         assert "Stripe says -3.00 EUR, fee 0.00 EUR" in told
-        assert "we say nothing. Refunded at Stripe, not here." in told
+        assert "we say nothing. Refunded at Stripe, not here, and no webhook" in told
         assert count == "1 differences"
 
     def test_says_when_stripe_is_silent_or_nobody_knows_whose_the_account_is(self, sandbox, site, earned):
