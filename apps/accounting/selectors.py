@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from apps.accounting.domain.differences import Sort, Told, sort_of
 from apps.accounting.models import BalanceEntry, Discrepancy, Payout
@@ -14,7 +15,7 @@ from apps.accounts.models import Organisation
 from apps.ledger.domain.chart import CHART, Role
 from apps.ledger.models import Journal, LedgerEntry
 from apps.payments.domain.status import OperationKind, PaymentStatus
-from apps.payments.models import Dispute, Payment, PaymentOperation, Refund
+from apps.payments.models import Dispute, Payment, PaymentOperation, Refund, Transfer
 
 CLEARING: Final = CHART[Role.STRIPE_CLEARING].code
 _WEBHOOK: Final = "Its webhook is missing or not processed yet; the hourly look will bring it."
@@ -27,7 +28,9 @@ class OwnerUnknown(Exception):
 
 
 def account_owner() -> Organisation | None:
-    """Return whose the Stripe account is: the setting's, else the only seller with payments; None before the first.
+    """Return whose the Stripe account is: the setting's, else the only one's who takes payments, platform or seller.
+
+    None before the first payment.
 
     :raises OwnerUnknown: see there
     """
@@ -36,10 +39,11 @@ def account_owner() -> Organisation | None:
         if found is None:
             raise OwnerUnknown("STRIPE_ACCOUNT_OWNER names no organisation: set it to the id of one.")
         return found
-    sellers = list(Organisation.objects.filter(pk__in=Payment.objects.values("seller")).order_by("pk")[:2])
-    if len(sellers) > 1:
-        raise OwnerUnknown("Several sellers take payments: set STRIPE_ACCOUNT_OWNER to whose the Stripe account is.")
-    return sellers[0] if sellers else None
+    takers = Payment.objects.order_by().values(taker=Coalesce("collector", "seller"))
+    found = list(Organisation.objects.filter(pk__in=takers).order_by("pk")[:2])
+    if len(found) > 1:
+        raise OwnerUnknown("Several take payments: set STRIPE_ACCOUNT_OWNER to whose the Stripe account is.")
+    return found[0] if found else None
 
 
 def first_pull_from(owner: Organisation) -> datetime | None:
@@ -49,12 +53,13 @@ def first_pull_from(owner: Organisation) -> datetime | None:
 
 
 def told_of(owner: Organisation, entries: Sequence[BalanceEntry]) -> dict[int, Told]:
-    """Return what our rows say of each entry's source, by the entry's pk, in six queries however many there are."""
+    """Return what our rows say of each entry's source, by the entry's pk, in seven queries however many there are."""
     sources = {entry.source for entry in entries}
     payments = _payments(entries)
     refunds = {row.stripe_id: row for row in Refund.objects.filter(stripe_id__in=sources)}
     disputes = {row.stripe_id: row for row in Dispute.objects.filter(stripe_id__in=sources)}
     payouts = {row.stripe_id: row for row in Payout.objects.filter(stripe_id__in=sources)}
+    transfers = {row.stripe_id: row for row in Transfer.objects.filter(stripe_id__in=sources)}
     asked = set(
         PaymentOperation.objects.filter(
             payment__in=[row.pk for row in payments.values()], kind__in=_ASKED_FOR
@@ -79,7 +84,7 @@ def told_of(owner: Organisation, entries: Sequence[BalanceEntry]) -> dict[int, T
             case Sort.FEE:
                 told[entry.pk] = Told(journal_key=f"stripe_fee:{entry.stripe_id}", name="a fee of Stripe's")
             case Sort.TRANSFER:
-                told[entry.pk] = Told(why="Transfers to owners are not booked here yet.")
+                told[entry.pk] = _transfer_told(transfers.get(entry.source))
             case Sort.OTHER:
                 told[entry.pk] = Told(why=f"No rule books a {entry.kind}: book it by hand.")
     return told
@@ -102,7 +107,7 @@ def _payment_told(owner: Organisation, payment: Payment | None, *, asked: set[in
         return Told(why=f"Charged at Stripe without Wattledger. {_NOT_OURS}")
     # A link is paid on its page, where nobody but the payer asks for the money.
     is_asked = payment.pk in asked or payment.kind == Payment.Kind.LINK
-    if payment.seller_id != owner.pk:
+    if (payment.collector_id or payment.seller_id) != owner.pk:
         why = "Booked for another seller than the owner of the Stripe account: settle it with them."
     elif payment.status == PaymentStatus.SUCCEEDED:
         why = "The amount was changed at Stripe, or Stripe's fee was corrected later."
@@ -149,6 +154,12 @@ def _payout_told(payout: Payout | None, *, word: str) -> Told:
     if payout is None:
         return Told(why="A payout that was not read; the next pull will bring it.")
     return Told(journal_key=f"payout:{payout.pk}:{word}", name=f"{payout} ({payout.status})", why=_WEBHOOK)
+
+
+def _transfer_told(transfer: Transfer | None) -> Told:
+    if transfer is None:
+        return Told(why=f"Transferred at Stripe, not here. {_NOT_OURS}")
+    return Told(journal_key=f"transfer:{transfer.pk}:made", name=f"{transfer} ({transfer.status})", why=_WEBHOOK)
 
 
 def clearing_of(owner: Organisation, keys: Iterable[str]) -> dict[str, dict[str, Decimal]]:
