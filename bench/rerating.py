@@ -72,6 +72,7 @@ def run(options: Namespace) -> dict[str, Any]:
         say("rerating: the naive way, then memory")
         rival = _naive(draft.terms(), records=max(options.stored // NAIVE_SHARE, 1))
         quarter, whole = _peak_bytes(draft, days=DAYS // 4), _peak_bytes(draft, days=DAYS)
+        where = _where_the_time_goes(draft.terms(), rounds, records=options.stored)
     return {
         "unit": "charge records per CPU second, of the process and its PostgreSQL backend together",
         "readings": READINGS,
@@ -82,7 +83,7 @@ def run(options: Namespace) -> dict[str, Any]:
         "per_cpu_s": per_second(options.stored, [one["cpu_s"] for one in rounds]),
         "per_wall_s": per_second(options.stored, [one["wall_s"] for one in rounds]),
         "statements": rounds[0]["statements"],
-        "cpu_us_per_record": _where_the_time_goes(draft.terms(), rounds, records=options.stored),
+        "cpu_us_per_record": where,
         "peak_memory_mb": {
             "quarter_of_the_records": round(quarter / 1e6, 1),
             "all_records": round(whole / 1e6, 1),
