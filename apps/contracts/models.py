@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import reduce
 from operator import or_
 
+import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
 from django.core.validators import MaxValueValidator, RegexValidator
@@ -18,7 +19,7 @@ from django_countries.fields import CountryField
 
 from apps.accounts.tenancy import TenantModel
 from apps.contracts.domain.tokens import normalise_uid
-from apps.core.constraints import is_rounded_money
+from apps.core.constraints import has_usual_years, is_rounded_money
 
 
 class Customer(TenantModel):
@@ -92,6 +93,7 @@ class MembershipTier(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
                 name="tier_ends_after_start",
             ),
+            has_usual_years("valid_from", "valid_to", name="tier_has_usual_years"),
         ]
 
     def __str__(self) -> str:
@@ -152,6 +154,7 @@ class Contract(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
                 name="contract_ends_after_start",
             ),
+            has_usual_years("valid_from", "valid_to", name="contract_has_usual_years"),
         ]
 
     def __str__(self) -> str:
@@ -303,6 +306,7 @@ class TariffAssignment(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
                 name="assignment_ends_after_start",
             ),
+            has_usual_years("valid_from", "valid_to", name="assignment_has_usual_years"),
             models.CheckConstraint(
                 condition=reduce(or_, (_only(place) for place in (*ASSIGNMENT_PLACES, None))),
                 name="assignment_names_at_most_one_place",
@@ -324,6 +328,37 @@ class TariffAssignment(TenantModel):
                     ),
                 ],
             ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="assignment_within_one_seller",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                # Both tariff and place name their owner in tables of their own, which no check constraint can read.
+                func="""
+                    IF NEW.seller_id <> (SELECT owner_id FROM tariffs_tariff WHERE id = NEW.tariff_id) THEN
+                        RAISE EXCEPTION 'the assigned tariff is of another seller'
+                            USING ERRCODE = 'integrity_constraint_violation';
+                    END IF;
+                    IF NEW.seller_id <> COALESCE(
+                        (SELECT seller_id FROM contracts_contract WHERE id = NEW.contract_id),
+                        (SELECT seller_id FROM contracts_membershiptier WHERE id = NEW.tier_id),
+                        (
+                            SELECT location.owner_id
+                            FROM stations_location location
+                            LEFT JOIN stations_chargingstation station ON station.location_id = location.id
+                            LEFT JOIN stations_evse evse ON evse.station_id = station.id
+                            WHERE location.id = NEW.location_id OR station.id = NEW.station_id OR evse.id = NEW.evse_id
+                            LIMIT 1
+                        ),
+                        NEW.seller_id
+                    ) THEN
+                        RAISE EXCEPTION 'a tariff is assigned to a place of another seller'
+                            USING ERRCODE = 'integrity_constraint_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,11 @@
 """Check constraints that several apps state."""
 
+from datetime import UTC, datetime
+
 from django.db.models import CheckConstraint, F, Func, IntegerField, Q
+
+# What people agree on begins and ends within these years; every page and calendar reaches them.
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class MinorUnit(Func):
@@ -17,4 +22,12 @@ def is_rounded_money(*fields: str, currency: str = "currency", name: str) -> Che
         condition &= Q(**{field: Func(F(field), MinorUnit(F(currency)), function="round")}) | Q(
             **{f"{field}__isnull": True}
         )
+    return CheckConstraint(condition=condition, name=name)
+
+
+def has_usual_years(*fields: str, name: str) -> CheckConstraint:
+    """Refuse instants whose year was mistyped, which no zone or calendar can show: only 2000 to 2199 are taken."""
+    condition = Q()
+    for field in fields:
+        condition &= Q(**{f"{field}__gte": _FIRST, f"{field}__lt": _LAST}) | Q(**{f"{field}__isnull": True})
     return CheckConstraint(condition=condition, name=name)

@@ -46,6 +46,10 @@ class TestContracts:
         with refused_by("contract_ends_after_start", Contract):
             make_contract(customer=site.customer, valid_from=NOON, valid_to=NOON)
 
+    def test_refuse_a_mistyped_year(self, site):
+        with refused_by("contract_has_usual_years", Contract):
+            make_contract(customer=site.customer, valid_from=NOON, valid_to=NOON.replace(year=9999))
+
     def test_refuse_a_plate_twice(self, site):
         with refused_by("vehicle_plate_unique_per_customer", Vehicle):
             make_vehicle(customer=site.customer, plate=site.vehicle.plate)
@@ -72,6 +76,11 @@ class TestTiers:
     def test_refuse_an_end_that_is_not_after_the_start(self, site):
         with refused_by("tier_ends_after_start", MembershipTier):
             make_tier(seller=site.owner, valid_from=NOON, valid_to=NOON)
+
+    @pytest.mark.parametrize("year", [1999, 2200, 9999])
+    def test_refuse_a_mistyped_year(self, site, year):
+        with refused_by("tier_has_usual_years", MembershipTier):
+            make_tier(seller=site.owner, valid_from=NOON.replace(year=year))
 
 
 class TestTokens:
@@ -123,6 +132,33 @@ class TestAssignments:
 
         with refused_by("assignment_one_per_place_and_moment", TariffAssignment):
             assign_tariff(tariff=other, valid_from=NOON, valid_to=NOON + timedelta(microseconds=1), **where)
+
+    def test_refuse_a_mistyped_year(self, site):
+        with refused_by("assignment_has_usual_years", TariffAssignment):
+            assign_tariff(tariff=site.tariff, evse=site.evse, valid_from=NOON.replace(year=1026))
+
+    def test_refuse_the_tariff_of_another_seller(self, site):
+        with refused_by("the assigned tariff is of another seller", TariffAssignment):
+            TariffAssignment.objects.create(seller=site.owner, tariff=make_site().tariff, valid_from=NOON)
+
+    @pytest.mark.parametrize("place", ["contract", "tier", "evse", "station", "location"])
+    def test_refuse_a_place_of_another_seller(self, site, place):
+        elsewhere = make_site()
+
+        with refused_by("a tariff is assigned to a place of another seller", TariffAssignment):
+            TariffAssignment.objects.create(
+                seller=site.owner, tariff=site.tariff, valid_from=NOON, **{place: place_of(elsewhere, place)}
+            )
+
+    def test_refuse_to_move_a_tariff_to_another_seller_by_plain_sql(self, site):
+        assignment = assign_tariff(tariff=site.tariff, evse=site.evse)
+
+        with refused_by("the assigned tariff is of another seller", TariffAssignment):
+            run_sql(
+                "UPDATE contracts_tariffassignment SET tariff_id = %s WHERE id = %s",
+                make_site().tariff.pk,
+                assignment.pk,
+            )
 
     def test_allow_one_after_the_other(self, site):
         assign_tariff(tariff=site.tariff, evse=site.evse, valid_to=NOON)
