@@ -12,6 +12,6 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
 
-# A commit is not waited for until it is on the disk: the suite kills our processes, never the server of PostgreSQL, and a
-# third of its time would go there.
+# A commit is not waited for until it is on the disk: the suite kills our processes, never PostgreSQL, and half
+# of its time would go there.
 DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"  # noqa: F405

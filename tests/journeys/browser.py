@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -62,7 +63,7 @@ class Browser:
 
 
 class Phone:
-    """One driver's phone, with one tab.
+    """One driver's phone, seen through one tab.
 
     complaints  what our pages should never cause: errors and warnings of the console (violations of the content
                 security policy are among them), uncaught exceptions, and pages wider than the screen
@@ -99,6 +100,12 @@ class Phone:
     def close(self) -> None:
         self._browser.do(self._context.close)
 
+    def tab(self) -> "Phone":
+        """Open another tab beside this one: the same cookies, complaints and posts, a page of its own."""
+        other = copy(self)
+        other._page = self._browser.do(self._context.new_page)
+        return other
+
     # --- what a person does -----------------------------------------------------------------------------------
 
     def open(self, path: str) -> None:
@@ -106,6 +113,10 @@ class Phone:
 
     def go_back(self) -> None:
         self._browser.do(lambda: self._page.go_back())
+
+    def follow(self, words: str) -> None:
+        """Go where a link in running text leads."""
+        self._browser.do(lambda: self._page.get_by_role("link", name=words, exact=True).click())
 
     def press(self, words: str, *, times: int = 1) -> None:
         """Hit the button or link of these words, twice as fast as a nervous finger if ``times`` is 2."""
