@@ -3,6 +3,7 @@
 Each function makes what it hangs on unless it is handed in. Names and numbers count up, so that nothing collides.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -10,7 +11,16 @@ from typing import Any
 
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
-from apps.contracts.models import Contract, Customer, IdToken, MembershipTier, TariffAssignment, Vehicle
+from apps.contracts.models import (
+    Contract,
+    ContractPlan,
+    Customer,
+    IdToken,
+    MembershipTier,
+    Plan,
+    TariffAssignment,
+    Vehicle,
+)
 from apps.sessions.domain.tokens import hash_token
 from apps.sessions.models import ChargingSession, StartGrant
 from apps.stations.models import ChargingStation, Connector, Evse, Location
@@ -158,6 +168,26 @@ def make_contract(*, customer: Customer | None = None, **fields: Any) -> Contrac
     customer = customer or make_customer()
     values = {"number": f"V-{next_number()}", "valid_from": LONG_AGO}
     return Contract.objects.create(seller=customer.seller, customer=customer, **{**values, **fields})
+
+
+def make_plan(
+    *, seller: Organisation | None = None, steps: Iterable[tuple[str | None, str]] = (), **fields: Any
+) -> Plan:
+    """Make a monthly plan that costs nothing unless told otherwise; ``steps``: (up to kWh, price per kWh)."""
+    seller = seller or make_owner()
+    plan = Plan.objects.create(
+        seller=seller, **{"name": f"Plan {next_number()}", "currency": seller.currency, **fields}
+    )
+    for up_to, price in steps:
+        plan.steps.create(up_to=up_to, price=price)
+    return plan
+
+
+def give_plan(*, contract: Contract, first_day: date, plan: Plan | None = None, **fields: Any) -> ContractPlan:
+    """Let a contract have a plan; without ``plan`` the fields are those of a new one."""
+    end_day = fields.pop("end_day", None)
+    plan = plan or make_plan(seller=contract.seller, **fields)
+    return ContractPlan.objects.create(contract=contract, plan=plan, first_day=first_day, end_day=end_day)
 
 
 def make_vehicle(*, customer: Customer, **fields: Any) -> Vehicle:

@@ -13,6 +13,10 @@ class TaxDisagrees(DocumentRefused):
     """A charge record was rated with another VAT rate than the rule book gives for its day and place."""
 
 
+class PlanRefused(DocumentRefused):
+    """A contract's plan cannot be applied to what its sessions came to; the message names plan, days and why."""
+
+
 class NothingToIssue(DocumentRefused):
     """The document has no lines."""
 

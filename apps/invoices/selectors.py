@@ -29,15 +29,21 @@ def _newer_revisions(session: str, purpose: str, revision: str) -> QuerySet[Cdr]
 
 
 def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
-    """Return the current charge records on contracts that no line points at, oldest supply first.
+    """Return the current charge records on contracts that no line points at, oldest supply first."""
+    return current_records(seller=seller, until_date=until_date).filter(
+        ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by())
+    )
 
-    Due is what ended before the seller's local ``until_date`` was over, whose session is settled: a session under
-    review is never billed by itself.
+
+def current_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
+    """Return the current charge records on contracts, billed or not, oldest supply first.
+
+    They ended before the seller's local ``until_date`` was over, and their session is settled: a session under review
+    is never billed by itself.
     """
     return (
         Cdr.objects.filter(
             ~Exists(_newer_revisions("session", "purpose", "revision")),
-            ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by()),
             purpose=Cdr.Purpose.RETAIL,
             session__seller=seller,
             session__contract__isnull=False,

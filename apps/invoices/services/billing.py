@@ -17,6 +17,7 @@ from apps.invoices.selectors import awaiting_correction, due_records
 from apps.invoices.services.crediting import credit_lines
 from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.issuing import issue_invoice
+from apps.invoices.services.plans import contracts_with_open_periods
 from apps.sessions.models import Cdr
 
 
@@ -52,12 +53,12 @@ def bill_contract(*, contract_id: int, run: BillingRun, at: datetime) -> None:
 
 
 def _contracts_with_work(seller: Organisation, *, until_date: date) -> list[int]:
-    """Return the contracts on which something is due, and those with a draft left behind, in a fixed order."""
+    """Return the contracts on which something may be due, and those with a draft left behind, in a fixed order."""
     due = due_records(seller=seller, until_date=until_date).order_by().values_list("session__contract_id", flat=True)
     drafts = Invoice.objects.filter(seller=seller, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE).values_list(
         "contract_id", flat=True
     )
-    return sorted({*due.distinct(), *drafts})
+    return sorted({*due.distinct(), *drafts, *contracts_with_open_periods(seller.pk, until_date=until_date)})
 
 
 def _credit_revised(contract_id: int, *, run: BillingRun, at: datetime) -> None:

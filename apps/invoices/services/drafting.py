@@ -9,6 +9,7 @@ from typing import cast
 from django.db import transaction
 from django.db.models import Exists
 
+from apps.contracts.domain.plans import PlanSpan
 from apps.contracts.models import Contract
 from apps.contracts.registrations import registrations_of
 from apps.core.domain.zones import zone
@@ -18,10 +19,21 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import legal_text
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import due_records, uncredited_lines
+from apps.invoices.services.plan_charges import charge_amounts, charge_line, keep_charges
+from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_spans, plan_state
 from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
 from apps.sessions.models import Cdr, ChargingSession
 from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.sentences import Language, describe_adjustment, describe_reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueGroup:
+    """What one invoice lists: of one currency and one country of the seller's VAT."""
+
+    currency: str
+    records: tuple["TaxedRecord", ...]
+    charges: tuple[DueCharge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,50 +63,88 @@ def draft_next(*, contract_id: int, until_date: date, run: BillingRun | None = N
     if draft is not None:
         draft.lines.all().delete()
         draft.taxes.all().delete()
-    records = _next_group(contract, until_date=until_date)
-    if records:
-        return _fill(draft or Invoice(kind=Invoice.Kind.INVOICE), contract=contract, run=run, records=records)
+    group = _next_group(contract, until_date=until_date)
+    if group is not None:
+        return _fill(draft or Invoice(kind=Invoice.Kind.INVOICE), contract=contract, run=run, group=group)
     if draft is not None:
         draft.delete()
     return None
 
 
-def _next_group(contract: Contract, *, until_date: date) -> list[TaxedRecord]:
-    """Return what the next invoice lists: the due records of the first currency and country with something to bill.
+def _next_group(contract: Contract, *, until_date: date) -> DueGroup | None:
+    """Return what the next invoice lists: the first currency and country with something to bill.
 
-    A revision that was made since the run credited what was revised waits for the next run, which credits first.
+    A revision that was made since the run credited what was revised waits for the next run, which credits first. What
+    comes to less than nothing waits for more to bill: an invoice does not give money back.
     """
-    of_contract = due_records(seller=contract.seller, until_date=until_date).filter(session__contract=contract)
+    spans = plan_spans(contract)
+    closing = closing_day(spans, until_date=until_date)
+    of_contract = due_records(seller=contract.seller, until_date=closing).filter(session__contract=contract)
     due = list(of_contract.filter(~Exists(uncredited_lines())))
-    for key in sorted({_group_key(cdr) for cdr in due}):
-        group = [cdr for cdr in due if _group_key(cdr) == key]
-        if any(cdr.gross.amount or cdr.energy_milliwh for cdr in group):
-            registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
-            return [
-                TaxedRecord(cdr=cdr, parts=decide_for(cdr, registrations=registrations, buyer=buyer)) for cdr in group
+    charges = _plan_charges(contract, spans, until_date=until_date)
+    registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
+    for key in sorted({_group_key(cdr) for cdr in due} | {(charge.currency, charge.country) for charge in charges}):
+        records = [cdr for cdr in due if _group_key(cdr) == key]
+        of_plan = tuple(charge for charge in charges if (charge.currency, charge.country) == key)
+        if of_plan or any(cdr.gross.amount or cdr.energy_milliwh for cdr in records):
+            taxed = [
+                TaxedRecord(cdr=cdr, parts=decide_for(cdr, registrations=registrations, buyer=buyer)) for cdr in records
             ]
-    return []
+            group = DueGroup(currency=key[0], records=tuple(taxed), charges=of_plan)
+            if _net_of(group) >= 0:
+                return group
+    return None
+
+
+def _plan_charges(contract: Contract, spans: Sequence[PlanSpan], *, until_date: date) -> tuple[DueCharge, ...]:
+    """Return what is due of the contract's plan, and remember the periods of which nothing more is."""
+    if not spans:
+        return ()
+    state = plan_state(contract, spans=spans, until_date=until_date)
+    close_periods(contract, state.settled)
+    return state.charges
+
+
+def _net_of(group: DueGroup) -> Decimal:
+    records = sum((part.net for record in group.records for part in record.parts), Decimal(0))
+    return sum(
+        (charge.supply.round(charge.line.amount, currency=group.currency)[0] for charge in group.charges), records
+    )
 
 
 def _group_key(cdr: Cdr) -> tuple[str, str]:
     return cdr.currency, cdr.session.station.location.country.code
 
 
-def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, records: Sequence[TaxedRecord]) -> Invoice:
+def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: DueGroup) -> Invoice:
     """Write the draft; totals are those of the lines."""
-    customer, currency = contract.customer, records[0].cdr.currency
+    customer = contract.customer
     draft.seller, draft.customer, draft.contract, draft.run = contract.seller, customer, contract, run
-    draft.currency, draft.language = currency, customer.language
+    draft.currency, draft.language = group.currency, customer.language
     draft.amounts_are_gross = customer.amounts_are_gross
     draft.purchase_order = contract.purchase_order
-    draft.period_from = min(local_start_date(record.cdr) for record in records)
-    draft.period_to = draft.tax_date = max(record.cdr.tax_date for record in records)
-    write_records(draft, records)
+    draft.period_from, draft.period_to, draft.tax_date = _days_of(group)
+    write_records(draft, group.records, charges=group.charges)
     return draft
 
 
-def write_records(draft: Invoice, records: Sequence[TaxedRecord]) -> None:
-    """Save a draft with a line for each record and VAT category."""
+def _days_of(group: DueGroup) -> tuple[date, date, date]:
+    """Return the first and last day of supply and the tax date.
+
+    What is paid for in advance counts by its first day where nothing else is billed, and else not at all.
+    """
+    days = [(local_start_date(record.cdr), record.cdr.tax_date) for record in group.records]
+    days += [(charge.period.first, charge.period.last) for charge in group.charges if not charge.is_advance]
+    if days:
+        last = max(last for _, last in days)
+        return min(first for first, _ in days), last, last
+    ahead = [charge.period for charge in group.charges]
+    first = min(period.first for period in ahead)
+    return first, max(period.last for period in ahead), first
+
+
+def write_records(draft: Invoice, records: Sequence[TaxedRecord], *, charges: Sequence[DueCharge] = ()) -> None:
+    """Save a draft with a line for each record and VAT category, and then one for each charge of the plan."""
     parts = [(record, part) for record in records for part in record.parts]
     amounts = [_amounts(part, draft) for _, part in parts]
     lines = [
@@ -108,7 +158,17 @@ def write_records(draft: Invoice, records: Sequence[TaxedRecord]) -> None:
         )
         for decision in (part.decision for _, part in parts)
     }
+    for charge in charges:
+        amount = charge_amounts(charge, draft)
+        amounts.append(amount)
+        lines.append(charge_line(charge, amount, draft=draft, position=len(lines) + 1))
+        sources.setdefault(
+            (amount.category, amount.rate),
+            (charge.supply.country, legal_text(charge.legal_text, language=draft.language)),
+        )
     write_document(draft, lines=lines, totals=total_up(amounts, currency=draft.currency), sources=sources)
+    if draft.contract is not None:
+        keep_charges(draft.contract, charges, lines[len(parts) :])
 
 
 def write_document(

@@ -112,8 +112,9 @@ def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
     if invoice.credits is not None:
         invoice.seller_party, invoice.buyer_party = invoice.credits.seller_party, invoice.credits.buyer_party
         return
-    # A fee is a service, sold from where its seller is established even where its buyer owes the tax.
-    country = invoice.seller.country.code if invoice.kind == Invoice.Kind.FEE else taxes[0].country
+    # Where the buyer owes the tax, the supply is a service, sold from where its seller is established.
+    taxed = next((row.country for row in taxes if row.category not in {"AE", "O"}), invoice.seller.country.code)
+    country = invoice.seller.country.code if invoice.kind == Invoice.Kind.FEE else taxed
     vat_id = _seller_vat_id(invoice.seller, country=country, on=invoice.tax_date)
     invoice.seller_party = _seller_party(invoice.seller, vat_id=vat_id)
     _check_complete("seller", invoice.seller_party)

@@ -186,6 +186,7 @@ def _line(line: InvoiceLine, invoice: Invoice, *, is_split: bool) -> dict[str, A
     other_bases = {band["basis"] for band in line.prices} - {stated}
     return {
         "row": line,
+        "text": (line.credits or line).text,
         # A part that is taken back is an amount; its energy stays where it was billed.
         "has_energy": bool(line.energy_milliwh) or not (is_split or line.credits_id),
         "local": _span(line.started_at, line.ended_at, line.time_zone, words),

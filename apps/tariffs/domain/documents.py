@@ -21,11 +21,14 @@ from apps.tariffs.domain.facts import (
 )
 from apps.tariffs.domain.rated import (
     Adjustment,
+    AdjustmentKind,
     CategoryTotal,
     ChargingPeriod,
+    ExactAmount,
     PricedPart,
     RatedSession,
 )
+from apps.tariffs.domain.terms import Dimension, ZeroEnergyPolicy
 
 
 def as_document(rated: RatedSession) -> dict[str, object]:
@@ -46,6 +49,26 @@ def as_document(rated: RatedSession) -> dict[str, object]:
         "zero_energy": None if rated.zero_energy is None else rated.zero_energy.value,
         "engine_version": rated.engine_version,
     }
+
+
+def rated_from_document(document: Mapping[str, Any]) -> RatedSession:
+    """Read what ``as_document`` wrote."""
+    return RatedSession(
+        currency=document["currency"],
+        energy_milliwh=document["energy_milliwh"],
+        charging_ms=document["charging_ms"],
+        idle_ms=document["idle_ms"],
+        idle_amount=Decimal(document["idle_amount"]),
+        periods=tuple(_period(period) for period in document["periods"]),
+        adjustments=tuple(_adjustment(adjustment) for adjustment in document["adjustments"]),
+        totals=_totals(document["totals"]),
+        net=Decimal(document["net"]),
+        tax=Decimal(document["tax"]),
+        gross=Decimal(document["gross"]),
+        exact=ExactAmount(net=Decimal(document["exact"]["net"]), gross=Decimal(document["exact"]["gross"])),
+        zero_energy=None if document["zero_energy"] is None else ZeroEnergyPolicy(document["zero_energy"]),
+        engine_version=document["engine_version"],
+    )
 
 
 def canonical_bytes(document: Mapping[str, object]) -> bytes:
@@ -145,6 +168,55 @@ def _measured(columns: Mapping[str, Any] | None) -> tuple[Measured, ...]:
     return tuple(
         Measured(at_ms=at_ms, value=value, inferred=inferred)
         for at_ms, value, inferred in zip(columns["at_ms"], columns["value"], columns["inferred"], strict=True)
+    )
+
+
+def _period(document: Mapping[str, Any]) -> ChargingPeriod:
+    return ChargingPeriod(
+        start_ms=document["start_ms"],
+        end_ms=document["end_ms"],
+        state=VehicleState(document["state"]),
+        energy_milliwh=document["energy_milliwh"],
+        charging_ms=document["charging_ms"],
+        idle_ms=document["idle_ms"],
+        start_register_milliwh=document["start_register_milliwh"],
+        end_register_milliwh=document["end_register_milliwh"],
+        parts=tuple(
+            PricedPart(
+                element_index=part["element_index"],
+                dimension=Dimension(part["dimension"]),
+                tax_category=part["tax_category"],
+                quantity=part["quantity"],
+                price=Decimal(part["price"]),
+                amount=Decimal(part["amount"]),
+                reason=part["reason"],
+            )
+            for part in document["parts"]
+        ),
+    )
+
+
+def _adjustment(document: Mapping[str, Any]) -> Adjustment:
+    return Adjustment(
+        kind=AdjustmentKind(document["kind"]),
+        reason=document["reason"],
+        net=Decimal(document["net"]),
+        tax=Decimal(document["tax"]),
+        gross=Decimal(document["gross"]),
+        split=_totals(document["split"]),
+    )
+
+
+def _totals(documents: Iterable[Mapping[str, str]]) -> tuple[CategoryTotal, ...]:
+    return tuple(
+        CategoryTotal(
+            tax_category=total["tax_category"],
+            rate=Decimal(total["rate"]),
+            net=Decimal(total["net"]),
+            tax=Decimal(total["tax"]),
+            gross=Decimal(total["gross"]),
+        )
+        for total in documents
     )
 
 

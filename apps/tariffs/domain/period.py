@@ -54,6 +54,8 @@ class LineKind(StrEnum):
     PERCENTAGE = "percentage"
     EVENT = "event"
     TRUE_UP = "true_up"
+    CAP = "cap"
+    BASE_FEE = "base_fee"
     REVERSAL = "reversal"
 
 
@@ -224,8 +226,14 @@ def prorate(*, included_milliwh: int, period_start: date, period_end: date, join
     days = (period_end - period_start).days
     if days <= 0:
         raise ValueError(f"no day lies between {period_start} and {period_end}")
-    left = min(max((period_end - joined).days, 0), days)
-    return included_milliwh * left // days // _MILLIWH_PER_WH * _MILLIWH_PER_WH
+    return prorate_days(
+        included_milliwh=included_milliwh, days=min(max((period_end - joined).days, 0), days), of_days=days
+    )
+
+
+def prorate_days(*, included_milliwh: int, days: int, of_days: int) -> int:
+    """Return an allowance for some days of a period, down to a whole Wh; 0 ≤ days ≤ of_days."""
+    return included_milliwh * days // of_days // _MILLIWH_PER_WH * _MILLIWH_PER_WH
 
 
 def local_month(at_ms: int, *, time_zone: str) -> date:

@@ -1,0 +1,4 @@
+from apps.invoices.models.documents import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
+from apps.invoices.models.periods import BilledPeriod, PeriodCharge
+
+__all__ = ["BilledPeriod", "BillingRun", "Invoice", "InvoiceLine", "InvoiceTax", "NumberSeries", "PeriodCharge"]
