@@ -51,6 +51,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _("Customers"),
             _row(_("Customers"), "business_center", "contracts_customer"),
             _row(_("Contracts"), "handshake", "contracts_contract"),
+            _row(_("Plans"), "subscriptions", "contracts_plan"),
             _row(_("Spending limits"), "speed", "contracts_spendinglimit"),
             _row(_("Membership tiers"), "loyalty", "contracts_membershiptier"),
             _row(_("Cards"), "badge", "contracts_idtoken"),

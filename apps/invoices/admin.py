@@ -30,13 +30,17 @@ REFUSALS = (DocumentRefused, SellerNotRegistered, NoTaxRate)
 class LineInline(TenantTabular):
     model = InvoiceLine
     fk_name = "invoice"
-    fields = ("position", "place", "vehicle", "token", "started_at", "energy", "net_amount", "gross_amount", "explain")
+    fields = ("position", "what", "vehicle", "token", "started_at", "energy", "net_amount", "gross_amount", "explain")
     readonly_fields = fields
     per_page = 25
     verbose_name_plural = "lines"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("cdr__session", "credits__cdr__session")
+
+    @admin.display(description="what")
+    def what(self, line: InvoiceLine) -> str:
+        return (line.credits or line).text or line.place
 
     @admin.display(description="energy")
     def energy(self, line: InvoiceLine) -> str:

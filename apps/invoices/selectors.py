@@ -3,16 +3,17 @@
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.fields import CharField
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.accounts.models import Organisation
+from apps.contracts.models import Contract
 from apps.core.domain.zones import zone
 from apps.documents.models import Document
 from apps.documents.selectors import get_document
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import BillingRun, Invoice, InvoiceLine
+from apps.invoices.models import BilledPeriod, BillingRun, Invoice, InvoiceLine
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import Cdr
 
@@ -53,6 +54,13 @@ def current_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
         .select_related("session__station__location", "session__evse", "session__vehicle", "tariff_version")
         .order_by("ended_at", "pk")
     )
+
+
+def closed_until(contract: Contract) -> date | None:
+    """Return the last local day of a contract's periods of which all is billed; None: none is."""
+    closed = BilledPeriod.objects.filter(contract=contract, is_closed=True)
+    last: date | None = closed.aggregate(last=Max("last_day"))["last"]
+    return last
 
 
 def with_something_left(lines: QuerySet[InvoiceLine]) -> QuerySet[InvoiceLine]:

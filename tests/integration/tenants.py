@@ -51,6 +51,7 @@ from tests.factories import (
     NOON,
     Site,
     assign_tariff,
+    give_plan,
     make_contract,
     make_customer,
     make_evse,
@@ -110,6 +111,7 @@ def make_named_site(name: str) -> Site:
     tier = make_tier(seller=owner, name=f"{name} Tier")
     contract = make_contract(customer=customer, number=f"{name}-V1", tier=tier)
     SpendingLimit.objects.create(contract=contract, currency="EUR", amount="1000.00", session_amount="50.00")
+    give_plan(contract=contract, name=f"{name} Plan", first_day=date(2026, 7, 15), base_fee="30.00")
     vehicle = make_vehicle(customer=customer, plate=f"{name} 1")
     return Site(
         owner=owner,

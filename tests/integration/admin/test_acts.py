@@ -189,6 +189,8 @@ class TestThePlatformsOperator:
             "debit_notice_days": "1",
             "tokens-TOTAL_FORMS": "0",
             "tokens-INITIAL_FORMS": "0",
+            "plans-TOTAL_FORMS": "0",
+            "plans-INITIAL_FORMS": "0",
         }
 
         refused = platform.post(reverse("admin:contracts_contract_add"), form)

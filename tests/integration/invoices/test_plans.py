@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from apps.contracts.models import ContractPlan, Plan, PlanStep
+from apps.contracts.plans import why_not_given
 from apps.core import audit
 from apps.invoices.models import BilledPeriod, Invoice, PeriodCharge
 from apps.invoices.services.drafting import draft_next
@@ -277,3 +278,59 @@ class TestABilledCharge:
         for sql in ("UPDATE invoices_periodcharge SET price = 1", "DELETE FROM invoices_periodcharge"):
             with refused_by("charges of issued documents are frozen", PeriodCharge):
                 run_sql(sql)
+
+
+class TestBilledDays:
+    def test_keep_their_plan(self, site):
+        given = give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00")
+        bill(site)
+
+        for sql in (
+            "DELETE FROM contracts_contractplan WHERE id = %s",
+            "UPDATE contracts_contractplan SET end_day = '2026-03-20' WHERE id = %s",
+            "UPDATE contracts_contractplan SET first_day = '2026-05-01' WHERE id = %s",
+        ):
+            with refused_by("days that were billed keep their plan", ContractPlan):
+                run_sql(sql, given.pk)
+
+    def test_are_named_where_a_plan_is_to_end_among_them(self, site):
+        given = give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00")
+        bill(site)
+        before = ContractPlan.objects.get(pk=given.pk)
+        given.end_day = date(2026, 3, 20)
+
+        assert why_not_given(given, before=before) == (
+            "This contract is billed up to 2026-03-31: the plan can only end later."
+        )
+
+    def test_do_not_keep_a_plan_from_ending_after_them(self, site):
+        given = give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00")
+        bill(site)
+        before = ContractPlan.objects.get(pk=given.pk)
+        given.end_day = date(2026, 4, 10)
+
+        assert why_not_given(given, before=before) == ""
+        given.save()
+        new = give_plan(contract=site.contract, first_day=date(2026, 4, 10), base_fee="60.00")
+        assert why_not_given(new, before=None) == ""
+
+
+class TestAPlanOfAnotherCycle:
+    def test_begins_with_a_quarter(self, site):
+        give_plan(contract=site.contract, first_day=MARCH_1, end_day=date(2026, 4, 1))
+        quarterly = make_plan(seller=site.owner, cycle="quarter")
+
+        def why(day: date) -> str:
+            return why_not_given(ContractPlan(contract=site.contract, plan=quarterly, first_day=day), before=None)
+
+        assert why(date(2026, 4, 1)) == ""
+        assert "quarter" in why(date(2026, 5, 1))
+
+    def test_is_billed_once_a_quarter(self, site):
+        give_plan(contract=site.contract, first_day=date(2026, 1, 1), base_fee="90.00", cycle="quarter")
+
+        none = bill(site, until_date=date(2026, 2, 28))
+        (invoice,) = bill(site)
+
+        assert none == []
+        assert invoice.net.amount == Decimal("90.00")

@@ -12,6 +12,7 @@ from unfold.decorators import action, display
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import is_platform_operator
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
+from apps.contracts.admin.plans import ContractPlanInline
 from apps.contracts.models import (
     ASSIGNMENT_PLACES,
     Contract,
@@ -144,7 +145,7 @@ class ContractAdmin(TenantAdmin):
         ("payment_days", "collects_on", "debit_notice_days"),
         "purchase_order",
     )
-    inlines = (TokenInline,)
+    inlines = (ContractPlanInline, TokenInline)
     actions_detail = ("which_tariff",)
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")

@@ -1,0 +1,6 @@
+"""Customers, contracts, plans, cards and where tariffs apply, in the console."""
+
+from apps.contracts.admin.contracts import ContractAdmin, CustomerAdmin
+from apps.contracts.admin.plans import PlanAdmin
+
+__all__ = ["ContractAdmin", "CustomerAdmin", "PlanAdmin"]
