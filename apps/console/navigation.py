@@ -74,6 +74,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Money by bank"), "account_balance", "payments_bankreceipt"),
             _row(_("To be paid back"), "undo", "payments_bankrepayment"),
             _row(_("What settles what"), "call_split", "payments_allocation"),
+            _row(_("Reminders"), "notifications", "payments_dunningstep"),
             _row(_("Write-offs"), "money_off", "payments_writeoff"),
             _row(_("Disputes"), "gavel", "payments_dispute"),
             _row(_("Payouts"), "outbound", "accounting_payout"),

@@ -23,6 +23,7 @@ from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
 from apps.core import clock
 from apps.documents import renderer
+from apps.payments.reminders import next_steps, remindable
 from apps.sessions import transparency
 from apps.sessions.models import ChargingSession, SignedRecord
 from apps.stations.models import Evse, Location, PayCode
@@ -73,6 +74,9 @@ def unpaid(request: HttpRequest) -> HttpResponse:
     if is_overdue:
         invoices = invoices.filter(due_date__lt=today)
     page = Paginator(invoices, 50).get_page(request.GET.get("page"))
+    steps = next_steps(remindable().filter(pk__in=[invoice.pk for invoice in page]), at=clock.now())
+    for invoice in page:
+        invoice.next_step = steps.get(invoice.pk)
     return _page(request, "console/unpaid.html", title="Unpaid invoices", page=page, is_overdue=is_overdue, today=today)
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from apps.contracts.models import Customer
 from apps.payments.domain.status import RepaymentStatus
-from apps.payments.models import Allocation, BankReceipt, BankRepayment
+from apps.payments.models import Allocation, BankReceipt, BankRepayment, FeeAllocation
 
 AMOUNT: DecimalField = DecimalField(max_digits=20, decimal_places=6)
 
@@ -32,10 +32,13 @@ class Credit(NamedTuple):
 
 
 def with_left(receipts: QuerySet[Any]) -> QuerySet[Any]:
-    """Annotate bank receipts with ``left``: neither allocated nor paid back or about to be."""
+    """Annotate bank receipts with ``left``: settles no document or fee, is not paid back or about to be."""
     kept = BankRepayment.objects.exclude(status=RepaymentStatus.WITHDRAWN)
     return receipts.annotate(
-        left=F("amount") - sum_of(Allocation.objects.all(), by="bank_receipt") - sum_of(kept, by="bank_receipt"),
+        left=F("amount")
+        - sum_of(Allocation.objects.all(), by="bank_receipt")
+        - sum_of(kept, by="bank_receipt")
+        - sum_of(FeeAllocation.objects.all(), by="bank_receipt"),
     )
 
 

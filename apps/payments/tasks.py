@@ -12,7 +12,7 @@ from django.db import OperationalError
 from apps.core.clock import now
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
-from apps.payments import selectors
+from apps.payments import reminders, selectors
 from apps.payments.services import (
     answering,
     attempts,
@@ -21,6 +21,7 @@ from apps.payments.services import (
     corrections,
     disputes,
     driver,
+    dunning,
     events,
     expiry,
     owing,
@@ -41,6 +42,30 @@ SWEPT_LIVES: Final = 300
 def collect_invoice(*, id: int, **_: object) -> None:  # noqa: A002 the bell's own word
     """Collect what is open of an invoice."""
     collection.collect_invoice(invoice_id=id, at=now())
+
+
+@shared_task(name="payments.remind", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def remind(*, id: int, **_: object) -> None:  # noqa: A002
+    """Send the next reminder of an invoice if it is due."""
+    dunning.remind(invoice_id=id, at=now())
+
+
+@shared_task(name="payments.lift_suspension", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def lift_suspension(*, id: int, **_: object) -> None:  # noqa: A002
+    """Let the cards of an invoice's contract charge again if what they were blocked for is paid."""
+    contract_id = selectors.contract_of(id)
+    if contract_id is not None:
+        dunning.lift_when_paid(contract_id=contract_id, at=now())
+
+
+@shared_task(name="payments.sweep_reminders")
+def sweep_reminders(**_: object) -> None:
+    """Hand out every invoice that gets a reminder now, and lift the blocks of what is paid."""
+    at = now()
+    for invoice_id in reminders.due_reminder_ids(at=at):
+        remind.apply_async(kwargs={"id": invoice_id}, expires=SWEPT_LIVES)
+    for contract_id in dunning.contracts_to_lift():
+        dunning.lift_when_paid(contract_id=contract_id, at=at)
 
 
 @shared_task(name="payments.state_owed", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)

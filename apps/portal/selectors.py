@@ -9,11 +9,12 @@ from django.db.models import Count, Prefetch, Sum
 
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
-from apps.contracts.models import Customer
+from apps.contracts.models import Customer, Suspension
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments import credit
 from apps.payments.credit import Credit
+from apps.payments.models import DunningStep
 from apps.payments.selectors import with_open_amounts
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
@@ -92,6 +93,17 @@ def open_invoices_of(membership: Membership) -> Any:
 def credits_of(membership: Membership) -> list[Credit]:
     """Return what the organisation has paid too much, by seller and currency."""
     return credit.credits_of(customers_of(membership))
+
+
+def suspensions_of(membership: Membership) -> Any:
+    """Return the blocks of the organisation's contracts that are not lifted."""
+    standing = Suspension.objects.filter(lifted_at__isnull=True, contract__customer__in=customers_of(membership))
+    return standing.select_related("contract__seller")
+
+
+def reminders_of(invoice: Invoice) -> Any:
+    """Return the reminders of an invoice of the organisation's, the first one first."""
+    return DunningStep.objects.filter(invoice=invoice).select_related("waiver").order_by("level")
 
 
 def customers_of(membership: Membership) -> Any:

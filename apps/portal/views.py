@@ -78,6 +78,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "sessions": selectors.sessions_of(membership)[:5],
         "needs_card": _needs_card(membership),
         "expiring": _expiring(membership),
+        "suspended": selectors.suspensions_of(membership),
     }
     return _page(request, "portal/home.html", membership, **context)
 
@@ -153,6 +154,7 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "lines": Paginator(lines, 100).get_page(request.GET.get("page")),
         "taxes": found.taxes.all(),
         "credit_notes": selectors.documents_of(membership).filter(credits=found),
+        "reminders": selectors.reminders_of(found),
         "has_file": _file_of(membership, found) is not None,
     }
     return _page(request, "portal/invoice.html", membership, **context)

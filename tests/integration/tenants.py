@@ -39,6 +39,7 @@ from apps.payments.models import (
 from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
+from apps.payments.services.dunning import remind
 from apps.payments.services.posting import Move, post_between
 from apps.payments.services.write_offs import write_off
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
@@ -206,6 +207,7 @@ def make_tenant(name: str) -> Tenant:
         expires_at=NOON + timedelta(minutes=30),
         at=NOON,
     )
+    remind(invoice_id=invoice.pk, at=BILLED_AT + timedelta(days=30))
     _make_settlement(name, site.owner)
     _make_payout(name, site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)

@@ -10,8 +10,14 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
-from apps.accounts.scope import is_platform_operator
-from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
+from apps.accounts.scope import is_platform_operator, operator_of
+from apps.accounts.tenant_admin import (
+    ReasonForm,
+    RelatedOnlyFieldListFilter,
+    TenantAdmin,
+    TenantForm,
+    TenantTabular,
+)
 from apps.contracts.admin.plans import ContractPlanInline
 from apps.contracts.models import (
     ASSIGNMENT_PLACES,
@@ -20,10 +26,18 @@ from apps.contracts.models import (
     IdToken,
     MembershipTier,
     SpendingLimit,
+    Suspension,
     TariffAssignment,
     Vehicle,
 )
 from apps.contracts.registrations import NotRegistered, check_registered
+from apps.contracts.suspending import (
+    NotSuspended,
+    end_contract,
+    lift_suspension,
+    standing_suspension,
+    suspend_contract,
+)
 from apps.core import clock
 from apps.core.bells import ring_on_commit
 
@@ -128,6 +142,10 @@ class ContractAdmin(TenantAdmin):
     refusals = {
         "contract_number_unique_per_seller": "You already have a contract with this number.",
         "contract_ends_after_start": "The contract must end after it starts.",
+        "contract_reminds_on_later_and_later_days": "Each reminder comes later than the one before, such as 7,14,28.",
+        "contract_has_a_fee_for_each_reminder": "State as many fees as days, such as 0,5,10; 0 for none.",
+        "contract_reminder_fees_are_not_negative": "A reminder costs nothing or more.",
+        "contract_blocks_cards_with_a_reminder_it_sends": "There is no reminder of that number.",
     }
     empty_hint = "A contract joins a customer, their cards and their prices. Its sessions are billed to it."
     list_display = ("number", "customer", "tier", "state", "valid_from", "valid_to", "payment_days")
@@ -138,15 +156,18 @@ class ContractAdmin(TenantAdmin):
     autocomplete_fields = ("customer", "tier")
     fields = (
         ("number", "customer"),
-        "status",
+        "state_and_why",
         "tier",
         "valid_from",
         "valid_to",
         ("payment_days", "collects_on", "debit_notice_days"),
+        ("reminder_days", "reminder_fees"),
+        ("reminder_least", "suspends_after"),
         "purchase_order",
     )
     inlines = (ContractPlanInline, TokenInline)
-    actions_detail = ("which_tariff",)
+    readonly_fields = ("state_and_why",)
+    actions_detail = ("which_tariff", "suspend", "lift", "end")
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
     def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -156,6 +177,86 @@ class ContractAdmin(TenantAdmin):
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, contract: Contract) -> str:
         return contract.get_status_display()
+
+    @admin.display(description="status")
+    def state_and_why(self, contract: Contract) -> str:
+        standing = standing_suspension(contract.pk) if contract.pk else None
+        return f"Suspended: {standing.reason}" if standing else contract.get_status_display()
+
+    def has_suspension_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.may_change(request)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        contract = self.get_object(request, object_id)
+        status = contract.status if contract is not None else Contract.Status.ENDED
+        hidden = {
+            Contract.Status.ACTIVE: {"lift"},
+            Contract.Status.SUSPENDED: {"suspend", "end"},
+            Contract.Status.ENDED: {"suspend", "lift", "end"},
+        }[Contract.Status(status)]
+        return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
+
+    @action(description="Block its cards", url_path="suspend", permissions=["suspension"], icon="block")
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            suspend_contract(
+                contract_id=contract.pk,
+                cause=Suspension.Cause.MANUAL,
+                reason=cleaned["reason"],
+                at=clock.now(),
+                by=operator_of(request),
+            )
+            return f"The cards of {contract} are blocked until somebody lifts it."
+
+        return self.act(
+            request,
+            obj=contract,
+            title=f"Block the cards of {contract}",
+            text="None of its cards starts a charge any more; what runs goes on. Only a person lifts it.",
+            submit="Block",
+            form_class=ReasonForm,
+            refused=(NotSuspended,),
+            do=do,
+        )
+
+    @action(description="Let its cards charge", url_path="lift", permissions=["suspension"], icon="lock_open")
+    def lift(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            lift_suspension(contract_id=contract.pk, reason=cleaned["reason"], at=clock.now(), by=operator_of(request))
+            return f"The cards of {contract} charge again."
+
+        return self.act(
+            request,
+            obj=contract,
+            title=f"Let the cards of {contract} charge again",
+            text="From the next start on they are accepted. What is overdue stays overdue.",
+            submit="Lift",
+            form_class=ReasonForm,
+            refused=(NotSuspended,),
+            do=do,
+        )
+
+    @action(description="End it", url_path="end", permissions=["suspension"], icon="stop_circle")
+    def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            end_contract(contract_id=contract.pk)
+            return f"{contract} has ended; what it charged is still billed."
+
+        return self.act(
+            request,
+            obj=contract,
+            title=f"End {contract}",
+            text="None of its cards starts a charge any more. What was charged is billed as ever.",
+            submit="End",
+            refused=(NotSuspended,),
+            do=do,
+        )
 
 
 @admin.register(Vehicle)

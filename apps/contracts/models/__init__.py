@@ -9,6 +9,7 @@ from apps.contracts.models.contracts import (
     Vehicle,
 )
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
+from apps.contracts.models.suspensions import Suspension
 
 __all__ = [
     "ASSIGNMENT_PLACES",
@@ -20,6 +21,7 @@ __all__ = [
     "Plan",
     "PlanStep",
     "SpendingLimit",
+    "Suspension",
     "TariffAssignment",
     "Vehicle",
 ]

@@ -11,10 +11,11 @@ from operator import or_
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
-from django.core.validators import MaxValueValidator, RegexValidator
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeBoundary, RangeOperators
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q
+from django.db.models.lookups import Exact, LessThanOrEqual
 from django_countries.fields import CountryField
 
 from apps.accounts.tenancy import TenantModel
@@ -104,8 +105,41 @@ class MembershipTier(TenantModel):
         return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
 
 
+def _default_reminder_days() -> list[int]:
+    return [7, 14, 28]
+
+
+def _default_reminder_fees() -> list[Decimal]:
+    return [Decimal(0)] * len(_default_reminder_days())
+
+
+class IsAscending(Func):
+    """``is_ascending(days)``: whether each element is more than the one before (a SQL function of ours)."""
+
+    function = "is_ascending"
+    output_field = models.BooleanField()
+
+
+class Cardinality(Func):
+    """How many elements an array has; 0 for an empty one."""
+
+    function = "cardinality"
+    output_field = models.IntegerField()
+
+
+class NoneNegative(Func):
+    """Whether no element of an array is below zero."""
+
+    template = "0 <= ALL(%(expressions)s)"
+    output_field = models.BooleanField()
+
+
 class Contract(TenantModel):
-    """An agreement between a seller and a customer, half-open in UTC (null = open)."""
+    """An agreement between a seller and a customer, half-open in UTC (null = open).
+
+    status  ``suspended`` while a ``Suspension`` of it is not lifted; only ``suspending`` moves to it and back
+    reminder_days, reminder_fees  one of each a reminder; fees in the invoice's currency
+    """
 
     TENANT = ("seller", "customer__organisation")
 
@@ -145,6 +179,35 @@ class Contract(TenantModel):
     )
     payment_days = models.PositiveSmallIntegerField(default=14, help_text="Days from issue until an invoice is due.")
     purchase_order = models.CharField(max_length=60, blank=True, help_text="Printed on invoices (BT-13).")
+    reminder_days = ArrayField(
+        models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(3650)]),
+        size=9,
+        blank=True,
+        default=_default_reminder_days,
+        help_text="Days after the due date on which an unpaid invoice is reminded of, such as 7,14,28. Empty: never.",
+    )
+    reminder_fees = ArrayField(
+        models.DecimalField(max_digits=12, decimal_places=2, validators=[MinValueValidator(0)]),
+        size=9,
+        blank=True,
+        default=_default_reminder_fees,
+        help_text="What each of these reminders costs, for example 0,5,10, in the invoice's currency and without VAT; "
+        "as agreed with the customer.",
+    )
+    reminder_least = models.DecimalField(
+        "least amount reminded of",
+        max_digits=12,
+        decimal_places=2,
+        default=0,
+        validators=[MinValueValidator(0)],
+        help_text="Less than this open of an invoice is not reminded of, and blocks no card.",
+    )
+    suspends_after = models.PositiveSmallIntegerField(
+        "blocks cards with reminder",
+        default=0,
+        help_text="The number of the reminder with which the contract's cards are blocked until it is paid; "
+        "the reminder before it says so. 0: never.",
+    )
 
     class Meta:
         ordering = ["number"]
@@ -155,6 +218,21 @@ class Contract(TenantModel):
                 name="contract_ends_after_start",
             ),
             has_usual_years("valid_from", "valid_to", name="contract_has_usual_years"),
+            models.CheckConstraint(
+                condition=IsAscending(F("reminder_days")), name="contract_reminds_on_later_and_later_days"
+            ),
+            models.CheckConstraint(
+                condition=Exact(Cardinality(F("reminder_days")), Cardinality(F("reminder_fees"))),
+                name="contract_has_a_fee_for_each_reminder",
+            ),
+            models.CheckConstraint(
+                condition=NoneNegative(F("reminder_fees")), name="contract_reminder_fees_are_not_negative"
+            ),
+            models.CheckConstraint(condition=Q(reminder_least__gte=0), name="contract_least_reminded_is_not_negative"),
+            models.CheckConstraint(
+                condition=LessThanOrEqual(F("suspends_after"), Cardinality(F("reminder_days"))),
+                name="contract_blocks_cards_with_a_reminder_it_sends",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ class Role(StrEnum):
     DUE_TO_OWNER = "due_to_owner"
     REVENUE_ENERGY = "revenue_energy"
     REVENUE_SERVICES = "revenue_services"
+    OTHER_INCOME = "other_income"
     PAYMENT_FEES = "payment_fees"
     BAD_DEBT = "bad_debt"
     PLATFORM_FEES = "platform_fees"
@@ -57,6 +58,7 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.DUE_TO_OWNER: ChartRow("2300", "Due to owner collected for", AccountKind.LIABILITY),
     Role.REVENUE_ENERGY: ChartRow("4000", "Revenue from electricity", AccountKind.INCOME),
     Role.REVENUE_SERVICES: ChartRow("4100", "Revenue from services", AccountKind.INCOME),
+    Role.OTHER_INCOME: ChartRow("4900", "Other income (reminder fees)", AccountKind.INCOME),
     Role.PAYMENT_FEES: ChartRow("6000", "Payment fees", AccountKind.EXPENSE),
     Role.BAD_DEBT: ChartRow("6100", "Bad debt", AccountKind.EXPENSE),
     Role.PLATFORM_FEES: ChartRow("6200", "Fees of the platform that collects", AccountKind.EXPENSE),

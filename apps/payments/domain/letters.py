@@ -85,6 +85,86 @@ _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+_REMINDER: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "en": {
+        "first": (
+            "Reminder: invoice {number}",
+            "{amount} of invoice {number} were due on {due}. Perhaps it slipped your mind.\n\n{ways}",
+        ),
+        "next": (
+            "Reminder {level}: invoice {number} is {days} days overdue",
+            "{amount} of invoice {number} were due on {due} and are still open, {days} days later.\n\n{ways}",
+        ),
+        "last": (
+            "Last reminder: invoice {number} is {days} days overdue",
+            "{amount} of invoice {number} were due on {due} and are still open, {days} days later. "
+            "This is the last reminder.\n\n{ways}",
+        ),
+        "ways": (
+            "",
+            "Please pay here:\n{address}\nor by bank to {holder}, IBAN {iban}, reference {reference}.",
+        ),
+        "fee": ("", "\n\nThis reminder costs {fee}. Please transfer it with the amount above."),
+        "threatens": (
+            "",
+            "\n\nIf it is still open at the next reminder, the cards of contract {contract} are blocked.",
+        ),
+        "suspends": (
+            "",
+            "\n\nThe cards of contract {contract} are blocked from now on. They work again as soon as it is paid.",
+        ),
+    },
+    "de": {
+        "first": (
+            "Zahlungserinnerung: Rechnung {number}",
+            "{amount} der Rechnung {number} waren am {due} fällig. Vielleicht ist es Ihnen entgangen.\n\n{ways}",
+        ),
+        "next": (
+            "{level}. Mahnung: Rechnung {number} ist {days} Tage überfällig",
+            "{amount} der Rechnung {number} waren am {due} fällig und sind {days} Tage danach noch offen.\n\n{ways}",
+        ),
+        "last": (
+            "Letzte Mahnung: Rechnung {number} ist {days} Tage überfällig",
+            "{amount} der Rechnung {number} waren am {due} fällig und sind {days} Tage danach noch offen. "
+            "Dies ist die letzte Mahnung.\n\n{ways}",
+        ),
+        "ways": (
+            "",
+            "Bitte bezahlen Sie hier:\n{address}\noder per Überweisung an {holder}, IBAN {iban}, "
+            "Verwendungszweck {reference}.",
+        ),
+        "fee": ("", "\n\nDiese Mahnung kostet {fee}. Bitte überweisen Sie den Betrag mit dem obigen."),
+        "threatens": (
+            "",
+            "\n\nIst er bei der nächsten Mahnung noch offen, werden die Karten des Vertrags {contract} gesperrt.",
+        ),
+        "suspends": (
+            "",
+            "\n\nDie Karten des Vertrags {contract} sind ab sofort gesperrt. Sobald bezahlt ist, gelten sie wieder.",
+        ),
+    },
+}
+
+
+def reminder(
+    language: str, *, level: int, is_last: bool, is_suspending: bool, is_threatening: bool, fee: str, **facts: str
+) -> Letter:
+    """Remind of an unpaid invoice: friendly at first, plainly at last.
+
+    fee    as it is shown; "": this reminder costs nothing
+    facts  amount, number, due, days, address, holder, iban, reference, contract
+    """
+    words = _REMINDER.get(language, _REMINDER[FALLBACK])
+    kind = "last" if is_last else "first" if level == 1 else "next"
+    added = [name for name, said in (("fee", fee), ("threatens", is_threatening), ("suspends", is_suspending)) if said]
+    ways = words["ways"][1].format(**facts)
+    subject, body = words[kind]
+    told = {**facts, "level": str(level), "fee": fee, "ways": ways}
+    return Letter(
+        subject.format(**told), body.format(**told) + "".join(words[name][1].format(**told) for name in added)
+    )
+
+
 def payment_to_confirm(language: str, *, amount: str, number: str, address: str) -> Letter:
     """Ask the customer to authenticate a payment that their bank did not allow without them."""
     return _letter(_CONFIRM, language, amount=amount, number=number, address=address)

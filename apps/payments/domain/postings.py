@@ -33,5 +33,10 @@ def written_off(categories: Sequence[CategoryShare]) -> Lines:
     return (*lines, PostingLine(role=Role.RECEIVABLE, amount=-sum((row.gross for row in categories), Decimal(0))))
 
 
+def reminder_fee(amount: Decimal) -> Lines:
+    """What a reminder costs, without VAT (compensation, no supply); below zero: it is waived."""
+    return move(amount, debit=Role.RECEIVABLE, credit=Role.OTHER_INCOME)
+
+
 def move(amount: Decimal, *, debit: Role, credit: Role) -> Lines:
     return PostingLine(role=debit, amount=amount), PostingLine(role=credit, amount=-amount)

@@ -11,6 +11,7 @@ from apps.payments.models.allocations import Allocation, WriteOff
 from apps.payments.models.attempts import PaymentAttempt
 from apps.payments.models.bank import BankReceipt, BankRepayment
 from apps.payments.models.disputes import Dispute
+from apps.payments.models.dunning import DunningPause, DunningStep, FeeAllocation, FeeWaiver
 from apps.payments.models.methods import SavedMethod, StripeCustomer
 from apps.payments.models.notices import DebitNotice
 from apps.payments.models.operations import PaymentOperation, StripeEvent
@@ -24,6 +25,10 @@ __all__ = [
     "BankRepayment",
     "DebitNotice",
     "Dispute",
+    "DunningPause",
+    "DunningStep",
+    "FeeAllocation",
+    "FeeWaiver",
     "Payment",
     "PaymentAttempt",
     "PaymentOperation",

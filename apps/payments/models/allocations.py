@@ -101,6 +101,8 @@ class Allocation(TenantModel):
                             FROM payments_allocation WHERE bank_receipt_id = r.id)
                             + (SELECT coalesce(sum(amount), 0) FROM payments_bankrepayment
                                WHERE bank_receipt_id = r.id AND status <> 'withdrawn')
+                            + (SELECT coalesce(sum(amount), 0)
+                               FROM payments_feeallocation WHERE bank_receipt_id = r.id)
                         AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
                     ) THEN

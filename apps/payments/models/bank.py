@@ -80,6 +80,7 @@ class BankReceipt(TenantModel):
                         (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE bank_receipt_id = NEW.id) <> 0
                         OR EXISTS (SELECT 1 FROM payments_bankrepayment
                                    WHERE bank_receipt_id = NEW.id AND status <> 'withdrawn')
+                        OR EXISTS (SELECT 1 FROM payments_feeallocation WHERE bank_receipt_id = NEW.id)
                     ) THEN
                         RAISE EXCEPTION 'money that settles something keeps its customer'
                         USING ERRCODE = 'restrict_violation';
@@ -148,6 +149,8 @@ class BankRepayment(TenantModel):
                             FROM payments_allocation WHERE bank_receipt_id = r.id)
                             + (SELECT coalesce(sum(amount), 0) FROM payments_bankrepayment
                                WHERE bank_receipt_id = r.id AND status <> 'withdrawn')
+                            + (SELECT coalesce(sum(amount), 0)
+                               FROM payments_feeallocation WHERE bank_receipt_id = r.id)
                     ) THEN
                         RAISE EXCEPTION 'a repayment exceeds what is left of its receipt'
                         USING ERRCODE = 'check_violation';

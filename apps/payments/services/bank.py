@@ -20,6 +20,7 @@ from apps.payments.domain.status import RepaymentStatus
 from apps.payments.models import Allocation, BankReceipt, BankRepayment
 from apps.payments.selectors import open_invoices, under_collection
 from apps.payments.services.allocating import NotAllocatable, allocate
+from apps.payments.services.fees import settle_fees
 
 
 class LineDiffers(Exception):
@@ -49,8 +50,9 @@ def record_receipt(
 ) -> BankReceipt:
     """Record money that came by bank, post it, and let it settle what it was sent for; a line told again is the first.
 
-    Invoices named in the reference come first, then what else their customer has open, the longest due first; what is
-    left is the customer's credit. Without a reference and ``customer_id`` the money waits for a person.
+    Invoices named in the reference come first, then what else their customer has open, the longest due first, then
+    fees of reminders; what is left is the customer's credit. Without a reference and ``customer_id`` the money waits
+    for a person.
 
     customer_id  the seller's customer, if a person knows whose money it is · by  who typed it in; None: a statement
 
@@ -231,6 +233,7 @@ def _settle(receipt: BankReceipt, *, customer_id: int | None, first: Sequence[in
     for pk in wanted:
         if allocate(source=receipt, document=documents[pk], at=at) is not None:
             ring_on_commit("invoice.settled", id=pk)
+    settle_fees(receipt=receipt, at=at)
     return receipt
 
 

@@ -41,7 +41,7 @@ def announce(*, notice: DebitNotice, at: datetime) -> Mail | None:
     customer = notice.method.customer
     letter = letters.debit_announced(
         customer.language,
-        amount=_in_figures(notice.amount, language=customer.language),
+        amount=in_figures(notice.amount, language=customer.language),
         day=format_date(notice.debit_date, format="long", locale=customer.language),
         number=notice.invoice.number,
         account=str(notice.method),
@@ -61,7 +61,7 @@ def tell_refused(*, payment: Payment, at: datetime) -> Mail | None:
         return None
     language = payment.customer.language
     facts = {
-        "amount": _in_figures(payment.amount, language=language),
+        "amount": in_figures(payment.amount, language=language),
         "number": payment.invoice.number,
         "address": f"{settings.PUBLIC_URL}{reverse('portal:pay', args=[pay_token(payment.invoice)])}",
     }
@@ -75,7 +75,7 @@ def tell_refused(*, payment: Payment, at: datetime) -> Mail | None:
     return write(payment.customer, letter, kind="refused", key=key, at=at)
 
 
-def _in_figures(amount: Money, *, language: str) -> str:
+def in_figures(amount: Money, *, language: str) -> str:
     with translation.override(language):
         return money(amount)
 
