@@ -46,7 +46,7 @@ SWEEPERS: dict[str, float] = {
     "invoices.sweep_receipts": 60.0,
     "invoices.sweep_undocumented": 300.0,
     "payments.sweep_due": 300.0,
-    "payments.sweep_reminders": 900.0,
+    "payments.sweep_reminders": 300.0,
     "payments.sweep_owed": 300.0,
     "payments.sweep_attempts": 60.0,
     "payments.sweep_expiring": 300.0,

@@ -170,6 +170,8 @@ def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
     if amount < received:
         log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, document)
         ring_on_commit("payment.surplus", id=payment.pk)
+    if amount:
+        ring_on_commit("invoice.settled", id=document.pk)
     if amount and payment.collector_id is not None:
         ring_on_commit("payment.collected", id=payment.pk)
 

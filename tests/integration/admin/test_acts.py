@@ -181,7 +181,6 @@ class TestThePlatformsOperator:
             "seller": ours.owner.pk,
             "customer": theirs.site.customer.pk,
             "number": "MIX",
-            "status": "active",
             "valid_from_0": "2026-01-01",
             "valid_from_1": "00:00",
             "payment_days": "14",
@@ -189,6 +188,10 @@ class TestThePlatformsOperator:
             "debit_notice_days": "1",
             "tokens-TOTAL_FORMS": "0",
             "tokens-INITIAL_FORMS": "0",
+            "reminder_days": "7,14",
+            "reminder_fees": "0,5",
+            "reminder_least": "0",
+            "suspends_after": "2",
             "plans-TOTAL_FORMS": "0",
             "plans-INITIAL_FORMS": "0",
         }

@@ -228,10 +228,10 @@ class TestRefund:
     def test_never_exceeds_what_was_captured(self, captured, receipt):
         note = credit_invoice(invoice_id=receipt.pk, reason="x", at=NOON, by=None)
 
-        with refused_by("a refund exceeds what disputes leave of what was captured", Refund):
+        with refused_by("a refund exceeds what was captured", Refund):
             self.ask(captured, note, "10.01")
         self.ask(captured, note, "6.00")
-        with refused_by("a refund exceeds what disputes leave of what was captured", Refund):
+        with refused_by("a refund exceeds what was captured", Refund):
             self.ask(captured, note, "4.01")
 
     def test_needs_its_credit_note(self, captured, receipt):
