@@ -14,7 +14,7 @@ from apps.payments.sandbox.checks import API_VERSION
 from apps.payments.sandbox.errors import CallerMistake, Refusal
 from apps.payments.sandbox.expand import expanded
 from apps.payments.sandbox.faults import Fault, FaultKind, Faults
-from apps.payments.sandbox.idempotency import Answer, IdempotencyKeys, refused
+from apps.payments.sandbox.idempotency import Answer, IdempotencyKeys, key_in_use, refused
 from apps.payments.sandbox.routes import Route, find_route
 from apps.payments.sandbox.state import Call, Json, State, random_text
 
@@ -110,6 +110,8 @@ class Api:
         params = route.checked(log.form)
         if fault and fault.kind is FaultKind.TOO_MANY:
             raise Refusal("Request rate limit exceeded.", status=429, code="rate_limit")
+        if fault and fault.kind is FaultKind.IN_USE:
+            raise key_in_use()
         call = Call(
             params=params,
             ids=identifiers,

@@ -140,9 +140,9 @@ class Control:
         """Return the sandbox's time in Unix seconds."""
         return self._call("GET", "clock")["now"]  # type: ignore[no-any-return]
 
-    def reset(self) -> None:
-        """Forget objects, logs, keys, faults and deliveries; keep the receiver and the clock."""
-        self._call("POST", "reset")
+    def reset(self, *, clock: bool = False) -> None:
+        """Forget objects, logs, keys, faults and deliveries; keep the receiver, and the clock unless it is named."""
+        self._call("POST", "reset", {"clock": clock})
 
     def wait_until_ready(self, seconds: float = 10) -> None:
         """Return when the sandbox answers.

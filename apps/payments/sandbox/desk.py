@@ -122,9 +122,12 @@ class ControlDesk:
     def _settled(self, given: Json) -> Json:
         return {"settled": self._webhooks.wait_settled(float(given.get("timeout", 5)))}
 
-    def _reset(self, _: Json) -> None:
+    def _reset(self, given: Json) -> None:
         with self._api.state.turn(writes=True):
             self._api.state.clear()
+            if given.get("clock"):
+                # With nothing left that is dated, it may go back to the machine's.
+                self._api.state.clock.advanced_by = 0
             self._api.clear()
             self._webhooks.clear()
 

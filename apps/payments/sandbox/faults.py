@@ -13,6 +13,7 @@ class FaultKind(StrEnum):
     ERROR_BEFORE  do nothing and answer 500, stored under the idempotency key
     ERROR_AFTER   do it and answer 500, stored under the idempotency key
     TOO_MANY      do nothing and answer 429, not stored
+    IN_USE        do nothing and answer 409, as while the first request with the key is under way
     SLOW          wait ``seconds``, then do it; meanwhile the idempotency key is in flight
     """
 
@@ -20,6 +21,7 @@ class FaultKind(StrEnum):
     ERROR_BEFORE = "error_before"
     ERROR_AFTER = "error_after"
     TOO_MANY = "too_many"
+    IN_USE = "in_use"
     SLOW = "slow"
 
 

@@ -35,6 +35,16 @@ def refused(refusal: Refusal) -> Answer:
     return Answer(status=refusal.status, body=copy.deepcopy(refusal.body()), is_rejected=refusal.caller_mistake)
 
 
+def key_in_use() -> Refusal:
+    """Return what a request is refused with while the first one with its key is under way."""
+    return Refusal(
+        "There is currently another in-progress request using this Idempotent Key. Please try again later.",
+        status=409,
+        kind="idempotency_error",
+        code="idempotency_key_in_use",
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class _Entry:
     fingerprint: str
@@ -71,12 +81,7 @@ class IdempotencyKeys:
                     kind="idempotency_error",
                 )
             if entry.answer is None:
-                raise Refusal(
-                    "There is currently another in-progress request using this Idempotent Key. Please try again later.",
-                    status=409,
-                    kind="idempotency_error",
-                    code="idempotency_key_in_use",
-                )
+                raise key_in_use()
             return Answer(status=entry.answer.status, body=entry.answer.body, is_replayed=True)
 
     def finish(self, key: str, answer: Answer) -> None:
