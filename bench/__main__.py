@@ -13,7 +13,7 @@ import django
 
 from bench.measure import say
 
-PARTS = ("rating", "rerating", "ocpp", "billing")
+PARTS = ("rating", "rerating", "ocpp", "billing", "payments")
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """A database of the benchmarks' own, made from the migrations and dropped however the run ends."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -45,3 +46,15 @@ def _forget_keys() -> None:
     with Redis.from_url(settings.REDIS_URL) as redis:
         if keys := list(redis.scan_iter(f"{settings.NAMESPACE}*")):
             redis.delete(*keys)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Say nothing of what a part provokes by the hundred and the app rightly complains of."""
+    log = logging.getLogger("apps")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
