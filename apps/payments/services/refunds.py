@@ -97,7 +97,7 @@ def _begin(
     left = sum((each.left.stated for each in creditable_lines(document)), start=Decimal(0))
     if seen_left is not None and left != seen_left:
         raise NotRefundable("The document was credited meanwhile. Look at what is left of it.")
-    _check_finished(attempt, payments, is_asking_more=bool(left))
+    _check_finished(attempt, payments, is_asking_more=left > 0 or to_give_back(document) > 0)
     for payment in payments:
         check_undisputed(payment)
     if amounts is None:

@@ -237,6 +237,21 @@ class TestInParts:
         assert open_amount(receipt) == Decimal("-3.00")
         assert violations() == []
 
+    def test_one_that_failed_is_not_asked_for_again_while_another_is_under_way(self, sandbox, attempt, receipt):
+        first = part(receipt, "4.00")
+        sandbox.control.fault(FaultKind.DROP_ANSWER, method="POST", path="/v1/refunds")
+        rest = part(receipt, "6.00")
+        sandbox.control.fail_refund(first.stripe_id)
+        sync(attempt)
+
+        with pytest.raises(NotRefundable, match="under way"):
+            refund(receipt)
+
+        assert list(Refund.objects.order_by("pk")) == [first, rest]
+        janitor(NOON + MINUTE)
+        assert refund(receipt, at=NOON + MINUTE).amount.amount == Decimal("4.00")
+        assert (open_amount(receipt), violations()) == (0, [])
+
     def test_before_the_capture_leaves_that_much_less_to_capture(self, sandbox, site, attempt):
         receipt = receipt_of(attempt, site)
         credit_amounts(
