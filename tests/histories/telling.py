@@ -126,7 +126,7 @@ def _live_through(story: Drivers | Fleet, house: House) -> list[str]:
         story.begin()
         house.weather.turn_bad()
         for _ in range(dice.randint(*STEPS)):
-            _happen(story, house)
+            happen(story, house)
         house.weather.calm_down()
         story.end()
         house.come_to_rest()
@@ -138,7 +138,8 @@ def _live_through(story: Drivers | Fleet, house: House) -> list[str]:
     return []
 
 
-def _happen(story: Drivers | Fleet, house: House) -> None:
+def happen(story: Drivers | Fleet, house: House) -> None:
+    """Let the next thing happen."""
     dice = house.weather.dice
     match dice.choices(["people", "worker", "beat", "event", "time", "fault"], weights=[14, 8, 2, 5, 1, 3])[0]:
         case "people":
