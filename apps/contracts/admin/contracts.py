@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import is_platform_operator, operator_of
@@ -167,6 +169,8 @@ class ContractAdmin(TenantAdmin):
     )
     inlines = (ContractPlanInline, TokenInline)
     readonly_fields = ("state_and_why",)
+    # A few numbers with commas between them fit on one line.
+    formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     actions_detail = ("which_tariff", "suspend", "lift", "end")
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
