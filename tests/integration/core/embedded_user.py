@@ -17,10 +17,12 @@ from apps.core.embedded.layout import Layout, supervisor_pid
 PROJECT = Path(__file__).resolve().parents[3]
 
 PROGRAM = """
-import json, os, sys
+import json, os, signal, sys
 from pathlib import Path
 from apps.core.embedded import EmbeddedServicesError, ensure_services
 
+# Whoever starts the suite in the background has it ignore Ctrl-C, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 options = json.loads(sys.argv[1])
 fork = options.pop("fork")
 try:

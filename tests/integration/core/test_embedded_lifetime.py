@@ -113,7 +113,7 @@ class TestSupervisor:
         other.database_url  # noqa: B018
 
         os.killpg(launcher.process.pid, signal.SIGINT)
-        launcher.process.wait()
+        launcher.process.wait(timeout=30)
 
         assert os.getsid(supervisor) != launcher.process.pid
         assert living_supervisor(var) == supervisor
@@ -122,7 +122,7 @@ class TestSupervisor:
     def test_stays_while_a_forked_child_of_a_user_lives(self, var, embedded_user):
         parent = embedded_user(var, fork=True, grace_seconds=0)
         parent.answer  # noqa: B018
-        parent.process.wait()
+        parent.process.wait(timeout=30)
 
         late = embedded_user(var, grace_seconds=0)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -43,6 +44,20 @@ def sandbox(settings) -> Iterator[Sandbox]:
         gateway.forget_connections()
         # A 401 is a key that a test took away; anything else would be refused by Stripe itself.
         assert [each for each in running.control.rejected() if each["status"] != 401] == []
+        assert_each_key_is_one_call(running.control.requests())
+
+
+def assert_each_key_is_one_call(requests: list[dict[str, Any]]) -> None:
+    """Whatever changes something has an idempotency key, and a key is of one path: a repeat's, never another call's.
+
+    That a repeat says the same the double sees to: other parameters under a known key are a 400.
+    """
+    paths: dict[str, set[str]] = {}
+    for each in requests:
+        if each["method"] == "POST":
+            assert each["idempotency_key"], each
+            paths.setdefault(each["idempotency_key"], set()).add(each["path"])
+    assert {key: found for key, found in paths.items() if len(found) > 1} == {}
 
 
 @pytest.fixture

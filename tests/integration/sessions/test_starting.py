@@ -328,13 +328,13 @@ class TestTwoProcessesAtOnce:
         wire = Wire(make_site())
         monkeypatch.setattr(starting.Evse.objects, "select_for_update", lambda **_: starting.Evse.objects.all())
         both_have_looked = Barrier(2)
-        begin = starting._begin
+        displace = starting.displace
 
-        def begin_after_the_other_has_looked(starts):
+        def wait_until_the_other_has_looked_too(sessions):
+            displace(sessions)
             both_have_looked.wait(timeout=10)
-            return begin(starts)
 
-        monkeypatch.setattr(starting, "_begin", begin_after_the_other_has_looked)
+        monkeypatch.setattr(starting, "displace", wait_until_the_other_has_looked_too)
         one, two = wire.start(), wire.start()
 
         with pytest.raises(IntegrityError, match="session_one_live_per_evse"):
