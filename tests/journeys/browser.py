@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, e
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 SCREEN: Final = {"width": 390, "height": 844}
-PATIENCE_S: Final = 20
+PATIENCE_S: Final = 60
 _FLAGS: Final = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -40,7 +40,7 @@ class BesideTheTest:
 
     def do(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Let the charger do something of its own accord."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
 
     def end(self) -> None:
         self._life.cancel()

@@ -37,7 +37,7 @@ async def charge(place: Place) -> PaymentAttempt:
     charger = place.charger()
     await place.plug_in(charger)
     attempt = await beside_the_charger(place.pay)
-    started = await asyncio.wait_for(place.start(charger), timeout=20)
+    started = await asyncio.wait_for(place.start(charger), timeout=60)
     await place.finish(charger, started.transaction_id)
     return attempt
 
@@ -51,7 +51,7 @@ class TestAWorkerKilledBetweenStripesAnswerToACaptureAndOurCommit:
         work_env = {**env, "DATABASE_POOL": "0"}
         doomed = processes.start("worker", ONE_PROCESS, env={**work_env, "FAILPOINT": "payments.after_call"})
         attempt = asyncio.run(charge(place))
-        assert doomed.wait(timeout=20) == -9
+        assert doomed.wait(timeout=60) == -9
         processes.forget("worker")
         attempt.refresh_from_db()
         [taken] = captures_of(place.running, attempt)
@@ -75,7 +75,7 @@ async def start_until_killed(place: Place, charger: SimulatedCharger) -> Payment
     await place.plug_in(charger)
     attempt = await beside_the_charger(place.pay)
     with pytest.raises(ConnectionLostError):
-        await asyncio.wait_for(place.start(charger), timeout=20)
+        await asyncio.wait_for(place.start(charger), timeout=60)
     return attempt
 
 
@@ -99,7 +99,7 @@ class TestTheSocketsProcessKilledDuringAStart:
         processes.wait_ready(health, name="ocpp")
         charger = place.charger()
         attempt = asyncio.run(start_until_killed(place, charger))
-        assert doomed.wait(timeout=10) == -9
+        assert doomed.wait(timeout=60) == -9
         processes.forget("ocpp")
         processes.start("ocpp", asgi_command(port), env=env)
         processes.wait_ready(health, name="ocpp")

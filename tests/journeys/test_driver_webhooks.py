@@ -34,7 +34,7 @@ async def charge(place: Place, pay) -> PaymentAttempt:
     charger = place.charger()
     await place.plug_in(charger)
     attempt = await beside_the_charger(pay)
-    started = await asyncio.wait_for(place.start(charger), timeout=20)
+    started = await asyncio.wait_for(place.start(charger), timeout=60)
     await place.finish(charger, started.transaction_id)
     return attempt
 

@@ -51,7 +51,7 @@ class TestKilledBetweenReceiptAndAnswerOfAStop:
         processes.wait_ready(f"http://127.0.0.1:{port}/healthz", name="doomed")
         charger = SimulatedCharger(f"ws://127.0.0.1:{port}/ocpp", IDENTITY, station_key(IDENTITY))
         transaction_id = asyncio.run(charge_until_killed(charger))
-        assert doomed.wait(timeout=10) == -9
+        assert doomed.wait(timeout=60) == -9
         processes.forget("doomed")
         processes.start("heir", asgi_command(port))
         processes.wait_ready(f"http://127.0.0.1:{port}/healthz", name="heir")
