@@ -28,20 +28,20 @@ from apps.tariffs.domain.sentences import Language, describe_adjustment, describ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DueGroup:
-    """What one invoice lists: of one currency and one country of the seller's VAT."""
-
-    currency: str
-    records: tuple["TaxedRecord", ...]
-    charges: tuple[DueCharge, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedRecord:
     """A due charge record and what it costs under each VAT category; at least one."""
 
     cdr: Cdr
     parts: tuple[TaxedPart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueGroup:
+    """What one invoice lists: of one currency and one country of the seller's VAT."""
+
+    currency: str
+    records: tuple[TaxedRecord, ...]
+    charges: tuple[DueCharge, ...] = ()
 
 
 @transaction.atomic

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time
-from itertools import count
 
 from django.db.models import Max
 
@@ -57,7 +56,7 @@ def keep_charges(contract: Contract, charges: Sequence[DueCharge], lines: Sequen
         last = period.charges.aggregate(last=Max("position"))["last"] or 0
         PeriodCharge.objects.create(
             period=period,
-            position=next(count(last + 1)),
+            position=last + 1,
             line=line,
             kind=charge.line.kind,
             words=charge.line.words[:240],

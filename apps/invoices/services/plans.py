@@ -1,7 +1,7 @@
 """What is due of a contract's plan: base fees, included energy, steps, minimum and maximum of its billing periods."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -27,7 +27,7 @@ from apps.invoices.selectors import current_records, due_records, end_of_day
 from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
 from apps.sessions.models import Cdr
 from apps.tariffs.domain.documents import rated_from_document
-from apps.tariffs.domain.period import LineKind, PeriodLine, PeriodPart, delta_lines, energy_parts
+from apps.tariffs.domain.period import LineKind, PeriodLine, PeriodPart, delta_lines, energy_parts, in_force
 
 ONE_DAY = timedelta(days=1)
 
@@ -143,14 +143,11 @@ class _Reading:
         due: list[PeriodLine] = []
         for terms, days in spans_in(period, spans):
             due += self._lines(terms, days=days, period=period, is_over=is_over)
-        billed = [
-            charge.as_line()
-            for charge in PeriodCharge.objects.filter(
-                period__contract=self._contract, period__first_day=period.first
-            ).select_related("period")
-            # Of a period that is not over to this run, later runs may have billed the rest.
-            if is_over or charge.kind == LineKind.BASE_FEE
-        ]
+        charges = PeriodCharge.objects.filter(period__contract=self._contract, period__first_day=period.first)
+        billed = in_force([charge.as_line() for charge in charges])
+        if not is_over:
+            # Later runs may have billed the rest of it already.
+            billed = tuple(line for line in billed if line.kind is LineKind.BASE_FEE)
         currency = spans_in(period, spans)[0][0].currency
         return [
             self._charge(line, period=period, currency=currency, is_over=is_over)
@@ -158,16 +155,16 @@ class _Reading:
         ]
 
     def _lines(self, terms: PlanTerms, *, days: Days, period: Days, is_over: bool) -> list[PeriodLine]:
-        service = self._service(days.last if is_over else period.first, tax_included=terms.tax_included)
         lines: list[PeriodLine] = []
         if is_over or terms.in_advance:
-            fee = base_fee_line(terms, days=days, period=period, tax_category=service)
+            # What is paid in advance keeps the tax of the day on which it was due.
+            tax = self._service(days.first if terms.in_advance else days.last, tax_included=terms.tax_included)
+            fee = base_fee_line(terms, days=days, period=period, tax_category=tax)
             lines += [fee] if fee else []
         if is_over:
+            tax = self._service(days.last, tax_included=terms.tax_included)
             try:
-                lines += usage_lines(
-                    terms, days=days, period=period, usage=self._usage(terms, days), service_tax=service
-                )
+                lines += usage_lines(terms, days=days, period=period, usage=self._usage(terms, days), service_tax=tax)
             except SeveralSupplies as refusal:
                 raise PlanRefused(f"the plan “{terms.name}”, {days.first} to {days.last}: {refusal}") from refusal
         return lines
@@ -213,7 +210,7 @@ class _Reading:
         vehicle = str(cdr.session.vehicle_id or "")
         rated = rated_from_document(cdr.document)
         for part in energy_parts(rated=rated, tax_included=tax_included, record=str(cdr.pk), owner=vehicle):
-            yield _with_tax(part, keys[part.tax_category])
+            yield replace(part, tax_category=keys[part.tax_category])
 
     def _service(self, day: date, *, tax_included: bool) -> str:
         """Decide the VAT of what is paid for being a customer: a service."""
@@ -258,17 +255,6 @@ class _Reading:
         ).latest("pk")
         home = self._seller.country.code
         return supply, tax.legal_text, supply.country if supply.category == "S" else home
-
-
-def _with_tax(part: PeriodPart, key: str) -> PeriodPart:
-    return PeriodPart(
-        part_id=part.part_id,
-        metered_at_ms=part.metered_at_ms,
-        energy_milliwh=part.energy_milliwh,
-        price=part.price,
-        tax_category=key,
-        owner=part.owner,
-    )
 
 
 def _days_of_unbilled(contract: Contract, *, until_date: date) -> list[tuple[date, date]]:

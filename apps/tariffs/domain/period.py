@@ -259,12 +259,28 @@ def by_local_month(parts: Iterable[PeriodPart], *, time_zone: str) -> dict[date,
 def delta_lines(*, billed: Sequence[PeriodLine], due: Sequence[PeriodLine]) -> tuple[PeriodLine, ...]:
     """Return what brings a billed period to what is due now: old lines reversed, new ones booked, the same ones left.
 
-    A billed line is never edited; a late record makes a run that books only the difference.
+    A billed line is never edited; a late record makes a run that books only the difference. What was reversed before
+    counts no more, nor does its reversal.
     """
+    standing = in_force(billed)
     return (
-        *(_reversed(line) for line in _without(billed, due)),
-        *_without(due, billed),
+        *(_reversed(line) for line in _without(standing, due)),
+        *_without(due, standing),
     )
+
+
+def in_force(billed: Sequence[PeriodLine]) -> tuple[PeriodLine, ...]:
+    """Return the billed lines that no other has reversed."""
+    reversals = Counter(line for line in billed if line.kind is LineKind.REVERSAL)
+    standing = []
+    for line in billed:
+        if line.kind is LineKind.REVERSAL:
+            continue
+        if reversals[_reversed(line)]:
+            reversals[_reversed(line)] -= 1
+        else:
+            standing.append(line)
+    return tuple(standing)
 
 
 def _without(lines: Sequence[PeriodLine], others: Sequence[PeriodLine]) -> Iterator[PeriodLine]:

@@ -1,5 +1,6 @@
 """Included energy, proration, local months, late records and wallets of a period."""
 
+from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from apps.tariffs.domain.period import (
     by_local_month,
     delta_lines,
     energy_parts,
+    in_force,
     included_lines,
     local_month,
     prorate,
@@ -197,6 +199,15 @@ class TestLateRecord:
 
         assert total(billed) + total(delta) == total(due)
         assert all(line.amount == line.quantity * line.price for line in delta)
+
+    @given(parts=drawn_parts, included=allowances, counts=st.lists(st.integers(0, 8), max_size=5))
+    def test_after_late_record_leaves_what_is_due_in_force_and_nothing_else(self, parts, included, counts):
+        billed = ()
+        for count in [*counts, len(parts)]:
+            due = included_lines(share_pool(parts=parts[:count], included_milliwh=included))
+            billed += delta_lines(billed=billed, due=due)
+            assert Counter(in_force(billed)) == Counter(due)
+            assert delta_lines(billed=billed, due=due) == ()
 
     @given(parts=drawn_parts, included=allowances)
     def test_that_came_already_changes_nothing(self, parts, included):
