@@ -1,10 +1,12 @@
-"""From when on a contract may have a plan: in its seller's currency, and never for days that were billed."""
+"""Which plans a contract may have on which days, never others for days that were billed; and copies of plans."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
-from apps.contracts.domain.plans import Cycle, is_boundary
-from apps.contracts.models import Contract, ContractPlan
+from django.db import transaction
+
+from apps.contracts.domain.plans import why_not_together
+from apps.contracts.models import Contract, ContractPlan, Plan, PlanStep
 
 # Whoever bills says up to which local day a contract's periods are closed; None: none is. Filled by AppConfig.ready.
 ClosedUntil = Callable[[Contract], date | None]
@@ -15,35 +17,46 @@ def register_closed_until(ask: ClosedUntil) -> None:
     _closed_until.append(ask)
 
 
-def why_not_given(row: ContractPlan, *, before: ContractPlan | None) -> str:
-    """Say why a contract must not have this plan on these days; "" where it may.
+def why_not_given(contract: Contract, rows: Sequence[ContractPlan]) -> str:
+    """Say why a contract must not have these plans, and no others; "" where it may.
 
-    before  the row as it is stored; None: it is new
+    rows  all it would have, changed ones as they would be; a contract that is not saved yet was never billed
     """
-    if row.plan.seller_id != row.contract.seller_id:
+    if any(row.plan.seller_id != contract.seller_id for row in rows):
         return "This plan belongs to another seller."
-    if why := _why_not_past(row, before):
+    if contract.pk is not None and (why := _why_not_past(contract, rows)):
         return why
-    others = ContractPlan.objects.filter(contract=row.contract).exclude(pk=row.pk).select_related("plan")
-    for other in others:
-        if other.plan.cycle != row.plan.cycle and not _begins_a_period(row, other):
-            return "Between a monthly and a quarterly plan both need to begin or end with a quarter."
-    return ""
+    return why_not_together(row.span() for row in rows)
 
 
-def _why_not_past(row: ContractPlan, before: ContractPlan | None) -> str:
-    """Refuse to change what days that were billed had; only the end may still move, on days that were not."""
-    closed = max((day for ask in _closed_until if (day := ask(row.contract)) is not None), default=None)
+def _why_not_past(contract: Contract, rows: Sequence[ContractPlan]) -> str:
+    """Refuse to change what days that were billed had; only an end may move, from and to days that were not."""
+    closed = max((day for ask in _closed_until if (day := ask(contract)) is not None), default=None)
     if closed is None:
         return ""
-    is_same_start = before is not None and (before.plan_id, before.first_day) == (row.plan_id, row.first_day)
-    if not is_same_start and min(row.first_day, before.first_day if before else row.first_day) <= closed:
-        return f"This contract is billed up to {closed}: choose a later day, and end the plan before it first."
-    if row.end_day is not None and row.end_day <= closed and (before is None or before.end_day != row.end_day):
-        return f"This contract is billed up to {closed}: the plan can only end later."
+    stored = {row.pk: row for row in ContractPlan.objects.filter(contract=contract)}
+    for row in rows:
+        before = stored.get(row.pk)
+        is_same_start = before is not None and (before.plan_id, before.first_day) == (row.plan_id, row.first_day)
+        if not is_same_start and min(row.first_day, before.first_day if before else row.first_day) <= closed:
+            return f"This contract is billed up to {closed}: choose a later day, and end the plan before it first."
+        ends = {row.end_day, before.end_day if before else row.end_day}
+        if len(ends) > 1 and any(end is not None and end <= closed for end in ends):
+            return f"This contract is billed up to {closed}: what a plan's days were until then stays."
     return ""
 
 
-def _begins_a_period(row: ContractPlan, other: ContractPlan) -> bool:
-    """Tell whether the later of two plans begins where a period of either cycle does."""
-    return is_boundary(max(row.first_day, other.first_day), cycle=Cycle.QUARTER)
+@transaction.atomic
+def copy_plan(plan_id: int) -> Plan:
+    """Copy a plan with its steps under the next free name: ``Fleet 30 (2)``; the copy can be changed."""
+    twin = Plan.objects.get(pk=plan_id)
+    steps = list(twin.steps.all())
+    names = set(Plan.objects.filter(seller=twin.seller_id).values_list("name", flat=True))
+    number = 2
+    while (name := f"{twin.name[:70]} ({number})") in names:
+        number += 1
+    twin.pk, twin.name = None, name
+    twin._state.adding = True
+    twin.save()
+    PlanStep.objects.bulk_create(PlanStep(plan=twin, up_to=step.up_to, price=step.price) for step in steps)
+    return twin

@@ -80,6 +80,16 @@ def end_contract(*, contract_id: int) -> Contract:
     return contract
 
 
+@transaction.atomic
+def reopen_contract(*, contract_id: int) -> Contract:
+    """Let the cards of a contract that was ended charge again, within its time; reopening again changes nothing."""
+    contract: Contract = Contract.objects.select_for_update().get(pk=contract_id)
+    if contract.status == Contract.Status.ENDED:
+        contract.status = Contract.Status.ACTIVE
+        contract.save(update_fields=["status"])
+    return contract
+
+
 def standing_suspension(contract_id: int) -> Suspension | None:
     """Return a contract's suspension that is not lifted."""
     standing: Suspension | None = Suspension.objects.filter(contract=contract_id, lifted_at__isnull=True).first()

@@ -37,6 +37,7 @@ from apps.contracts.suspending import (
     NotSuspended,
     end_contract,
     lift_suspension,
+    reopen_contract,
     standing_suspension,
     suspend_contract,
 )
@@ -171,7 +172,7 @@ class ContractAdmin(TenantAdmin):
     readonly_fields = ("state_and_why",)
     # A few numbers with commas between them fit on one line.
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
-    actions_detail = ("which_tariff", "suspend", "lift", "end")
+    actions_detail = ("which_tariff", "suspend", "lift", "end", "reopen")
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
     def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -194,8 +195,8 @@ class ContractAdmin(TenantAdmin):
         contract = self.get_object(request, object_id)
         status = contract.status if contract is not None else Contract.Status.ENDED
         hidden = {
-            Contract.Status.ACTIVE: {"lift"},
-            Contract.Status.SUSPENDED: {"suspend", "end"},
+            Contract.Status.ACTIVE: {"lift", "reopen"},
+            Contract.Status.SUSPENDED: {"suspend", "end", "reopen"},
             Contract.Status.ENDED: {"suspend", "lift", "end"},
         }[Contract.Status(status)]
         return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
@@ -259,6 +260,23 @@ class ContractAdmin(TenantAdmin):
             text="None of its cards starts a charge any more. What was charged is billed as ever.",
             submit="End",
             refused=(NotSuspended,),
+            do=do,
+        )
+
+    @action(description="Reopen it", url_path="reopen", permissions=["suspension"], icon="restart_alt")
+    def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            reopen_contract(contract_id=contract.pk)
+            return f"{contract} is active again."
+
+        return self.act(
+            request,
+            obj=contract,
+            title=f"Reopen {contract}",
+            text="Its cards charge again, from and until the days that it names.",
+            submit="Reopen",
             do=do,
         )
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.decorators import action
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
-from apps.accounts.tenant_admin import DatedForm, TenantAdmin, TenantTabular
+from apps.accounts.tenant_admin import TenantAdmin, TenantForm, TenantTabular
 from apps.contracts.models import ContractPlan, Plan, PlanStep
-from apps.contracts.plans import why_not_given
+from apps.contracts.plans import copy_plan, why_not_given
 from apps.core.words import amount
 
 
@@ -39,29 +39,41 @@ class PlanContractInline(TenantTabular):
     verbose_name_plural = "contracts that have it"
 
 
-class ContractPlanForm(DatedForm):
-    """Says in words what the database would refuse."""
+class ContractPlanFormSet(forms.BaseInlineFormSet):
+    """Says in words what the database would refuse of all of a contract's plans together."""
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean()
-        row = self.instance
-        if self.errors or not all(cleaned.get(name) for name in ("plan", "first_day")):
-            return cleaned
-        before = ContractPlan.objects.filter(pk=row.pk).first()
-        row.plan, row.first_day, row.end_day = cleaned["plan"], cleaned["first_day"], cleaned.get("end_day")
-        if row.contract_id and (why := why_not_given(row, before=before)):
-            self.add_error("first_day", why)
-        return cleaned
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        rows = [form.instance for form in self.forms if form.instance.pk or form.has_changed()]
+        if why := why_not_given(self.instance, rows):
+            raise forms.ValidationError(why)
 
 
 class ContractPlanInline(TenantTabular):
     """On a contract's page: which plan from when on."""
 
     model = ContractPlan
-    form = ContractPlanForm
+    formset = ContractPlanFormSet
     change_roles = MASTER_DATA_ROLES
     fields = ("plan", "first_day", "end_day")
     verbose_name_plural = "plans: what each billing period costs and includes besides the sessions"
+
+
+class PlanForm(TenantForm):
+    """Knows the seller's currency before amounts are checked against it."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        seller = cleaned.get("seller") or (self.instance.seller if self.instance.seller_id else None)
+        if seller is not None:
+            self.instance.currency = seller.currency
+        return cleaned
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # Not shown, and still what amounts are rounded to.
+        return super()._get_validation_exclusions() - {"currency"}
 
 
 def is_in_use(plan: Plan | None) -> bool:
@@ -74,6 +86,7 @@ class PlanAdmin(TenantAdmin):
     change_roles = MASTER_DATA_ROLES
     deletable = True
     owner_field = "seller"
+    form = PlanForm
     refusals = {
         "plan_name_unique_per_seller": "You already have a plan of this name.",
         "plan_amounts_are_positive": "Amounts are not negative; leave minimum and maximum empty for none.",
@@ -106,10 +119,6 @@ class PlanAdmin(TenantAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and not is_in_use(obj)
 
-    def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
-        obj.currency = obj.seller.currency
-        super().save_model(request, obj, form, change)
-
     @action(description="Copy", url_path="copy", permissions=["copy"], icon="content_copy")
     def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a plan of the same terms that can be changed, for what contracts get from some day on."""
@@ -127,7 +136,7 @@ class PlanAdmin(TenantAdmin):
         return self.may_change(request)
 
     def _copied(self, request: HttpRequest, plan: Plan) -> HttpResponse:
-        twin = copy_plan(plan)
+        twin = copy_plan(plan.pk)
         messages.success(request, f"{twin} is a copy: change what is different, then give it to contracts.")
         return HttpResponseRedirect(self.page_of(twin))
 
@@ -154,20 +163,3 @@ class PlanAdmin(TenantAdmin):
     @admin.display(description="contracts", ordering="contract_total")
     def contract_count(self, plan: Any) -> int:
         return int(plan.contract_total)
-
-
-@transaction.atomic
-def copy_plan(plan: Plan) -> Plan:
-    """Copy a plan with its steps under the next free name: ``Fleet 30 (2)``."""
-    names = set(Plan.objects.filter(seller=plan.seller).values_list("name", flat=True))
-    number = 2
-    while (name := f"{plan.name[:70]} ({number})") in names:
-        number += 1
-    steps = list(plan.steps.all())
-    twin = Plan.objects.get(pk=plan.pk)
-    twin.pk, twin.name = None, name
-    twin._state.adding = True
-    twin.save()
-    for step in steps:
-        PlanStep.objects.create(plan=twin, up_to=step.up_to, price=step.price)
-    return twin

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from apps.tariffs.domain.ladders import Tier
 
@@ -81,6 +82,14 @@ class PlanSpan:
     end: date | None = None
 
 
+def closed_steps(steps: Iterable[Tier]) -> tuple[Tier, ...]:
+    """Return steps that price every kWh: beyond a last one that ends nothing is added."""
+    given = tuple(steps)
+    if not given or given[-1].up_to is None:
+        return given
+    return (*given, Tier(up_to=None, unit_price=Decimal(0)))
+
+
 def period_of(day: date, *, cycle: Cycle) -> Days:
     """Return the whole period in which a day lies."""
     length = 1 if cycle is Cycle.MONTH else 3
@@ -112,9 +121,18 @@ def spans_in(period: Days, spans: Iterable[PlanSpan]) -> tuple[tuple[PlanTerms, 
     return tuple(found)
 
 
-def is_boundary(day: date, *, cycle: Cycle) -> bool:
-    """Tell whether a period of the cycle begins on the day."""
-    return period_of(day, cycle=cycle).first == day
+def why_not_together(spans: Iterable[PlanSpan]) -> str:
+    """Say why a contract cannot have these plans; "" where it can: one a day, and a change of cycle with a quarter."""
+    ordered = sorted(spans, key=lambda span: span.first)
+    for before, after in pairwise(ordered):
+        if before.end is None or before.end > after.first:
+            return f"Two plans share days from {after.first} on: end the earlier one first."
+        if (
+            before.terms.cycle is not after.terms.cycle
+            and period_of(after.first, cycle=Cycle.QUARTER).first != after.first
+        ):
+            return "Between a monthly and a quarterly plan the later one begins with a quarter."
+    return ""
 
 
 def _month(year: int, index: int) -> date:

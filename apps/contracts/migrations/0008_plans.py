@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             name='PlanStep',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('up_to', models.DecimalField(blank=True, decimal_places=3, help_text='Of a billing period. Empty: the last step, without an end.', max_digits=12, null=True, verbose_name='up to kWh')),
+                ('up_to', models.DecimalField(blank=True, decimal_places=3, help_text='Of a billing period. Empty: the last step, without an end. Beyond the last one nothing is added.', max_digits=12, null=True, verbose_name='up to kWh')),
                 ('price', models.DecimalField(decimal_places=6, help_text='On top of the tariff; below zero it is a rebate, such as -0.02.', max_digits=16, verbose_name='per kWh')),
                 ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='contracts.plan')),
             ],

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from apps.accounts.tenancy import TenantModel
-from apps.contracts.domain.plans import Cycle, IncludedFor, PlanSpan, PlanTerms
+from apps.contracts.domain.plans import Cycle, IncludedFor, PlanSpan, PlanTerms, closed_steps
 from apps.core.constraints import is_rounded_money
 from apps.tariffs.domain.ladders import Tier
 
@@ -114,7 +114,7 @@ class Plan(TenantModel):
             in_advance=self.in_advance,
             included_milliwh=int(self.included_kwh * 1_000_000),
             included_for=IncludedFor(self.included_for),
-            steps=tuple(Tier(up_to=step.up_to, unit_price=step.price) for step in self.steps.all()),
+            steps=closed_steps(Tier(up_to=step.up_to, unit_price=step.price) for step in self.steps.all()),
             minimum=self.minimum,
             maximum=self.maximum,
         )
@@ -135,7 +135,7 @@ class PlanStep(TenantModel):
         decimal_places=3,
         null=True,
         blank=True,
-        help_text="Of a billing period. Empty: the last step, without an end.",
+        help_text="Of a billing period. Empty: the last step, without an end. Beyond the last one nothing is added.",
     )
     price = models.DecimalField(
         "per kWh",

@@ -11,7 +11,7 @@ from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, row_of, signed_in
 
 ACTS = {
-    "contracts_contract": ("which_tariff", "suspend", "lift", "end"),
+    "contracts_contract": ("which_tariff", "suspend", "lift", "end", "reopen"),
     "contracts_idtoken": ("holders",),
     "contracts_plan": ("copy",),
     "stations_evse": ("which_tariff",),

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from apps.contracts.models import ContractPlan, Plan, PlanStep
-from apps.contracts.plans import why_not_given
+from apps.contracts.plans import copy_plan, why_not_given
 from apps.core import audit
 from apps.invoices.models import BilledPeriod, Invoice, PeriodCharge
 from apps.invoices.services.drafting import draft_next
@@ -163,6 +163,16 @@ class TestABaseFeeInAdvance:
         assert first.tax_date == MARCH_1
         assert lines_of(second) == [("Plus, 4/1/26 – 4/30/26", Decimal("30.00"))]
 
+    def test_stays_as_it_is_when_the_month_is_over_and_a_record_comes_late(self, site):
+        give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00", in_advance=True)
+        bill(site, until_date=date(2026, 2, 28))
+        bill(site)
+        by_day(site, "10", day=10)
+
+        (invoice,) = bill(site, until_date=date(2026, 4, 1), at=APRIL + timedelta(days=1))
+
+        assert [amount for _, amount in lines_of(invoice)] == [Decimal("4.90")]
+
     def test_is_not_taken_back_by_a_run_for_an_earlier_day(self, site):
         give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00", in_advance=True)
         bill(site)
@@ -212,6 +222,28 @@ class TestALateRecord:
         assert sum(charge.line.net.amount for charge in PeriodCharge.objects.all()) == Decimal("-14.70")
         assert violations() == []
 
+    def test_leaves_nothing_of_a_difference_that_was_billed_before(self, site):
+        # Two late records in two runs: what the first one took back is not taken back again by the second.
+        give_plan(contract=site.contract, first_day=MARCH_1, included_kwh="12")
+        by_day(site, "20", day=20)  # −12 × 0.49 = −5.88
+        bill(site)
+        make_cdr(site=site, kwh="8", started_at=datetime(2026, 3, 19, 22, 0, tzinfo=UTC))  # −8 × 0.29, −4 × 0.49
+        bill(site, until_date=date(2026, 4, 1), at=APRIL + timedelta(days=1))
+        make_cdr(site=site, kwh="2", started_at=datetime(2026, 3, 18, 22, 0, tzinfo=UTC))  # −10 × 0.29, −2 × 0.49
+
+        (invoice,) = bill(site, until_date=date(2026, 4, 2), at=APRIL + timedelta(days=2))
+
+        # 0.58 for the record; −2.32 and −1.96 taken back, −2.90 and −0.98 booked
+        assert [amount for _, amount in lines_of(invoice)] == [
+            Decimal("0.58"),
+            Decimal("2.32"),
+            Decimal("1.96"),
+            Decimal("-2.90"),
+            Decimal("-0.98"),
+        ]
+        assert sum(charge.line.net.amount for charge in PeriodCharge.objects.all()) == Decimal("-3.88")
+        assert violations() == []
+
 
 class TestAMinimum:
     def test_is_reached_by_a_line_of_its_own(self, site):
@@ -234,8 +266,27 @@ class TestSteps:
         # 50 × −0.05
         assert lines_of(invoice)[1] == ("Step price: 50 kWh × −0.05, 3/1/26 – 3/31/26", Decimal("-2.50"))
 
+    def test_that_end_add_nothing_beyond(self, site):
+        give_plan(contract=site.contract, first_day=MARCH_1, steps=[("100", "0.02")])
+        by_day(site, "150", hours=6)
+
+        (invoice,) = bill(site)
+
+        # 100 × 0.02
+        assert lines_of(invoice)[1] == ("Step price: 100 kWh × 0.02, 3/1/26 – 3/31/26", Decimal("2.00"))
+
 
 class TestAPlan:
+    def test_is_copied_with_its_steps_under_a_name_of_its_own(self, site):
+        given = give_plan(contract=site.contract, first_day=MARCH_1, name="Fleet", steps=[("100", "0.02"), (None, "0")])
+
+        twins = [copy_plan(given.plan_id), copy_plan(given.plan_id)]
+
+        assert [twin.name for twin in twins] == ["Fleet (2)", "Fleet (3)"]
+        assert [(step.up_to, step.price) for step in twins[0].steps.all()] == [(100, Decimal("0.02")), (None, 0)]
+        twins[0].base_fee = Decimal("1.00")
+        twins[0].save()
+
     def test_that_a_contract_has_is_frozen(self, site):
         given = give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00", steps=[(None, "0.01")])
 
@@ -271,6 +322,15 @@ class TestAPlan:
 
 
 class TestABilledCharge:
+    def test_that_is_not_what_its_line_states_is_found_by_the_audit(self, site):
+        give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00")
+        bill(site)
+        run_sql("SET LOCAL session_replication_role = replica")  # the trigger refuses it
+        run_sql("UPDATE invoices_periodcharge SET price = 29")
+        run_sql("SET LOCAL session_replication_role = DEFAULT")
+
+        assert [found.problem for found in violations()] == ["is 29.00, its line states 30.000000"]
+
     def test_is_frozen_when_its_invoice_is_issued(self, site):
         give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00")
         bill(site)
@@ -296,35 +356,43 @@ class TestBilledDays:
     def test_are_named_where_a_plan_is_to_end_among_them(self, site):
         given = give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00")
         bill(site)
-        before = ContractPlan.objects.get(pk=given.pk)
         given.end_day = date(2026, 3, 20)
 
-        assert why_not_given(given, before=before) == (
-            "This contract is billed up to 2026-03-31: the plan can only end later."
+        assert why_not_given(site.contract, [given]) == (
+            "This contract is billed up to 2026-03-31: what a plan's days were until then stays."
         )
+
+    def test_are_named_where_a_plan_that_ended_among_them_is_to_go_on(self, site):
+        given = give_plan(contract=site.contract, first_day=MARCH_1, end_day=date(2026, 3, 20), base_fee="30.00")
+        bill(site)
+        given.end_day = None
+
+        assert "is billed up to 2026-03-31" in why_not_given(site.contract, [given])
+        with refused_by("days that were billed keep their plan", ContractPlan):
+            given.save()
 
     def test_do_not_keep_a_plan_from_ending_after_them(self, site):
         given = give_plan(contract=site.contract, first_day=MARCH_1, base_fee="30.00")
         bill(site)
-        before = ContractPlan.objects.get(pk=given.pk)
         given.end_day = date(2026, 4, 10)
+        new = ContractPlan(contract=site.contract, plan=make_plan(seller=site.owner), first_day=date(2026, 4, 10))
 
-        assert why_not_given(given, before=before) == ""
+        assert why_not_given(site.contract, [given, new]) == ""
         given.save()
-        new = give_plan(contract=site.contract, first_day=date(2026, 4, 10), base_fee="60.00")
-        assert why_not_given(new, before=None) == ""
+        new.save()
 
 
 class TestAPlanOfAnotherCycle:
     def test_begins_with_a_quarter(self, site):
-        give_plan(contract=site.contract, first_day=MARCH_1, end_day=date(2026, 4, 1))
+        monthly = give_plan(contract=site.contract, first_day=MARCH_1, end_day=date(2026, 4, 1))
         quarterly = make_plan(seller=site.owner, cycle="quarter")
 
         def why(day: date) -> str:
-            return why_not_given(ContractPlan(contract=site.contract, plan=quarterly, first_day=day), before=None)
+            row = ContractPlan(contract=site.contract, plan=quarterly, first_day=day)
+            return why_not_given(site.contract, [monthly, row])
 
         assert why(date(2026, 4, 1)) == ""
-        assert "quarter" in why(date(2026, 5, 1))
+        assert "begins with a quarter" in why(date(2026, 5, 1))
 
     def test_is_billed_once_a_quarter(self, site):
         give_plan(contract=site.contract, first_day=date(2026, 1, 1), base_fee="90.00", cycle="quarter")
