@@ -5,13 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, QuerySet
 
 from apps.accounts.models import User
 from apps.core.domain.zones import zone
 from apps.ledger import services as ledger
-from apps.payments.credit import AMOUNT, left_of, sum_of
+from apps.payments.credit import left_of, sum_of
 from apps.payments.domain.postings import reminder_fee
 from apps.payments.models import BankReceipt, DunningStep, FeeAllocation, FeeWaiver
 
@@ -22,14 +21,9 @@ class NotWaived(Exception):
 
 def open_fees(**owner: object) -> QuerySet[Any]:
     """Return the reminders, of ``invoice__customer=`` and the like, with ``open_fee`` > 0, the oldest first."""
-    steps = DunningStep.objects.filter(waiver__isnull=True, fee__gt=0, **owner)
-    paid = Coalesce(sum_of(FeeAllocation.objects.all(), by="step"), Value(Decimal(0)), output_field=AMOUNT)
-    with_open: QuerySet[Any] = steps.annotate(paid=paid).annotate(open_fee=_fee() - paid)
+    steps: QuerySet[Any] = DunningStep.objects.filter(waiver__isnull=True, **owner)
+    with_open = steps.annotate(open_fee=F("fee") - sum_of(FeeAllocation.objects.all(), by="step"))
     return with_open.filter(open_fee__gt=0).order_by("taken_at", "pk")
-
-
-def _fee() -> Coalesce:
-    return Coalesce("fee", Value(Decimal(0)), output_field=AMOUNT)
 
 
 def post_fee(step: DunningStep, *, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from apps.accounting.services.pulling import store_lines
 from apps.accounting.services.reconciling import reconcile
 from apps.payments.models import Payment, Refund
 from apps.payments.services.bank import StatementLine, record_receipt
+from apps.payments.services.dunning import remind
+from apps.payments.services.fees import waive_fee
 from apps.payments.services.refunds import refund_document
 from apps.payments.services.write_offs import write_off
 from tests.factories import Site, make_site, make_user
@@ -103,6 +105,16 @@ class Story:
     def write_off(self) -> None:
         write_off(invoice_id=self.invoice.pk, reason="insolvent", by=make_user(), at=APRIL)
 
+    def remind(self) -> None:
+        contract = self.invoice.contract
+        contract.reminder_days, contract.reminder_fees = [7], ["5"]
+        contract.save()
+        due = datetime.combine(self.invoice.due_date, time(12), tzinfo=UTC)
+        self.step = remind(invoice_id=self.invoice.pk, at=due + timedelta(days=7))
+
+    def waive(self) -> None:
+        waive_fee(step_id=self.step.pk, reason="goodwill", by=make_user(), at=self.step.taken_at)
+
     def fee(self) -> None:
         store_lines(owner=self.site.owner, lines=[line()])
         match_entries(owner=self.site.owner, at=NOON)
@@ -123,6 +135,8 @@ STEPS: dict[str, tuple[Callable[[Story], None], ...]] = {
     "payout comes back": (*CAPTURED, Story.pay_out, Story.payout_fails),
     "money by bank": (Story.bill, Story.pay_by_bank),
     "write-off": (Story.bill, Story.write_off),
+    "reminder fee": (Story.bill, Story.remind),
+    "reminder fee given up": (Story.bill, Story.remind, Story.waive),
     "a fee of Stripe's that belongs to no payment": (Story.fee,),
 }
 

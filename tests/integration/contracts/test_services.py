@@ -5,7 +5,7 @@ import pytest
 
 from apps.contracts.domain.reasons import Outcome
 from apps.contracts.domain.tokens import TokenVerdict
-from apps.contracts.models import IdToken
+from apps.contracts.models import IdToken, Suspension
 from apps.contracts.selectors import TokenQuery, find_token, find_tokens
 from apps.contracts.services import TariffQuery, explain_tariff, find_tariff, find_tariffs
 from apps.core.audit import find_violations
@@ -237,6 +237,18 @@ class TestFindToken:
 class TestAudit:
     def test_finds_nothing_in_a_whole_site(self, site):
         assert not list(find_violations())
+
+    def test_finds_contracts_that_are_suspended_without_a_reason_or_not_with_one(self, site):
+        other = make_contract(customer=site.customer)
+        Suspension.objects.create(contract=other, cause="manual", reason="x", since=NOON)
+        run_sql("UPDATE contracts_contract SET status = 'suspended' WHERE id = %s", site.contract.pk)
+
+        found = {(violation.invariant, violation.subject, violation.problem) for violation in find_violations()}
+
+        assert found == {
+            ("I17", f"contract {site.contract.pk}", "is suspended and no suspension of it stands"),
+            ("I17", f"contract {other.pk}", "has a suspension that stands and is active"),
+        }
 
     def test_finds_rows_that_cross_sellers(self, site):
         stranger = make_site()

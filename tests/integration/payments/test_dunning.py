@@ -170,6 +170,13 @@ class TestAFee:
         }
         assert remindable().get().open_amount == invoice.gross.amount
 
+    def test_that_is_not_posted_is_found_by_the_audit(self, invoice):
+        make_step(invoice, level=1, fee="5.00")
+
+        found = [violation for violation in find_violations() if violation.invariant == "I3"]
+
+        assert [violation.problem for violation in found] == ["costs 5.000000, posted are 0"]
+
     def test_is_settled_by_what_comes_beyond_the_invoice(self, invoice):
         remind_on(invoice, 7, 14)
 
@@ -314,7 +321,7 @@ class TestTheDatabase:
             Suspension.objects.create(contract=site.contract, cause="manual", reason="y", since=APRIL)
 
 
-def make_step(invoice, *, level: int) -> DunningStep:
+def make_step(invoice, *, level: int, fee: str = "0.00") -> DunningStep:
     return DunningStep.objects.create(
         invoice=invoice,
         level=level,
@@ -322,7 +329,7 @@ def make_step(invoice, *, level: int) -> DunningStep:
         due_date=invoice.due_date,
         currency="EUR",
         open_amount="10.00",
-        fee="0.00",
+        fee=fee,
         is_last=False,
         suspends=False,
         threatens=False,
