@@ -5,7 +5,8 @@ from django.db import migrations
 SUSPENDED_BEFORE = """
 INSERT INTO contracts_suspension (contract_id, cause, reason, since, lift_reason)
 SELECT id, 'manual', 'Suspended before reasons were kept.', now(), ''
-FROM contracts_contract WHERE status = 'suspended'
+FROM contracts_contract contract WHERE status = 'suspended'
+  AND NOT EXISTS (SELECT 1 FROM contracts_suspension s WHERE s.contract_id = contract.id AND s.lifted_at IS NULL)
 """
 I17 = """
 CREATE VIEW audit_i17_suspensions_block AS
