@@ -179,6 +179,10 @@ class ContractAdmin(TenantAdmin):
         contract = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:which-tariff", query={"contract": contract.pk}))
 
+    def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:
+        # Only what was changed, so that a block that came while the page was open stays.
+        obj.save(update_fields=form.changed_data if change else None)
+
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, contract: Contract) -> str:
         return contract.get_status_display()

@@ -20,6 +20,7 @@ class StepInline(TenantTabular):
     change_roles = MASTER_DATA_ROLES
     deletable = True
     fields = ("up_to", "price")
+    verbose_name = "step"
     verbose_name_plural = "steps: what each kWh beyond the included ones costs besides its tariff, by the period's sum"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -58,6 +59,7 @@ class ContractPlanInline(TenantTabular):
     formset = ContractPlanFormSet
     change_roles = MASTER_DATA_ROLES
     fields = ("plan", "first_day", "end_day")
+    verbose_name = "plan"
     verbose_name_plural = "plans: what each billing period costs and includes besides the sessions"
 
 
