@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from apps.payments import credit
 from apps.payments.credit import Credit
 from apps.payments.models import DunningStep
 from apps.payments.selectors import with_open_amounts
+from apps.payments.services.fees import open_fees
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
 
@@ -104,6 +106,12 @@ def suspensions_of(membership: Membership) -> Any:
 def reminders_of(invoice: Invoice) -> Any:
     """Return the reminders of an invoice of the organisation's, the first one first."""
     return DunningStep.objects.filter(invoice=invoice).select_related("waiver").order_by("level")
+
+
+def open_fees_of(invoice: Invoice) -> Decimal:
+    """Return what is open of the fees of an invoice's reminders; they are paid by bank (docs/dunning.md)."""
+    fees: Decimal | None = open_fees(invoice=invoice).aggregate(sum=Sum("open_fee"))["sum"]
+    return fees or Decimal(0)
 
 
 def customers_of(membership: Membership) -> Any:

@@ -145,12 +145,16 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
             sync_links(document_id=found.pk, at=clock.now())
     lines = found.lines.select_related("cdr__session", "credits__cdr__session").order_by("position")
     state = payment_state(found)
-    asks_for_money = found.kind == Invoice.Kind.INVOICE and state.open_amount > 0
+    fees = selectors.open_fees_of(found)
+    to_transfer = state.open_amount + fees
+    asks_for_money = found.kind == Invoice.Kind.INVOICE and to_transfer > 0
     context = {
         "invoice": found,
         "state": state,
         "may_pay": _may_pay(membership) and state.is_payable,
-        "transfer": bank_transfer(found, amount=state.open_amount) if asks_for_money else None,
+        "fees": fees,
+        "to_transfer": to_transfer,
+        "transfer": bank_transfer(found, amount=to_transfer) if asks_for_money else None,
         "lines": Paginator(lines, 100).get_page(request.GET.get("page")),
         "taxes": found.taxes.all(),
         "credit_notes": selectors.documents_of(membership).filter(credits=found),

@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('taken_at', models.DateTimeField()),
             ],
             options={
+                'verbose_name': 'reminder',
                 'ordering': ['-pk'],
             },
         ),

@@ -37,6 +37,7 @@ class DunningStep(TenantModel):
     taken_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "reminder"
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["invoice", "level"], name="dunning_step_once_per_invoice_and_level"),

@@ -1,6 +1,7 @@
 """The customers' pages: their own sessions, prices and documents, and nobody else's."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
+from apps.contracts.suspending import lift_suspension, suspend_contract
 from apps.core import clock
 from apps.invoices.domain.references import creditor_reference, in_groups
 from apps.invoices.models import Invoice
@@ -15,6 +17,7 @@ from apps.invoices.services.crediting import credit_invoice
 from apps.payments.models import SavedMethod
 from apps.payments.selectors import open_amount
 from apps.payments.services.bank import StatementLine, record_receipt
+from apps.payments.services.dunning import remind
 from apps.payments.services.methods import SetupUnavailable
 from apps.portal.urls import urlpatterns
 from tests.factories import make_member, make_user
@@ -120,6 +123,18 @@ class TestPayingByBank:
         assert in_groups(creditor_reference(ours.invoice.number)) in page
         assert 'class="qr"' in page
 
+    def test_states_the_fees_of_reminders_with_the_amount(self, ours, fleet):
+        contract = ours.site.contract
+        contract.reminder_fees = ["0", "5", "10"]
+        contract.save()
+        remind(invoice_id=ours.invoice.pk, at=BILLED_AT + timedelta(days=37), by=make_user())
+
+        page = fleet.get(reverse("portal:invoice", args=[ours.invoice.uid])).content.decode()
+
+        left = open_amount(ours.invoice) + Decimal("5.00")
+        assert f"€{left:.2f}<small>of which €5.00 for reminders" in page
+        assert "Reminder 2" in page
+
     def test_is_not_asked_for_what_is_credited(self, ours, fleet):
         credit_invoice(invoice_id=ours.invoice.pk, reason="agreed", at=BILLED_AT, by=None)
 
@@ -127,6 +142,19 @@ class TestPayingByBank:
 
         assert "Pay by bank transfer" not in page
         assert 'class="qr"' not in page
+
+
+class TestBlockedCards:
+    def test_are_told_of_on_the_first_page_to_their_customer_alone(self, ours, theirs, fleet):
+        for contract in (ours.site.contract, theirs.site.contract):
+            suspend_contract(contract_id=contract.pk, cause="overdue", reason="overdue", at=BILLED_AT)
+
+        page = fleet.get(reverse("portal:home")).content.decode()
+        lift_suspension(contract_id=ours.site.contract.pk, reason="paid", at=BILLED_AT)
+
+        assert f"The cards of contract {ours.site.contract.number} are blocked." in page
+        assert theirs.site.contract.number not in page
+        assert "are blocked" not in fleet.get(reverse("portal:home")).content.decode()
 
 
 class TestCredit:
