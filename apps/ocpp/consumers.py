@@ -181,7 +181,7 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take one message; nothing that a station can send may end this method with an exception."""
-        await self._keep_pace()
+        await self._keep_pace(len(text_data or bytes_data or ""))
         at = clock.now()
         raw = bytes_data if text_data is None else self._without_own_key(text_data)
         assert raw is not None
@@ -247,8 +247,8 @@ class StationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             self._over = True
             await self.close(CLOSE_FAULT, "try again")
 
-    async def _keep_pace(self) -> None:
-        wait_s = self._pace.wait_s(time.monotonic())
+    async def _keep_pace(self, size: int) -> None:
+        wait_s = self._pace.wait_s(time.monotonic(), size=size)
         if wait_s == 0:
             return
         if not self._throttled:

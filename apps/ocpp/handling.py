@@ -20,6 +20,7 @@ from apps.ocpp.domain.frames import Call
 from apps.ocpp.domain.instants import read_instant
 from apps.ocpp.domain.registers import ADDED_UP, NO_READINGS, Readings
 from apps.ocpp.models import EventKind, StationEvent
+from apps.sessions.domain.commands import EndCommand, EndOutcome
 
 MAX_TOKEN_CHARS: Final = 36
 _WHOLE: Final = re.compile(r"-?\d{1,10}", re.ASCII)
@@ -75,6 +76,15 @@ def ask_for_review(unplaced: Iterable[tuple[Any, str]]) -> None:
             frame_id=command.frame_id,
         )
         for command, text in unplaced
+    )
+
+
+def ask_about_second_ends(ends: Iterable[tuple[EndCommand, EndOutcome]]) -> None:
+    """Bring to a person what a station says of the end of a session that had ended otherwise."""
+    ask_for_review(
+        (command, f"transaction {command.transaction_id} ends a second time, with another register; the first stands")
+        for command, outcome in ends
+        if outcome.contradicts
     )
 
 

@@ -15,6 +15,7 @@ from apps.ocpp.handling import (
     Handler,
     Request,
     acknowledge,
+    ask_about_second_ends,
     ask_for_review,
     for_review,
     note_events,
@@ -132,6 +133,7 @@ def _stop_transactions(requests: Sequence[Request]) -> list[call_result.StopTran
         for command, outcome in zip(commands, outcomes, strict=True)
         if outcome.session_id is None
     )
+    ask_about_second_ends(zip(commands, outcomes, strict=True))
     return [
         call_result.StopTransaction(id_tag_info=None if command.id_token is None else {"status": outcome.status.value})
         for command, outcome in zip(commands, outcomes, strict=True)

@@ -15,9 +15,19 @@ from typing import Any, Final
 from ocpp.v201 import call_result
 from ocpp.v201.enums import AuthorizationStatusEnumType
 
-from apps.ocpp.handling import MAX_TOKEN_CHARS, Request, ask_for_review, for_review, read_at, read_token, read_whole
+from apps.ocpp.handling import (
+    MAX_TOKEN_CHARS,
+    Request,
+    ask_about_second_ends,
+    ask_for_review,
+    for_review,
+    read_at,
+    read_token,
+    read_whole,
+)
 from apps.ocpp.price_answers import NOTHING_TOLD, Told, told_of_sessions
 from apps.sessions import services as sessions
+from apps.sessions.domain.clocks import believed_at
 from apps.sessions.domain.commands import (
     AuthorisationStatus,
     EndCommand,
@@ -85,7 +95,8 @@ def transaction_events(requests: Sequence[Request]) -> list[call_result.Transact
     told = list(zip(placed, outcomes, strict=True))
     ask_for_review((event.request, _USED_TWICE) for event, outcome in told if _begins_anew(event, outcome))
     sessions.record_readings(tuple(_readings(*pair) for pair in told if pair[0].phase is not Phase.ENDED))
-    sessions.end_sessions(tuple(_end(*pair) for pair in told if pair[0].phase is Phase.ENDED))
+    ends = tuple(_end(*pair) for pair in told if pair[0].phase is Phase.ENDED)
+    ask_about_second_ends(zip(ends, sessions.end_sessions(ends), strict=True))
     sessions.record_vehicle_states(tuple(state for pair in told if (state := _vehicle_state(*pair)) is not None))
     by_frame = {event.request.frame_id: outcome for event, outcome in told}
     prices = told_of_sessions([pair for each in told if (pair := _priced(*each)) is not None])
@@ -269,6 +280,8 @@ def _answer(event: _Event, outcome: StartOutcome | None, told: Told) -> call_res
     if outcome is not None and outcome.speaks_of(event.token):
         status: AuthorisationStatus = outcome.status
     else:
-        status = sessions.authorise(token=event.token, station_id=event.request.station_id, at=event.at)
+        request = event.request
+        at = believed_at(event.at, request.received_at)
+        status = sessions.authorise(token=event.token, station_id=request.station_id, at=at)
     info = {"status": AuthorizationStatusEnumType(status.value)}
     return call_result.TransactionEvent(id_token_info=info, **price)

@@ -5,10 +5,6 @@ class SessionError(Exception):
     """Base of the refusals; the message is a sentence for a person."""
 
 
-class UnknownEvse(SessionError):
-    """A start comes from a station that has no EVSE; nothing was written."""
-
-
 class GrantRefused(SessionError):
     """A grant names a station, EVSE, tariff or contract that is not its seller's, or lasts no time."""
 

@@ -135,9 +135,10 @@ def gather(sessions: Sequence[ChargingSession]) -> list[Evidence]:
     ids = [session.pk for session in sessions]
     terms = {s.pk: s.tariff_version.terms() if s.tariff_version is not None else None for s in sessions}
     readings: defaultdict[int, list[Reading]] = defaultdict(list)
-    for row in MeterReading.objects.filter(session_id__in=ids).order_by("at", "energy_milliwh"):
-        reading = Reading(at_ms=to_epoch_ms(row.at), energy_milliwh=row.energy_milliwh)
-        readings[row.session_id].append(reading)
+    # Plain tuples: a long session has tens of thousands of readings, and making a model of each costs most of the time.
+    rows = MeterReading.objects.filter(session_id__in=ids).order_by("at", "energy_milliwh")
+    for session_id, at, energy_milliwh in rows.values_list("session_id", "at", "energy_milliwh"):
+        readings[session_id].append(Reading(at_ms=to_epoch_ms(at), energy_milliwh=energy_milliwh))
     said: defaultdict[int, list[tuple[datetime, ReportedState]]] = defaultdict(list)
     for state in StateRow.objects.filter(session_id__in=ids).order_by("at", "pk"):
         said[state.session_id].append((state.at, ReportedState(state.state)))

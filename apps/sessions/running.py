@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from apps.core.clock import from_epoch_ms
+from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
-from apps.sessions.domain.limits import at_full_power
+from apps.sessions.domain.limits import at_full_power, most_delivered
 from apps.sessions.evidence import Evidence, begin_of, end_of, local_date, tax_rates
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
 from apps.tariffs.domain.rating import UnratableFacts, rate_session
@@ -49,15 +49,30 @@ def gross_so_far(evidence: Evidence, *, grant: GrantTerms) -> Decimal:
     return _gross(evidence, facts, grant=grant)
 
 
-def gross_before_a_stop(evidence: Evidence, *, grant: GrantTerms) -> Decimal:
-    """Return the gross amount that a live session may reach before a stop requested now is obeyed.
+def gross_before_a_stop(evidence: Evidence, *, grant: GrantTerms, at: datetime) -> Decimal:
+    """Return the gross amount that a live session may reach before a stop requested at ``at`` is obeyed.
 
-    :raises CannotBePriced: as ``gross_so_far``
+    Readings that contradict each other, or whose clock is wrong, count for as much as they can mean: a limit that they
+    switch off would be none.
+
+    :raises CannotBePriced: nothing is known of the register, or there is no tariff or no tax rate
     """
-    register = register_so_far(evidence)
+    register = _register_at_most(evidence, at)
     ahead = at_full_power(register, max_power_w=evidence.max_power_w)
     facts = evidence.facts_so_far((*register, ahead), ended_at=from_epoch_ms(ahead.at_ms))
     return _gross(evidence, facts, grant=grant)
+
+
+def _register_at_most(evidence: Evidence, at: datetime) -> tuple[Reading, ...]:
+    begin = begin_of(evidence.session) or next(iter(evidence.readings), None)
+    if begin is None:
+        raise CannotBePriced("The register is not known.")
+    most_milliwh = begin.energy_milliwh + most_delivered(begin, evidence.readings)
+    clean = evidence.clean(begin=begin, end=None)
+    if not clean.problems and clean.readings[-1].energy_milliwh == most_milliwh:
+        return clean.readings
+    until_ms = max(begin.at_ms + 1, to_epoch_ms(at))
+    return (begin, Reading(at_ms=until_ms, energy_milliwh=most_milliwh))
 
 
 def idle_amount_until(evidence: Evidence, *, until: datetime) -> Decimal:

@@ -1,9 +1,9 @@
 """Read OCPP-J frames (OCPP-J 1.6 §4): the limits that hold before anything else looks at what a station sent.
 
 A frame is decoded to ``Call``, ``CallResult`` or ``CallError``, or to a ``Refusal`` that says what to answer.
-Nothing here raises, whatever the bytes are: the depth is counted before the parser sees the text, numbers
-become ``int`` or ``Decimal`` (never a binary float), and a text that PostgreSQL would refuse (NUL, lone
-surrogates) is refused here first.
+Nothing here raises, whatever the bytes are: the depth is counted before the parser sees the text, numbers become
+``int`` or ``Decimal`` (never a binary float; one that counts nothing, ``1e999``, stays a text), and a text that
+PostgreSQL would refuse (NUL, lone surrogates) is refused here first.
 """
 
 import json
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn, TypeAlias
 
-from apps.core.domain.exact_json import dump_exact
+from apps.core.domain.exact_json import MOST_PLACES, dump_exact
 
 MAX_NEW_BYTES: Final = 64 * 1024
 MAX_TRUSTED_BYTES: Final = 1024 * 1024
@@ -40,6 +40,7 @@ LARGE_ACTIONS: Final = TRANSACTION_ACTIONS | {
 }
 
 _INT_DIGITS: Final = 18
+_NUMBER_CHARS: Final = 400
 # A string is one token (possessive, so that a hostile text costs linear time); an unclosed one runs to the
 # end.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -200,16 +201,18 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return pairs_by_key
 
 
-def _decimal(text: str) -> Decimal:
+def _decimal(text: str) -> Decimal | str:
+    # What follows may turn a number into digits, quadratic in them and refused above 4,300; no meter counts so far.
     try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise _UnreadableError("a number's exponent is out of range") from error
+        number = Decimal(text) if len(text) <= _NUMBER_CHARS else None
+    except InvalidOperation:
+        number = None
+    if number is None or not -MOST_PLACES <= number.adjusted() < MOST_PLACES:
+        return text[:_NUMBER_CHARS]
+    return number
 
 
-def _integer(text: str) -> int | Decimal:
-    # int() takes quadratic time in the digits and refuses more than 4,300 of them; no OCPP integer needs so
-    # many.
+def _integer(text: str) -> int | Decimal | str:
     return int(text) if len(text) <= _INT_DIGITS else _decimal(text)
 
 

@@ -3,7 +3,8 @@
 Any zone is taken; a text without one is read as UTC, with a note. Fractions beyond microseconds are cut, a
 leap second is the first moment of the next minute, and a clock that was never set (1970) is read as it
 stands, with a note: whether an instant is plausible is for the service to say, which knows when the message
-came.
+came. Only what no calendar reckons with (year 1, year 9999) is moved to the nearest instant that every zone and
+every interval can be added to.
 """
 
 import re
@@ -12,7 +13,10 @@ from typing import Any, Final
 
 NO_ZONE: Final = "a time has no zone and was read as UTC"
 UNSET_CLOCK: Final = "the station's clock was not set"
+NO_DATE: Final = "a time lies outside 1970 to 2999 and was moved there"
 
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2999, 12, 31, tzinfo=UTC)
 # No charger is older than the century; OCPP itself is of 2009.
 _FIRST_PLAUSIBLE_YEAR: Final = 2000
 
@@ -34,6 +38,8 @@ def read_instant(text: Any) -> tuple[datetime | None, tuple[str, ...]]:
     except (ValueError, OverflowError):
         return None, (f"no such time: {match.group()!r}",)
     notes = () if match["zone"] else (NO_ZONE,)
+    if at != (at := min(max(at, EARLIEST), LATEST)):
+        notes = (*notes, NO_DATE)
     return at, (notes if at.year >= _FIRST_PLAUSIBLE_YEAR else (*notes, UNSET_CLOCK))
 
 
@@ -50,6 +56,9 @@ def _assemble(match: re.Match[str]) -> datetime:
         microsecond=0 if leap else int((match["fraction"] or "0")[:6].ljust(6, "0")),
         tzinfo=_zone(match["zone"]),
     )
+    if not EARLIEST.year <= local.year <= LATEST.year:
+        # Moved by its zone or a leap second it may leave the calendar.
+        return local.replace(tzinfo=UTC)
     return (local + leap).astimezone(UTC)
 
 

@@ -1,8 +1,8 @@
 """Turn OCPP meter values into energy readings: integer milliwatt-hours of one register, or a note why not.
 
 For energy only ``Energy.Active.Import.Register`` counts (the default measurand, OCPP 1.6 §7.31), in Wh or kWh, at the
-outlet. Of one instant and context the total is taken; values per phase are added up only where no total was
-sent. A number is money, so only ``^-?\\d{1,12}(\\.\\d{1,6})?$`` in ASCII is one; what is finer than a
+outlet. Of one instant and context the total is taken; values per phase are added up, each phase once, only where no
+total was sent. A number is money, so only ``^-?\\d{1,12}(\\.\\d{1,6})?$`` in ASCII is one; what is finer than a
 milliwatt-hour is rounded half up; the text itself stays in the raw frame. Nothing here raises: what cannot be
 read becomes a problem, which the caller brings to a person.
 
@@ -27,6 +27,7 @@ from apps.sessions.domain.signed import SignedSample
 
 ADDED_UP: Final = "the energy was sent per phase and added up"
 """The one note that nobody has to look at: the phases of one meter make its total."""
+TWICE: Final = "two different values of one phase for one instant"
 ENERGY_REGISTER: Final = "Energy.Active.Import.Register"
 DEFAULT_CONTEXT: Final = "Sample.Periodic"
 # Any longer text is noise; the library's own contexts have at most 18 characters.
@@ -137,20 +138,28 @@ def _is_import_at_outlet(sample: dict[str, Any]) -> bool:
 
 
 def _energy_of(samples: list[dict[str, Any]], problems: list[str]) -> int | None:
-    """Read the register of one instant and context: its one total, else the sum of its phases."""
-    totals = [sample for sample in samples if sample.get("phase") is None]
-    values = [_read_sample(sample, problems) for sample in totals or samples]
+    """Read the register of one instant and context: its one total, else the sum of its phases, each told once."""
+    told: dict[int | None, set[int | None]] = {}
+    has_total = any(sample.get("phase") is None for sample in samples)
+    for sample in samples:
+        phase = sample.get("phase")
+        number = _PHASE.get(phase) if isinstance(phase, str) else None
+        if has_total and phase is not None:
+            continue
+        if phase is not None and number is None:
+            problems.append(f"energy of no phase: {str(phase)[:40]!r}")
+            return None
+        told.setdefault(number, set()).add(_read_sample(sample, problems))
+    if any(len(values) > 1 for values in told.values()):
+        problems.append("two different totals for one instant" if has_total else TWICE)
+        return None
+    known = [value for values in told.values() for value in values if value is not None]
     # A part that cannot be read would make the sum too small: no reading is better than half of one.
-    known = [value for value in values if value is not None]
-    if len(known) != len(values):
+    if len(known) != len(told):
         return None
-    if not totals:
+    if not has_total:
         problems.append(ADDED_UP)
-        return sum(known)
-    if len(set(known)) > 1:
-        problems.append("two different totals for one instant")
-        return None
-    return known[0]
+    return sum(known)
 
 
 def _read_sample(sample: dict[str, Any], problems: list[str]) -> int | None:

@@ -157,8 +157,15 @@ class EndCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndOutcome:
+    """What became of a stop.
+
+    session_id    None: it belongs to no session that is known
+    contradicts   the session ended before with another register, which stands
+    """
+
     session_id: int | None
     status: AuthorisationStatus
+    contradicts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,8 +150,18 @@ def _instant(text: str) -> datetime:
     at = datetime.fromisoformat(text.replace(",", "."))
     if at.tzinfo is None:
         raise NotOcmf("A time in it has no zone.")
+    if not 1970 <= at.year < 3000:
+        raise NotOcmf("A time in it lies outside 1970 to 2999.")
     return at.astimezone(UTC)
 
 
 def _text(value: Any) -> str:
-    return value[:64] if isinstance(value, str) else ""
+    """Return a text as it can be kept; "" for what is none.
+
+    :raises NotOcmf: an escape in it stands for NUL or for half of a character, which no database stores
+    """
+    if not isinstance(value, str):
+        return ""
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+        raise NotOcmf("A text in it holds NUL or half of a surrogate pair.")
+    return value[:64]

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from apps.core.sweeps import one_by_one
 from apps.sessions.domain.clocks import is_plausible
 from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, EndOutcome, MeterSample
 from apps.sessions.domain.status import SessionStatus, advance
@@ -51,10 +52,11 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
         session = known.get((command.station_id, command.transaction_id)) or unnamed.find(command)
         if session is None:
             unplaced.append(command)
+        contradicts = session is not None and not session.awaits_end and _is_other_end(session, command)
         if session is not None and session.awaits_end:
             _take_end(session, command)
             ended[session.pk] = (session, command)
-        outcomes.append(_outcome(session))
+        outcomes.append(_outcome(session, contradicts=contradicts))
     save_together([session for session, _ in ended.values()], fields=_END_FIELDS)
     store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
     store_measurements((session, command.measured, command.frame_id) for session, command in ended.values())
@@ -69,13 +71,15 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
 
 def end_waiting(*, at: datetime) -> int:
     """Carry out the kept stops whose session is known by now; return how many those were."""
-    count = 0
-    for station_id in sorted(due_stops(at)):
-        with transaction.atomic():
-            taken = take_stops(station_id=station_id)
-            end_sessions(tuple(command for _, command in taken))
-        count += len(taken)
-    return count
+    ended: list[EndCommand] = []
+
+    def end_at(station_id: int) -> None:
+        taken = [command for _, command in take_stops(station_id=station_id)]
+        end_sessions(tuple(taken))
+        ended.extend(taken)
+
+    one_by_one(sorted(due_stops(at)), end_at)
+    return len(ended)
 
 
 class _UnnamedStops:
@@ -115,6 +119,11 @@ def _is_same_end(session: ChargingSession, command: EndCommand) -> bool:
         and session.ended_at == command.ended_at
         and session.meter_stop_milliwh == command.meter_stop_milliwh
     )
+
+
+def _is_other_end(session: ChargingSession, command: EndCommand) -> bool:
+    told = command.meter_stop_milliwh
+    return told is not None and session.end_frame_id is not None and told != session.meter_stop_milliwh
 
 
 def _take_end(session: ChargingSession, command: EndCommand) -> None:
@@ -158,10 +167,11 @@ def _samples(command: EndCommand) -> Iterable[MeterSample]:
         yield MeterSample(at=command.ended_at, energy_milliwh=command.meter_stop_milliwh, context="Transaction.End")
 
 
-def _outcome(session: ChargingSession | None) -> EndOutcome:
+def _outcome(session: ChargingSession | None, *, contradicts: bool) -> EndOutcome:
     if session is None:
         return EndOutcome(session_id=None, status=AuthorisationStatus.ACCEPTED)
-    return EndOutcome(session_id=session.pk, status=AuthorisationStatus(session.authorisation))
+    status = AuthorisationStatus(session.authorisation)
+    return EndOutcome(session_id=session.pk, status=status, contradicts=contradicts)
 
 
 def _settle_where_available(sessions: Sequence[ChargingSession]) -> None:

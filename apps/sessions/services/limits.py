@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from apps.accounts.models import User
 from apps.core.domain.money import minor_unit
+from apps.sessions.domain.limits import pause_ms
 from apps.sessions.evidence import Evidence, gather
 from apps.sessions.granted import unlimited_terms
 from apps.sessions.models import ChargingSession, StartGrant
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 STOP_LASTS: Final = timedelta(minutes=2)
 HAS_LIMIT: Final = Q(grant__limit_amount__isnull=False) | Q(grant__reserved_amount__isnull=False)
+_not_before: Final[dict[int, datetime]] = {}
+"""Session id → when it is looked at again: of this process, and only of sessions with very many readings."""
+_MOST_PAUSED: Final = 10_000
 _FAILED: Final = [CommandStatus.REJECTED, CommandStatus.TIMED_OUT]
 
 
@@ -69,26 +73,36 @@ def stop_at_limits(received: Mapping[int, datetime]) -> None:
     """
     if not received:
         return
+    due = [session_id for session_id, at in received.items() if at >= _not_before.get(session_id, at)]
     limited = list(
-        ChargingSession.objects.filter(HAS_LIMIT, pk__in=received)
+        ChargingSession.objects.filter(HAS_LIMIT, pk__in=due)
         .select_related("grant", "tariff_version", "evse__station__location")
         .order_by("pk")
     )
     for evidence in gather(limited) if limited else []:
-        if _may_pass_limit(evidence):
+        at = received[evidence.session.pk]
+        _pause(evidence, at)
+        if _may_pass_limit(evidence, at):
             request_stop(
                 session_id=evidence.session.pk,
-                at=received[evidence.session.pk],
+                at=at,
                 reason=f"At full power the cost may soon pass the limit of {_in_words(evidence.session.grant)}.",
             )
 
 
-def _may_pass_limit(evidence: Evidence) -> bool:
-    limit = _limit_of(evidence.session.grant)
+def _pause(evidence: Evidence, at: datetime) -> None:
+    if pause := pause_ms(len(evidence.readings)):
+        if len(_not_before) >= _MOST_PAUSED:
+            _not_before.clear()
+        _not_before[evidence.session.pk] = at + timedelta(milliseconds=pause)
+
+
+def _may_pass_limit(evidence: Evidence, at: datetime) -> bool:
+    limit, terms = _limit_of(evidence.session.grant), unlimited_terms(evidence.session)
     try:
-        return limit is not None and gross_before_a_stop(evidence, grant=unlimited_terms(evidence.session)) >= limit
+        return limit is not None and gross_before_a_stop(evidence, grant=terms, at=at) >= limit
     except CannotBePriced as error:
-        # The end sends such a session to review, and it will not cost more than its limit.
+        # Nothing was told of the register yet, or its price was taken away: the end sends it to review.
         log.warning("session %s: the limit cannot be watched: %s", evidence.session.pk, error)
         return False
 

@@ -10,6 +10,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
+from apps.core.sweeps import one_by_one
 from apps.sessions.domain.clocks import MOST_AHEAD
 from apps.sessions.domain.orphans import SILENT, SILENT_WHILE_ONLINE, is_forgotten, is_given_up
 from apps.sessions.domain.status import SessionStatus
@@ -89,16 +90,27 @@ def _resolve_forgotten(at: datetime) -> int:
     return ChargingSession.objects.filter(pk__in=forgotten).update(status=SessionStatus.UNRESOLVED)
 
 
-@transaction.atomic
 def _give_up(at: datetime) -> int:
-    """End unresolved sessions whose stop is no longer waited for.
+    """End unresolved sessions whose stop is no longer waited for, each by itself.
 
     An anonymous driver's settles: its hold ends some day, and what is evidenced is the least that was delivered. What a
     contract pays can be billed later just as well, so that a person looks at it first.
     """
-    old = locked_sessions().filter(status=SessionStatus.UNRESOLVED, start_received_at__lte=at - SILENT)
-    count = 0
-    for session in _with_last_word(old):
+    old = ChargingSession.objects.filter(status=SessionStatus.UNRESOLVED, start_received_at__lte=at - SILENT)
+    ended: list[int] = []
+
+    def give_up(session_id: int) -> None:
+        if _is_given_up(session_id, at):
+            ended.append(session_id)
+
+    one_by_one(old.order_by("pk").values_list("pk", flat=True), give_up)
+    return len(ended)
+
+
+def _is_given_up(session_id: int, at: datetime) -> bool:
+    """End a session by rule if its stop is no longer waited for; return whether it was."""
+    unresolved = locked_sessions().filter(pk=session_id, status=SessionStatus.UNRESOLVED)
+    for session in _with_last_word(unresolved):
         if is_given_up(
             at=at,
             last_word_at=_last_word_at(session, at),
@@ -107,8 +119,8 @@ def _give_up(at: datetime) -> int:
         ):
             reasons = [GIVEN_UP] if session.contract_id is not None else []
             _end_by_rule(session, rule=GIVEN_UP, at=at, reasons=reasons)
-            count += 1
-    return count
+            return True
+    return False
 
 
 def _with_last_word(sessions: "QuerySet[ChargingSession]") -> "QuerySet[ChargingSession]":

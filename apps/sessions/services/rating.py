@@ -5,19 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Max
 
 from apps.accounts.models import User
 from apps.core.bells import ring_on_commit
 from apps.core.clock import from_epoch_ms
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
+from apps.core.sweeps import one_by_one
 from apps.sessions.domain.calibration import NotCalibrated, check_energy_alone
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.errors import RatingRefused
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather, local_date, tax_rates
 from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.overlaps import contested_by
 from apps.sessions.services.lookup import locked_sessions
 from apps.sessions.services.signing import check_signatures, verified_readings
 from apps.sessions.services.spending import end_reservation
@@ -79,7 +81,11 @@ def settled_facts(session: ChargingSession) -> SessionFacts:
     clean = evidence.clean(begin=begin, end=end)
     if clean.problems:
         raise RatingRefused(clean.problems[0].message)
-    return verified_facts(evidence) if session.is_under_calibration_law else evidence.facts(clean.readings)
+    facts = verified_facts(evidence) if session.is_under_calibration_law else evidence.facts(clean.readings)
+    if (other := contested_by(session)) is not None:
+        # Asked only now that both ends are committed: of two that settle at once, the later rated sees the other.
+        raise RatingRefused(f"Session {other} counts the same energy of the same connector at the same time.")
+    return facts
 
 
 def verified_facts(evidence: Evidence) -> SessionFacts:
@@ -112,6 +118,15 @@ def rate_or_review(*, session_id: int, at: datetime) -> Cdr | None:
         if session.status == SessionStatus.SETTLED:
             session.set_in_review(reasons=[str(refusal)])
         return None
+    except OperationalError:
+        raise
+    except Exception as error:
+        # It would break again at every sweep, and nobody would ever be told of it.
+        log.exception("session %s could not be rated", session_id)
+        session = lock_for_rating(session_id)
+        if session.status == SessionStatus.SETTLED:
+            session.set_in_review(reasons=[f"It could not be priced ({type(error).__name__}); the log says more."])
+        return None
 
 
 def sweep_unrated(*, at: datetime, limit: int = 500) -> int:
@@ -126,8 +141,7 @@ def sweep_unrated(*, at: datetime, limit: int = 500) -> int:
         .order_by("settled_at", "pk")
         .values_list("pk", flat=True)[:limit]
     )
-    for session_id in ids:
-        rate_or_review(session_id=session_id, at=at)
+    one_by_one(ids, lambda session_id: rate_or_review(session_id=session_id, at=at))
     return len(ids)
 
 

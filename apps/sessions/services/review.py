@@ -20,6 +20,7 @@ from apps.sessions.errors import NothingToBill, PriceChanged, RatingRefused, Rea
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.overlaps import contested_by
 from apps.sessions.services.rating import current_cdr, lock_for_rating, price, verified_facts, write_cdr
 from apps.sessions.services.signing import check_signatures
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
@@ -201,6 +202,8 @@ def _undisputed_facts(evidence: Evidence) -> SessionFacts:
     begin = begin_of(session)
     if begin is None or session.kind == ChargingSession.Kind.RESERVATION:
         raise RegisterUnusable("The register at the beginning is not known.")
+    if contested_by(session) is not None:
+        raise RegisterUnusable("Another session counts the same energy.")
     clean = evidence.clean(begin=begin, end=end_of(session))
     odd_ms = [reading.at_ms for problem in clean.problems for reading in _odd_of(problem)]
     sure = [reading for reading in clean.readings if not odd_ms or reading.at_ms < min(odd_ms)]

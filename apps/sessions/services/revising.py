@@ -7,6 +7,7 @@ from typing import Final
 from django.db import transaction
 
 from apps.core.bells import ring_on_commit
+from apps.core.sweeps import one_by_one
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.errors import RatingRefused
 from apps.sessions.granted import grant_terms
@@ -79,6 +80,5 @@ def sweep_late_evidence(*, at: datetime, limit: int = 500) -> int:
         status=SessionStatus.SETTLED, late_evidence_at__isnull=False, cdrs__isnull=False
     )
     ids = list(late.order_by("late_evidence_at", "pk").distinct().values_list("pk", flat=True)[:limit])
-    for session_id in ids:
-        rate_again(session_id=session_id, at=at)
+    one_by_one(ids, lambda session_id: rate_again(session_id=session_id, at=at))
     return len(ids)

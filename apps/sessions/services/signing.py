@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from apps.core.bells import ring_on_commit
+from apps.core.sweeps import one_by_one
 from apps.sessions.domain.calibration import NotCalibrated, ToldSession, is_same_measurement, verified_register
 from apps.sessions.domain.signed import (
     Encoding,
@@ -138,12 +139,15 @@ def _has_reported_key(session: ChargingSession) -> bool:
 
 
 def sweep_signatures(*, at: datetime, limit: int = 500) -> int:
-    """Check the records that no bell has brought here, and those whose key was adopted since; return how many."""
+    """Check the records that no bell has brought here, and those whose key was adopted since.
+
+    Returns how many sessions were looked at.
+    """
     since = at - LOOKED_BACK
     unchecked = SignedRecord.objects.filter(received_at__gte=since, checks__isnull=True)
     ids = list(unchecked.order_by("session_id").values_list("session_id", flat=True).distinct()[:limit])
     ids += _waiting_for_a_key(since, limit)
-    return sum(check_signatures(session_id=session_id, at=at) for session_id in dict.fromkeys(ids))
+    return one_by_one(dict.fromkeys(ids), lambda session_id: check_signatures(session_id=session_id, at=at))
 
 
 def _waiting_for_a_key(since: datetime, limit: int) -> list[int]:

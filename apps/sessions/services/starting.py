@@ -1,6 +1,6 @@
 """How a session begins: once, however often the station says so, and whatever it says."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -13,7 +13,6 @@ from apps.sessions.domain.clocks import believed_at, is_plausible, is_repeated_s
 from apps.sessions.domain.commands import AuthorisationStatus, Phase, StartCommand, StartOutcome
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.domain.tokens import hash_token
-from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services.limits import request_stop
 from apps.sessions.services.lookup import TransactionRef, by_ref, locked_sessions
@@ -28,6 +27,8 @@ TOLD_AT_ONCE: Final = timedelta(minutes=5)
 CONTRACT_GRANT_LASTS: Final = timedelta(minutes=15)
 """A grant made from a contract is used up by the very start that made it."""
 _MAX_TOKEN_CHARS: Final = 36
+_MOST_EVSES: Final = 100
+"""No station has more; a higher number is none that an EVSE is added for."""
 
 _STRAY: Final = "The station named connector "
 """How the reason begins that a session keeps of a connector its station does not have."""
@@ -45,12 +46,14 @@ class _Start:
 
     homes  the EVSE it names; or all its station has, ascending by number, where it has none of that number
     stray  which connector was named that the station does not have, or that none was; "" where it has it
+    is_added  the station had no connector at all until it named this one
     """
 
     command: StartCommand
     homes: tuple[Evse, ...]
     token: str
     stray: str
+    is_added: bool = False
 
     @property
     def evse(self) -> Evse:
@@ -72,9 +75,8 @@ def start_sessions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcome, ..
     Natural key: station, EVSE, id token, meter start and instant, against a session that is live or whose start was
     received within 72 h with a plausible clock. An unknown or blocked card's session is kept and billed to nobody.
 
-    A connector that the station does not have is no reason to lose a session: it is kept for a person to look at.
-
-    :raises UnknownEvse: the station has no EVSE at all; nothing of the batch was written
+    A connector that the station does not have is no reason to lose a session: it is kept for a person to look at. A
+    station that was set up with none gets the one that it names.
     """
     if not commands:
         return ()
@@ -114,25 +116,44 @@ def outcome_of(session: ChargingSession) -> StartOutcome:
 
 def _on_locked_evses(commands: Sequence[StartCommand]) -> list[_Start]:
     """Lock the EVSEs in pk order, so that the same start on two processes is looked up by one after the other."""
+    by_station = _lock_evses({command.station_id for command in commands})
+    bare = [command for command in commands if command.station_id not in by_station]
+    if bare:
+        rows = {(command.station_id, _likely_number(command)): command for command in bare}
+        new = [Evse(station_id=station_id, number=number) for station_id, number in sorted(rows)]
+        Evse.objects.bulk_create(new, ignore_conflicts=True)
+        by_station |= _lock_evses({command.station_id for command in bare})
+    added = {command.station_id for command in bare}
+    return [
+        _start_of(command, by_station[command.station_id], is_added=command.station_id in added) for command in commands
+    ]
+
+
+def _lock_evses(station_ids: Collection[int]) -> dict[int, dict[int, Evse]]:
     evses = (
         Evse.objects.select_for_update(no_key=True, of=("self",))
-        .filter(station_id__in={command.station_id for command in commands})
+        .filter(station_id__in=station_ids)
         .select_related("station__location")
         .order_by("pk")
     )
     by_station: dict[int, dict[int, Evse]] = {}
     for evse in evses:
         by_station.setdefault(evse.station_id, {})[evse.number] = evse
-    return [_start_of(command, by_station.get(command.station_id, {})) for command in commands]
+    return by_station
 
 
-def _start_of(command: StartCommand, by_number: dict[int, Evse]) -> _Start:
+def _likely_number(command: StartCommand) -> int:
+    return command.evse_number if 1 <= command.evse_number <= _MOST_EVSES else 1
+
+
+def _start_of(command: StartCommand, by_number: dict[int, Evse], *, is_added: bool) -> _Start:
     homes = _homes_of(command, by_number)
     return _Start(
         command=command,
         homes=homes,
         token=normalise_uid(command.id_token)[:_MAX_TOKEN_CHARS],
         stray=_stray(command, homes),
+        is_added=is_added,
     )
 
 
@@ -147,8 +168,6 @@ def _stray(command: StartCommand, homes: Sequence[Evse]) -> str:
 def _homes_of(command: StartCommand, by_number: dict[int, Evse]) -> tuple[Evse, ...]:
     if command.evse_number in by_number:
         return (by_number[command.evse_number],)
-    if not by_number:
-        raise UnknownEvse(f"station {command.station_id} has no EVSE")
     return tuple(by_number[number] for number in sorted(by_number))
 
 
@@ -244,12 +263,18 @@ def _permissions(starts: Sequence[_Start]) -> list[Permission]:
             token=start.token,
             evse=start.evse,
             at=believed_at(start.command.started_at, start.command.received_at),
-            is_under_way=start.command.received_at - start.command.started_at > TOLD_AT_ONCE,
+            is_under_way=_was_offline(start.command),
         )
         for start in asking
     ]
     answers = dict(zip((start.key for start in asking), permit(requests), strict=True)) if requests else {}
     return [answers.get(start.key, Permission(status=AuthorisationStatus.INVALID)) for start in starts]
+
+
+def _was_offline(command: StartCommand) -> bool:
+    """Tell whether the station let it begin by itself; a clock that was never set says nothing of that."""
+    is_late = command.received_at - command.started_at > TOLD_AT_ONCE
+    return is_late and is_plausible(command.started_at, command.received_at)
 
 
 def _new_session(start: _Start, permission: Permission) -> ChargingSession:
@@ -297,6 +322,8 @@ def _oddities(start: _Start) -> Iterable[str]:
         yield "The begin reading could not be read."
     if start.stray:
         yield start.stray
+    if start.is_added:
+        yield f"The station was set up without connectors; connector {start.evse.number} was added when it charged."
     if not is_plausible(command.started_at, command.received_at):
         yield (
             f"The station's clock said {command.started_at:%Y-%m-%d %H:%M} UTC for a start received at "

@@ -47,8 +47,6 @@ def follow_transactions(commands: tuple[StartCommand, ...]) -> tuple[StartOutcom
     """Find or begin the session of each event's transaction, and take over what it says of the beginning.
 
     Natural key: station and transaction_ref, which every command has. An event that says nothing new costs one query.
-
-    :raises UnknownEvse: a station has no EVSE at all; nothing of the batch was written
     """
     if not commands:
         return ()

@@ -84,6 +84,22 @@ class TestAClock:
             session.review_reasons
         )
 
+    @pytest.mark.parametrize("told", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+    def test_beyond_all_calendars_keeps_nobody_else_from_being_billed(self, url, site, site_box, make_box, clock, told):
+        broken = make_box("BROKEN")
+
+        async def stop_unknown():
+            async with wire(url, broken) as box:
+                return await box.say("1", "StopTransaction", stop(4711, told))
+
+        answer = tell(stop_unknown)
+        charge(url, site, site_box, clock, told, told)
+        charge(url, site, site_box, clock, "2026-06-01T13:00:00Z", "2026-06-01T14:00:00Z")
+
+        assert answer == [3, "1", {}]
+        records = bill(NOON + 5 * HOUR)
+        assert [(cdr.energy_milliwh, cdr.session.started_at) for cdr in records] == [(10 * KWH, NOON + HOUR)]
+
     def test_that_jumps_back_within_a_session_is_shown_to_a_person(self, url, site, site_box, clock):
         charge(url, site, site_box, clock, "2026-06-01T12:00:00Z", "2026-06-01T11:00:00Z")
 

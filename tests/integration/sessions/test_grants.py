@@ -206,6 +206,26 @@ class TestStopBeforeTheCeiling:
 
         assert (before, StationCommand.objects.count()) == (0, 1)
 
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            [(NOON + timedelta(minutes=30), 17_000_000), (NOON + timedelta(minutes=31), 16_000_000)],
+            [(NOON.replace(year=1970), 17_000_000)],
+            [(NOON + timedelta(minutes=1), 17_000_000)],
+            [
+                (NOON + timedelta(minutes=30), 9_000_000),
+                (NOON + timedelta(minutes=31), -BEGIN),
+                (NOON + timedelta(hours=1), 9_000_000 - BEGIN),
+            ],
+        ],
+        ids=["a register that falls", "a clock that was never set", "a jump", "a register that begins again"],
+    )
+    def test_asks_for_it_too_where_readings_contradict_each_other(self, wire, begun, odd):
+        for at, energy in odd:
+            services.record_readings((wire.readings(begun.transaction_id, (at, BEGIN + energy), received_at=NOON),))
+
+        assert StationCommand.objects.get().payload == {"transactionId": begun.transaction_id}
+
     def test_ends_below_the_limit_when_the_station_obeys_at_full_power(self, wire, begun):
         self.read(wire, begun, (NOON + timedelta(hours=1), 16_055_667))
         stop = NOON + timedelta(hours=1, seconds=120)

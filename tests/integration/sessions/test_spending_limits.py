@@ -66,6 +66,14 @@ class TestAStart:
         assert StationCommand.objects.get().action == "RemoteStopTransaction"
         assert found() == []
 
+    def test_dated_1970_is_not_taken_to_have_begun_before_it_was_told(self, wire, limit):
+        unset = NOON.replace(year=1970)
+        services.start_sessions(tuple(starts(wire, 2)))
+
+        outcome = wire.begin(evse_number=3, started_at=unset, received_at=NOON)
+
+        assert outcome.status == "Blocked"
+
     def test_repeated_reserves_once(self, wire, limit):
         assert wire.begin() == wire.begin()
 

@@ -2,12 +2,11 @@ from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from apps.contracts.models import Contract, IdToken
 from apps.sessions import services
 from apps.sessions.domain.commands import AuthorisationStatus, AuthoriseCommand, StartOutcome
-from apps.sessions.errors import UnknownEvse
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services import starting
 from apps.tariffs.models import TariffVersion
@@ -312,14 +311,24 @@ class TestUnknownConnector:
         assert len({outcome.transaction_id for outcome in outcomes}) == 3
         assert tuple(wire.begin(evse_number=number) for number in numbers) == outcomes
 
-    def test_of_a_station_without_evses_is_refused_and_writes_nothing_of_the_batch(self, wire):
-        bare = make_station()
+    def test_of_a_station_without_connectors_adds_the_one_it_names_and_asks_a_person(self, wire, site):
+        bare = make_station(location=site.location)
 
-        with pytest.raises(UnknownEvse, match="no EVSE"), transaction.atomic():
-            services.start_sessions((wire.start(), wire.start(station_id=bare.pk)))
+        first = wire.begin(station_id=bare.pk, evse_number=2)
+        again = wire.begin(station_id=bare.pk, evse_number=2)
 
-        assert not ChargingSession.objects.exists()
-        assert not MeterReading.objects.exists()
+        session = session_of(first)
+        assert (first, session.evse.number, session.evse.station) == (again, 2, bare)
+        assert session.review_reasons == [
+            "The station was set up without connectors; connector 2 was added when it charged."
+        ]
+        assert (session.status, ChargingSession.objects.count()) == ("live", 1)
+
+    @pytest.mark.parametrize("number", [0, -3, 2**31 - 1])
+    def test_of_a_station_without_connectors_that_names_none_is_at_the_first(self, wire, site, number):
+        bare = make_station(location=site.location)
+
+        assert session_of(wire.begin(station_id=bare.pk, evse_number=number)).evse.number == 1
 
 
 @pytest.mark.django_db(transaction=True)

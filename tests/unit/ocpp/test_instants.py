@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.ocpp.domain.instants import NO_ZONE, UNSET_CLOCK, read_instant
+from apps.ocpp.domain.instants import EARLIEST, LATEST, NO_DATE, NO_ZONE, UNSET_CLOCK, read_instant
 
 
 def utc(*parts: int) -> datetime:
@@ -31,6 +31,10 @@ class TestReadInstant:
             ("1970-01-01T00:07:00Z", utc(1970, 1, 1, 0, 7), (UNSET_CLOCK,)),
             ("2036-03-01T12:00:00Z", utc(2036, 3, 1, 12), ()),
             (" 2026-03-01T12:00:00Z\n", utc(2026, 3, 1, 12), ()),
+            ("0001-01-01T00:00:00+14:00", EARLIEST, (NO_DATE, UNSET_CLOCK)),
+            ("1970-01-01T00:00:00+02:00", EARLIEST, (NO_DATE, UNSET_CLOCK)),
+            ("9999-12-31T23:59:60Z", LATEST, (NO_DATE,)),
+            ("2999-12-31T23:00:00-02:00", LATEST, (NO_DATE,)),
         ],
     )
     def test_reads(self, text, at, notes):
@@ -45,8 +49,8 @@ class TestReadInstant:
             "2026-03-01T12:00Z",
             "2026-03-01",
             "2026-03-01T12:00:00+25:00",
-            "0001-01-01T00:00:00+14:00",
-            "9999-12-31T23:59:60Z",
+            "0001-01-01T00:00:00+25:00",
+            "9999-13-31T23:59:60Z",
             "٢٠٢٦-03-01T12:00:00Z",
             "now",
             "",

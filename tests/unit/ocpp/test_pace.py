@@ -22,3 +22,11 @@ class TestPace:
             now_s += pace.wait_s(now_s)
 
         assert 9.9 < now_s < 10.1
+
+    def test_counts_a_large_message_as_the_many_small_ones_it_weighs(self):
+        pace = Pace(per_second=50, now_s=0)
+
+        waits = [pace.wait_s(0, size=1024 * 1024) for _ in range(4)]
+
+        assert waits[:3] == [0, 0, 0]
+        assert waits[3] == (4 * 128 - 500) / 50

@@ -102,6 +102,25 @@ class TestReadMeterValues:
             readings=(reading(1_500_000),), problems=("the energy was sent per phase and added up",)
         )
 
+    def test_adds_a_phase_that_is_told_twice_once(self):
+        told = [("500", "L1"), ("500", "L1-N"), ("400", "L2"), ("400", "L2"), ("600", "L3")]
+        samples = [{"value": value, "phase": phase} for value, phase in told]
+
+        assert read_meter_values([meter_value(*samples)]).readings == (reading(1_500_000),)
+
+    @pytest.mark.parametrize(
+        ("phase", "problem"),
+        [
+            ("L1", "two different values of one phase for one instant"),
+            ("L1-L2", "energy of no phase: 'L1-L2'"),
+            (7, "energy of no phase: '7'"),
+        ],
+    )
+    def test_takes_no_sum_of_phases_that_contradict_each_other_or_are_none(self, phase, problem):
+        samples = ({"value": "500", "phase": "L1"}, {"value": "400", "phase": phase})
+
+        assert read_meter_values([meter_value(*samples)]) == Readings(problems=(problem,))
+
     def test_takes_no_sum_with_a_part_missing(self):
         samples = ({"value": "500", "phase": "L1"}, {"value": "NaN", "phase": "L2"})
 

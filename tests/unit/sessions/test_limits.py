@@ -1,6 +1,6 @@
 import pytest
 
-from apps.sessions.domain.limits import at_full_power, sample_interval_ms
+from apps.sessions.domain.limits import at_full_power, most_delivered, pause_ms, sample_interval_ms
 from apps.tariffs.domain.facts import Reading
 
 KWH = 1_000_000
@@ -37,3 +37,22 @@ class TestAtFullPower:
         readings = [Reading(at_ms=0, energy_milliwh=KWH)]
 
         assert at_full_power(readings, max_power_w=None) == Reading(at_ms=120_000, energy_milliwh=KWH)
+
+    def test_looks_beyond_the_pause_that_very_many_readings_cost(self):
+        """3,000 readings, one a second: a pause of 2,000 ms and one interval of 1,000 ms."""
+        readings = register(*range(3_000))
+
+        assert pause_ms(3_000) == 2_000
+        assert at_full_power(readings, max_power_w=None).at_ms == readings[-1].at_ms + 3_000
+
+
+class TestMostDelivered:
+    @pytest.mark.parametrize(
+        ("energies", "expected"),
+        [((), 0), ((1, 3), 3), ((5, 0, 4), 9), ((9, 2), 9)],
+        ids=["nothing told", "a register", "one that begins again", "one that falls"],
+    )
+    def test_adds_all_rises_up(self, energies, expected):
+        begin, *readings = (Reading(at_ms=at, energy_milliwh=value) for at, value in enumerate((0, *energies)))
+
+        assert most_delivered(begin, readings) == expected

@@ -130,6 +130,20 @@ class TestReadOcmf:
         with pytest.raises(NotOcmf):
             read_ocmf(data)
 
+    @pytest.mark.parametrize("text", ["\\u0000", "\\ud800", "a\\udfffb"])
+    def test_refuses_a_text_that_no_database_can_keep(self, text):
+        data = record(reading(NOON, "B", "1.0") | {"RV": "1.0"}, MS="@").replace(b"@", text.encode())
+
+        with pytest.raises(NotOcmf, match="NUL or half"):
+            read_ocmf(data)
+
+    @pytest.mark.parametrize("year", ["0001", "9999"])
+    def test_refuses_a_time_that_no_calendar_reckons_with(self, year):
+        told = reading(NOON, "B", "1.0") | {"RV": "1.0", "TM": f"{year}-06-01T12:00:00,000+0000 S"}
+
+        with pytest.raises(NotOcmf, match="outside 1970 to 2999"):
+            read_ocmf(record(told))
+
     @given(st.binary(), st.binary())
     def test_raises_nothing_else(self, payload: bytes, signature: bytes):
         try:
