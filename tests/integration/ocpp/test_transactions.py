@@ -10,6 +10,7 @@ from django.db import OperationalError
 from apps.ocpp import services, v16
 from apps.ocpp.models import Direction, EventKind, Frame, StationEvent
 from apps.ocpp.simulator.charger import ConnectionLostError
+from apps.sessions import services as sessions
 from apps.sessions.models import ChargingSession, MeterReading
 from tests.integration.ocpp.conftest import in_database, process, tell
 
@@ -124,6 +125,23 @@ class TestAStopToldAgain:
         assert first == again == {"idTagInfo": {"status": "Accepted"}}
         assert ChargingSession.objects.values().get() == before
         assert not StationEvent.objects.filter(kind=EventKind.REVIEW).exists()
+
+    def test_with_another_register_is_shown_to_a_person_and_changes_nothing(self, url, site, site_box):
+        async def story():
+            async with site_box.at(url) as charger:
+                stop = {
+                    "transactionId": await started(charger, site.token.uid),
+                    "meterStop": 2_000,
+                    "timestamp": just_now().isoformat(),
+                }
+                return [await charger.call("StopTransaction", stop | {"meterStop": wh}) for wh in (2_000, 2_500)]
+
+        assert tell(story) == [{}, {}]
+        session = ChargingSession.objects.get()
+        assert session.meter_stop_milliwh == 2_000_000
+        assert StationEvent.objects.get(kind=EventKind.REVIEW).text == (
+            f"transaction {session.transaction_id} ends a second time, with another register; the first stands"
+        )
 
     def test_on_two_sockets_at_once_ends_the_session_once(self, url, second_url, site, site_box):
         # The older socket's frame is kept and only the newer one is answered; whichever is carried out first.
@@ -256,9 +274,15 @@ class TestATransactionMessageThatIsOdd:
 
 
 class TestAPoisonMessage:
-    def test_goes_alone_is_answered_and_shown_to_a_person(self, url, site, site_box, make_box):
-        # The box has no connector at all: no session can be made of it.
-        poisoned = make_box("POISON", connectors=0)
+    def test_goes_alone_is_answered_and_shown_to_a_person(self, url, site, site_box, make_box, monkeypatch):
+        poisoned = make_box("POISON")
+        start_sessions = sessions.start_sessions
+
+        def break_at_the_poison(commands):
+            assert all(command.station_id != poisoned.station.pk for command in commands)
+            return start_sessions(commands)
+
+        monkeypatch.setattr(sessions, "start_sessions", break_at_the_poison)
 
         async def story():
             async with site_box.at(url) as charger, poisoned.at(url) as poison:

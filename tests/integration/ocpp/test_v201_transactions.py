@@ -110,6 +110,20 @@ class TestAWholeTransaction:
         assert json.loads(Frame.objects.filter(action="TransactionEvent").earliest("pk").payload)[3] == started
 
 
+class TestACardShownWithAnEventDated1970:
+    def test_is_worth_what_it_is_worth_now(self, url, site, site_box, at):
+        make_token(contract=site.contract, uid="ENDED", valid_to=at - timedelta(days=1))
+
+        *_, answer = told(
+            site_box,
+            url,
+            event("Started", at, token=site.token.uid, values=begin(at)),
+            event("Updated", at.replace(year=1970), token="ENDED"),
+        )
+
+        assert answer["idTokenInfo"]["status"] != "Accepted"
+
+
 class TestATransactionThatBeginsWithTheCable:
     def test_waits_for_its_card_and_is_paid_for_from_then_on(self, url, site, site_box, at):
         _, authorised, _ = told(
