@@ -12,7 +12,7 @@ from apps.ocpp.simulator.charger import ConnectionLostError
 from apps.sessions import services as sessions
 from apps.sessions.models import ChargingSession, MeterReading, StateChange
 from apps.stations.models import Connector
-from tests.factories import make_evse, make_token
+from tests.factories import make_evse, make_grant, make_token
 from tests.integration.ocpp.conftest import process, tell
 from tests.integration.ocpp.events import event, exchange, meter, sample, tell_events
 
@@ -112,7 +112,7 @@ class TestAWholeTransaction:
 
 class TestACardShownWithAnEventDated1970:
     def test_is_worth_what_it_is_worth_now(self, url, site, site_box, at):
-        make_token(contract=site.contract, uid="ENDED", valid_to=at - timedelta(days=1))
+        make_grant(site=site, token="ENDED", granted_at=at - timedelta(days=1))
 
         *_, answer = told(
             site_box,
