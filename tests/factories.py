@@ -14,6 +14,7 @@ from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.contracts.models import (
     Contract,
     ContractPlan,
+    CostCentre,
     Customer,
     IdToken,
     MembershipTier,
@@ -192,6 +193,11 @@ def give_plan(*, contract: Contract, first_day: date, plan: Plan | None = None, 
 
 def make_vehicle(*, customer: Customer, **fields: Any) -> Vehicle:
     return Vehicle.objects.create(customer=customer, **{"plate": f"B-WL {next_number()}", **fields})
+
+
+def make_cost_centre(*, customer: Customer, **fields: Any) -> CostCentre:
+    number = next_number()
+    return CostCentre.objects.create(customer=customer, **{"code": f"{number}", "name": f"Team {number}", **fields})
 
 
 def make_token(*, contract: Contract | None = None, **fields: Any) -> IdToken:

@@ -56,6 +56,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Membership tiers"), "loyalty", "contracts_membershiptier"),
             _row(_("Cards"), "badge", "contracts_idtoken"),
             _row(_("Vehicles"), "directions_car", "contracts_vehicle"),
+            _row(_("Cost centres"), "account_tree", "contracts_costcentre"),
         ),
         _group(
             _("Documents"),

@@ -237,7 +237,7 @@ def action(request: HttpRequest, station_id: int, name: str) -> HttpResponse:
 @require_GET
 def card(request: HttpRequest, token_id: int) -> HttpResponse:
     """Show which stations may take a card without asking, and what will make them forget it."""
-    cards = IdToken.objects.select_related("contract__customer", "vehicle")
+    cards = IdToken.objects.select_related("contract__customer", "vehicle", "cost_centre")
     found = operated_rows(request, cards).filter(pk=token_id).first()
     if found is None:
         raise Http404(f"no card {token_id}")

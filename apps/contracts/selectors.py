@@ -55,15 +55,19 @@ def _judge(token: IdToken | None, at: datetime) -> TokenFinding:
         valid_from=token.contract.valid_from,
         valid_to=token.contract.valid_to,
         at=at,
+        own_from=token.valid_from,
+        own_to=token.valid_to,
     )
     return TokenFinding(token=token, verdict=verdict)
 
 
 def cards_in_force(at: datetime) -> QuerySet[IdToken]:
-    """Return the cards that may charge at ``at``: active, in an active contract within its time."""
+    """Return the cards that may charge at ``at``: active, within their time, in an active contract within its."""
     is_open = Q(contract__valid_to__isnull=True) | Q(contract__valid_to__gt=at)
+    is_own_time = (Q(valid_from__isnull=True) | Q(valid_from__lte=at)) & (Q(valid_to__isnull=True) | Q(valid_to__gt=at))
     cards: QuerySet[IdToken] = IdToken.objects.filter(
         is_open,
+        is_own_time,
         status=IdToken.Status.ACTIVE,
         contract__status=Contract.Status.ACTIVE,
         contract__valid_from__lte=at,

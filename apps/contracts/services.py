@@ -33,11 +33,13 @@ class TariffChoice:
 
     reasons           the decision first, then the higher ranks that were passed over
     discount_percent  of the contract's membership tier, off whatever tariff was found; None: none
+    free_reason       why the card charges free: the discount is then the whole; "" = it does not
     """
 
     version: TariffVersion | None
     reasons: tuple[str, ...]
     discount_percent: Decimal | None = None
+    free_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,12 @@ def _choice(
         moment = f"{query.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         return TariffChoice(version=None, reasons=(f"No tariff is assigned to {query.evse} at {moment}.",))
     reasons = [steps[position].sentence, *(step.sentence for step in steps[:position])]
+    token = _known_token(query)
+    if version is not None and token is not None and token.free_reason:
+        reasons.append(f"The card charges free: {token.free_reason}.")
+        return TariffChoice(
+            version=version, reasons=tuple(reasons), discount_percent=Decimal(100), free_reason=token.free_reason
+        )
     discount = tier.discount_percent if version is not None and tier is not None else None
     if discount is not None:
         reasons.append(f"The membership tier “{tier}” takes {discount.normalize():f} % off.")

@@ -30,7 +30,18 @@ REFUSALS = (DocumentRefused, SellerNotRegistered, NoTaxRate)
 class LineInline(TenantTabular):
     model = InvoiceLine
     fk_name = "invoice"
-    fields = ("position", "what", "vehicle", "token", "started_at", "energy", "net_amount", "gross_amount", "explain")
+    fields = (
+        "position",
+        "what",
+        "vehicle",
+        "token",
+        "cost_centre",
+        "started_at",
+        "energy",
+        "net_amount",
+        "gross_amount",
+        "explain",
+    )
     readonly_fields = fields
     per_page = 25
     verbose_name_plural = "lines"

@@ -51,7 +51,13 @@ def current_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
             session__status=SessionStatus.SETTLED,
             ended_at__lt=end_of_day(until_date, time_zone=seller.time_zone),
         )
-        .select_related("session__station__location", "session__evse", "session__vehicle", "tariff_version")
+        .select_related(
+            "session__station__location",
+            "session__evse",
+            "session__vehicle",
+            "session__cost_centre",
+            "tariff_version",
+        )
         .order_by("ended_at", "pk")
     )
 

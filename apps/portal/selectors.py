@@ -53,9 +53,9 @@ def sessions_of(membership: Membership, *, month: date | None = None) -> Any:
         begin, end = (datetime.combine(day, time(), tzinfo=zone) for day in (month, next_month(month)))
         sessions = sessions.filter(started_at__gte=begin, started_at__lt=end)
     records = current_revisions(Cdr.objects.filter(purpose=Cdr.Purpose.RETAIL))
-    return sessions.select_related("station__location", "evse", "vehicle", "token", "seller").prefetch_related(
-        Prefetch("cdrs", queryset=records, to_attr="current_cdrs")
-    )
+    return sessions.select_related(
+        "station__location", "evse", "vehicle", "cost_centre", "token", "seller"
+    ).prefetch_related(Prefetch("cdrs", queryset=records, to_attr="current_cdrs"))
 
 
 def months_of(membership: Membership) -> list[date]:

@@ -76,7 +76,7 @@ class ChargingSessionAdmin(TenantAdmin):
         ("state", "authorisation", "stop_reason"),
         "why_review",
         ("station", "evse_number", "transaction_id", "transaction_ref"),
-        ("contract", "vehicle", "id_token"),
+        ("contract", "vehicle", "cost_centre", "id_token"),
         ("started_at", "ended_at", "ended_by_rule"),
         ("reserved_from", "occupied_until"),
         ("lasted", "settled_at"),

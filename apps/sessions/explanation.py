@@ -82,13 +82,14 @@ class AdjustmentExplained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CdrExplained:
-    """totals: as the record's document has them, amounts as strings."""
+    """totals: as the record's document has them, amounts as strings; free_reason: why it costs nothing, if it does."""
 
     cdr: Cdr
     periods: tuple[PeriodExplained, ...]
     adjustments: tuple[AdjustmentExplained, ...]
     totals: tuple[dict[str, Any], ...]
     prices_include_tax: bool
+    free_reason: str = ""
 
 
 def current_revisions(records: QuerySet[Cdr]) -> QuerySet[Cdr]:
@@ -107,13 +108,17 @@ def explain_cdr(cdr: Cdr, *, readings: Sequence[MeterReading], language: Languag
     """Explain ``cdr`` with its session's ``readings`` (``at`` ascending)."""
     document = cast("dict[str, Any]", cdr.document)
     terms = cdr.tariff_version.terms()
+    free_reason = free_reason_of(cdr)
     told = partial(_part, terms=terms, language=language)
     return CdrExplained(
         cdr=cdr,
         periods=tuple(_period(period, readings, told) for period in document["periods"]),
-        adjustments=tuple(_adjustment(line, language=language) for line in document["adjustments"]),
+        adjustments=tuple(
+            _adjustment(line, language=language, free_reason=free_reason) for line in document["adjustments"]
+        ),
         totals=tuple(document["totals"]),
         prices_include_tax=terms.tax_included,
+        free_reason=free_reason,
     )
 
 
@@ -141,12 +146,24 @@ def _evidence(at_ms: int, register_milliwh: int | None, readings: Sequence[Meter
     return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=tuple(around))
 
 
-def _adjustment(line: dict[str, Any], *, language: Language) -> AdjustmentExplained:
+def free_reason_of(cdr: Cdr) -> str:
+    """Return why a record costs nothing, as the card said at the start; "" where it is billed."""
+    return str(cast("dict[str, Any]", cdr.inputs)["grant"].get("free_reason", ""))
+
+
+def adjustment_words(kind: AdjustmentKind, *, free_reason: str, language: Language) -> str:
+    """Say what an adjustment is; what takes off everything of a card that charges free is the card's own reason."""
+    is_free = free_reason and kind in (AdjustmentKind.DISCOUNT, AdjustmentKind.FLOOR)
+    return free_reason if is_free else describe_adjustment(kind, language=language)
+
+
+def _adjustment(line: dict[str, Any], *, language: Language, free_reason: str) -> AdjustmentExplained:
     """The engine's own words where the reader reads English: they say a discount's percentage too."""
     kind = AdjustmentKind(line["kind"])
+    words = adjustment_words(kind, free_reason=free_reason, language=language)
     return AdjustmentExplained(
         kind=kind,
-        reason=line["reason"] if language == "en" else describe_adjustment(kind, language=language),
+        reason=line["reason"] if language == "en" and words != free_reason else words,
         net=line["net"],
         tax=line["tax"],
         gross=line["gross"],

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
 from apps.sessions.domain.reservations import ReservationStatus
 from apps.sessions.models import ChargingSession
 from apps.tariffs.domain.facts import GrantTerms
+
+_WHATEVER_IT_COSTS: Final = Decimal(1_000_000_000)
+"""More than any session: a card that charges free waives also the minimum price that a discount leaves."""
 
 
 def grant_terms(session: ChargingSession) -> GrantTerms:
@@ -19,7 +23,10 @@ def grant_terms(session: ChargingSession) -> GrantTerms:
     if grant is None:
         return GrantTerms()
     return GrantTerms(
-        discount_percent=grant.discount_percent, limit_amount=grant.limit_amount, waive_below=grant.waive_below
+        discount_percent=grant.discount_percent,
+        limit_amount=grant.limit_amount,
+        waive_below=_WHATEVER_IT_COSTS if grant.free_reason else grant.waive_below,
+        free_reason=grant.free_reason,
     )
 
 

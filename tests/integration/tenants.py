@@ -54,6 +54,7 @@ from tests.factories import (
     assign_tariff,
     give_plan,
     make_contract,
+    make_cost_centre,
     make_customer,
     make_evse,
     make_grant,
@@ -114,6 +115,7 @@ def make_named_site(name: str) -> Site:
     SpendingLimit.objects.create(contract=contract, currency="EUR", amount="1000.00", session_amount="50.00")
     give_plan(contract=contract, name=f"{name} Plan", first_day=date(2026, 7, 15), base_fee="30.00")
     vehicle = make_vehicle(customer=customer, plate=f"{name} 1")
+    cost_centre = make_cost_centre(customer=customer, code=name, name=f"{name} Sales")
     return Site(
         owner=owner,
         location=location,
@@ -124,7 +126,9 @@ def make_named_site(name: str) -> Site:
         customer=customer,
         contract=contract,
         vehicle=vehicle,
-        token=make_token(contract=contract, vehicle=vehicle, uid=f"{name}CARD"),
+        token=make_token(
+            contract=contract, vehicle=vehicle, cost_centre=cost_centre, driver=f"{name} Driver", uid=f"{name}CARD"
+        ),
     )
 
 

@@ -1,6 +1,14 @@
 """Customers, contracts, plans, cards and where tariffs apply, in the console."""
 
+from apps.contracts.admin.cards import CostCentreAdmin, IdTokenAdmin, VehicleAdmin
 from apps.contracts.admin.contracts import ContractAdmin, CustomerAdmin
 from apps.contracts.admin.plans import PlanAdmin
 
-__all__ = ["ContractAdmin", "CustomerAdmin", "PlanAdmin"]
+__all__ = [
+    "ContractAdmin",
+    "CostCentreAdmin",
+    "CustomerAdmin",
+    "IdTokenAdmin",
+    "PlanAdmin",
+    "VehicleAdmin",
+]

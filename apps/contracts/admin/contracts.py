@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
+from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.scope import is_platform_operator, operator_of
 from apps.accounts.tenant_admin import (
     ReasonForm,
@@ -20,17 +20,17 @@ from apps.accounts.tenant_admin import (
     TenantForm,
     TenantTabular,
 )
+from apps.contracts.admin.cards import CostCentreInline, TokenInline, VehicleInline
 from apps.contracts.admin.plans import ContractPlanInline
+from apps.contracts.admin.words import STATUS_LABELS
 from apps.contracts.models import (
     ASSIGNMENT_PLACES,
     Contract,
     Customer,
-    IdToken,
     MembershipTier,
     SpendingLimit,
     Suspension,
     TariffAssignment,
-    Vehicle,
 )
 from apps.contracts.registrations import NotRegistered, check_registered
 from apps.contracts.suspending import (
@@ -42,15 +42,6 @@ from apps.contracts.suspending import (
     suspend_contract,
 )
 from apps.core import clock
-from apps.core.bells import ring_on_commit
-
-STATUS_LABELS = {"Active": "success", "Suspended": "warning", "Blocked": "warning", "Ended": "info", "Retired": "info"}
-
-
-class VehicleInline(TenantTabular):
-    model = Vehicle
-    change_roles = MASTER_DATA_ROLES | SUPPORT_ROLES
-    fields = ("plate", "label")
 
 
 class ContractInline(TenantTabular):
@@ -79,7 +70,7 @@ class CustomerAdmin(TenantAdmin):
         "portal_access",
     )
     readonly_fields = ("portal_access",)
-    inlines = (ContractInline, VehicleInline)
+    inlines = (ContractInline, VehicleInline, CostCentreInline)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
@@ -90,13 +81,6 @@ class CustomerAdmin(TenantAdmin):
     def portal_access(self, customer: Customer) -> str:
         organisation = customer.organisation if customer.pk else None
         return f"read by {organisation}" if organisation else "nobody signs in for this customer yet"
-
-
-class TokenInline(TenantTabular):
-    model = IdToken
-    fields = ("uid", "vehicle", "status")
-    readonly_fields = fields
-    show_change_link = True
 
 
 @admin.register(SpendingLimit)
@@ -283,65 +267,6 @@ class ContractAdmin(TenantAdmin):
             submit="Reopen",
             do=do,
         )
-
-
-@admin.register(Vehicle)
-class VehicleAdmin(TenantAdmin):
-    change_roles = MASTER_DATA_ROLES | SUPPORT_ROLES
-    deletable = True
-    refusals = {"vehicle_plate_unique_per_customer": "This customer already has a vehicle with this plate."}
-    empty_hint = "Vehicles are printed on invoice lines when a card belongs to one."
-    list_display = ("plate", "label", "customer")
-    list_filter = (("customer", RelatedOnlyFieldListFilter),)
-    list_select_related = ("customer",)
-    search_fields = ("plate", "label", "customer__name")
-    autocomplete_fields = ("customer",)
-    fields = ("customer", "plate", "label")
-
-
-class IdTokenForm(TenantForm):
-    """A card's seller is its contract's, and its vehicle the contract's customer's."""
-
-    def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() - {"seller"}
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        contract, vehicle = cleaned.get("contract"), cleaned.get("vehicle")
-        if contract is not None:
-            self.instance.seller_id = contract.seller_id
-        if contract is not None and vehicle is not None and vehicle.customer_id != contract.customer_id:
-            self.add_error("vehicle", f"This vehicle is not one of {contract.customer}.")
-        return cleaned
-
-
-@admin.register(IdToken)
-class IdTokenAdmin(TenantAdmin):
-    change_roles = SUPPORT_ROLES
-    form = IdTokenForm
-    refusals = {"token_in_one_contract_of_a_seller": "This card is in another contract already: retire it there first."}
-    empty_hint = "Add the card's number as the reader sees it; the card then charges on its contract at your stations."
-    list_display = ("uid", "contract", "vehicle", "state")
-    list_filter = ("status", ("contract__customer", RelatedOnlyFieldListFilter))
-    list_select_related = ("contract__customer", "vehicle")
-    search_fields = ("uid", "contract__number", "contract__customer__name", "vehicle__plate")
-    autocomplete_fields = ("contract", "vehicle")
-    fields = ("contract", "uid", "vehicle", "status")
-    actions_detail = ("holders",)
-
-    @action(description="Who still holds it", url_path="holders", permissions=["view"], icon="ev_station")
-    def holders(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        token = self.get_object_or_404(request, object_id)
-        return HttpResponseRedirect(reverse("console:card", args=[token.pk]))
-
-    def save_model(self, request: HttpRequest, obj: IdToken, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        # Stations may remember the card: whoever keeps their lists and caches looks again.
-        ring_on_commit("card.changed", id=obj.pk)
-
-    @display(description="status", label=STATUS_LABELS, ordering="status")
-    def state(self, token: IdToken) -> str:
-        return token.get_status_display()
 
 
 class TierContractInline(TenantTabular):

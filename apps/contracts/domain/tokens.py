@@ -19,17 +19,28 @@ def normalise_uid(uid: str) -> str:
 
 
 def judge_token(
-    *, is_active: bool, contract_status: str, valid_from: datetime, valid_to: datetime | None, at: datetime
+    *,
+    is_active: bool,
+    contract_status: str,
+    valid_from: datetime,
+    valid_to: datetime | None,
+    at: datetime,
+    own_from: datetime | None = None,
+    own_to: datetime | None = None,
 ) -> TokenVerdict:
     """Tell whether a known token may charge at ``at``.
 
     is_active             whether the token itself is not blocked (a retired one is unknown to begin with)
     contract_status       active | suspended | ended
     valid_from, valid_to  the contract's span, half-open; None: open
+    own_from, own_to      the card's own span within it, half-open; None: open
     """
     if not is_active or contract_status == "suspended":
         return TokenVerdict.BLOCKED
-    is_valid = valid_from <= at and (valid_to is None or at < valid_to)
+    is_valid = all(
+        (first is None or first <= at) and (end is None or at < end)
+        for first, end in ((valid_from, valid_to), (own_from, own_to))
+    )
     # A contract that was ended keeps its span, so that a start from before its end, told late, still counts.
     if is_valid and (contract_status == "active" or valid_to is not None):
         return TokenVerdict.VALID

@@ -1,12 +1,11 @@
+from apps.contracts.models.cards import CostCentre, IdToken, Vehicle
 from apps.contracts.models.contracts import (
     ASSIGNMENT_PLACES,
     Contract,
     Customer,
-    IdToken,
     MembershipTier,
     SpendingLimit,
     TariffAssignment,
-    Vehicle,
 )
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
 from apps.contracts.models.suspensions import Suspension
@@ -15,6 +14,7 @@ __all__ = [
     "ASSIGNMENT_PLACES",
     "Contract",
     "ContractPlan",
+    "CostCentre",
     "Customer",
     "IdToken",
     "MembershipTier",

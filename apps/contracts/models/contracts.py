@@ -1,7 +1,6 @@
-"""Who may charge on whose account: customers, contracts, tiers, id tokens, vehicles, and which tariff applies where.
+"""Who charges on whose account: customers, contracts, membership tiers, and which tariff applies where.
 
-A contract has one seller; its tokens work at that seller's stations. A token is in one active contract of a
-seller at a time.
+A contract has one seller; its cards (``models.cards``) work at that seller's stations.
 """
 
 from datetime import datetime
@@ -12,14 +11,13 @@ from operator import or_
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeBoundary, RangeOperators
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.lookups import Exact, LessThanOrEqual
 from django_countries.fields import CountryField
 
 from apps.accounts.tenancy import TenantModel
-from apps.contracts.domain.tokens import normalise_uid
 from apps.core.constraints import has_usual_years, is_rounded_money
 
 
@@ -277,68 +275,6 @@ class SpendingLimit(TenantModel):
     def available(self) -> Decimal:
         """What is neither owed nor reserved; below zero when more is owed than allowed."""
         return self.amount - self.owed - self.reserved
-
-
-class Vehicle(TenantModel):
-    TENANT = ("customer__seller", "customer__organisation")
-
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="vehicles")
-    plate = models.CharField(max_length=20)
-    label = models.CharField(max_length=80, blank=True)
-
-    class Meta:
-        ordering = ["plate"]
-        constraints = [models.UniqueConstraint(fields=["customer", "plate"], name="vehicle_plate_unique_per_customer")]
-
-    def __str__(self) -> str:
-        return f"{self.plate} ({self.label})" if self.label else self.plate
-
-
-class IdToken(TenantModel):
-    """A card or fob. ``uid`` is stored upper-cased and trimmed, as it is compared.
-
-    ``seller`` repeats the contract's, so that the database can refuse a token in two live contracts of one seller.
-    """
-
-    TENANT = ("seller", "contract__customer__organisation")
-
-    class Status(models.TextChoices):
-        ACTIVE = "active", "Active"
-        BLOCKED = "blocked", "Blocked"
-        RETIRED = "retired", "Retired"
-
-    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+", editable=False)
-    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="tokens")
-    vehicle = models.ForeignKey(Vehicle, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens")
-    uid = models.CharField(
-        "UID",
-        max_length=36,
-        validators=[RegexValidator(r"^[\x21-\x7e]{1,36}\Z", "1–36 printable characters without spaces.")],
-    )
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
-
-    class Meta:
-        verbose_name = "id token"
-        ordering = ["uid"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["seller", "uid"],
-                condition=~Q(status="retired"),
-                name="token_in_one_contract_of_a_seller",
-            ),
-            models.CheckConstraint(condition=Q(uid=Func(F("uid"), function="upper")), name="token_uid_is_upper_case"),
-        ]
-
-    def __str__(self) -> str:
-        return f"…{self.uid[-4:]}"
-
-    def clean(self) -> None:
-        self.uid = normalise_uid(self.uid)
-
-    def save(self, *args: object, **kwargs: object) -> None:
-        self.uid = normalise_uid(self.uid)
-        self.seller_id = self.contract.seller_id
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
 # Each kind of place a tariff can be assigned to, the one that goes before first.

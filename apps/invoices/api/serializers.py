@@ -41,6 +41,7 @@ class LineSerializer(serializers.ModelSerializer[InvoiceLine]):
             "revision",
             "vehicle",
             "token",
+            "cost_centre",
             "place",
             "time_zone",
             "started_at",

@@ -34,6 +34,10 @@ class Words:
     gross_amount: str
     vehicle: str
     card: str
+    cost_centre: str
+    cost_centre_reference: str
+    no_cost_centre: str
+    by_cost_centre: str
     no_energy: str
     prices_contain_vat: str
     prices_without_vat: str
@@ -109,6 +113,10 @@ _ENGLISH: Final = Words(
     gross_amount="Amount",
     vehicle="Vehicle",
     card="Card",
+    cost_centre="Cost centre",
+    cost_centre_reference="Your reference",
+    no_cost_centre="without a cost centre",
+    by_cost_centre="By cost centre",
     no_energy="no energy delivered",
     prices_contain_vat="prices include VAT",
     prices_without_vat="prices without VAT",
@@ -199,6 +207,10 @@ _GERMAN: Final = Words(
     gross_amount="Betrag",
     vehicle="Fahrzeug",
     card="Karte",
+    cost_centre="Kostenstelle",
+    cost_centre_reference="Ihr Zeichen",
+    no_cost_centre="ohne Kostenstelle",
+    by_cost_centre="Nach Kostenstellen",
     no_energy="keine Energie geliefert",
     prices_contain_vat="Preise enthalten Umsatzsteuer",
     prices_without_vat="Preise ohne Umsatzsteuer",

@@ -248,6 +248,7 @@ class InvoiceLine(TenantModel):
 
     A record is billed once, for ever: on one document, with one line a category. On credit notes ``cdr`` is null and
     ``credits`` set; several may take back parts of one line, together never more than it.
+    cost_centre     with its references, as the document prints it; "" = none
     text            what a fee invoice's line charges, which bills no record
     vehicle, place, zone…  copied as printed
     energy_milliwh  metered; of a record's lines the first one under which energy is priced has it, the others none
@@ -264,6 +265,7 @@ class InvoiceLine(TenantModel):
     text = models.CharField(max_length=240, blank=True)
     vehicle = models.CharField(max_length=120, blank=True)
     token = models.CharField(max_length=40, blank=True, help_text="Last four characters of the card.")
+    cost_centre = models.CharField(max_length=260, blank=True)
     place = models.CharField(max_length=240)
     time_zone = models.CharField(max_length=64)
     started_at = models.DateTimeField()

@@ -53,6 +53,7 @@ def _line(line: InvoiceLine) -> dict[str, object]:
         **({"text": line.text} if line.text else {}),
         "vehicle": line.vehicle,
         "token": line.token,
+        **({"cost_centre": line.cost_centre} if line.cost_centre else {}),
         "place": line.place,
         "time_zone": line.time_zone,
         "started_at_ms": to_epoch_ms(line.started_at),

@@ -212,6 +212,7 @@ def _taking_back(each: Creditable, part: LineAmounts, *, position: int, language
         credits=line,
         vehicle=line.vehicle,
         token=line.token,
+        cost_centre=line.cost_centre,
         place=line.place,
         time_zone=line.time_zone,
         started_at=line.started_at,

@@ -10,21 +10,22 @@ from django.db import transaction
 from django.db.models import Exists
 
 from apps.contracts.domain.plans import PlanSpan
-from apps.contracts.models import Contract
+from apps.contracts.models import Contract, CostCentre
 from apps.contracts.registrations import registrations_of
 from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import DocumentAmounts, LineAmounts, line_amounts, total_up
 from apps.invoices.domain.bands import PriceBand, price_bands, prices_energy
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.domain.wording import legal_text
+from apps.invoices.domain.wording import WORDS, Words, legal_text
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import due_records, uncredited_lines
 from apps.invoices.services.plan_charges import charge_amounts, charge_line, keep_charges
 from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_spans, plan_state
 from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
+from apps.sessions.explanation import adjustment_words, free_reason_of
 from apps.sessions.models import Cdr, ChargingSession
 from apps.tariffs.domain.rated import AdjustmentKind
-from apps.tariffs.domain.sentences import Language, describe_adjustment, describe_reason
+from apps.tariffs.domain.sentences import Language, describe_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +224,7 @@ def _line(record: TaxedRecord, part: TaxedPart, amounts: LineAmounts, *, positio
         vehicle=str(session.vehicle or ""),
         # An anonymous driver has no card of ours, only a random token that lasts minutes.
         token=session.id_token[-4:] if session.contract_id else "",
+        cost_centre=_cost_centre(session.cost_centre, WORDS[language]) if session.cost_centre else "",
         place=_place(session),
         time_zone=session.time_zone,
         started_at=cdr.started_at,
@@ -235,6 +237,16 @@ def _line(record: TaxedRecord, part: TaxedPart, amounts: LineAmounts, *, positio
         net=amounts.net,
         gross=amounts.gross,
     )
+
+
+def _cost_centre(centre: CostCentre, words: Words) -> str:
+    """Name a cost centre with what the customer's accounting looks for: ``4711 Sales · Your order 4500``."""
+    said = [str(centre)]
+    if centre.purchase_order:
+        said.append(f"{words.purchase_order} {centre.purchase_order}")
+    if centre.buyer_reference:
+        said.append(f"{words.cost_centre_reference} {centre.buyer_reference}")
+    return " · ".join(said)
 
 
 def _energy_part(record: TaxedRecord) -> TaxedPart:
@@ -258,7 +270,9 @@ def _prices(cdr: Cdr, part: TaxedPart, *, language: Language) -> list[PriceBand]
         describe_element=lambda index, dimension: describe_reason(
             terms, element_index=index, dimension=dimension, language=language
         ),
-        describe_adjustment=lambda kind: describe_adjustment(AdjustmentKind(kind), language=language),
+        describe_adjustment=lambda kind: adjustment_words(
+            AdjustmentKind(kind), free_reason=free_reason_of(cdr), language=language
+        ),
     )
 
 

@@ -87,6 +87,7 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "bank": bank_transfer(invoice, amount=invoice.gross.amount),
         "lines": [_line(line, invoice, is_split=lines_of[_record_id(line)] > 1) for line in lines],
         "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
+        "cost_centres": _by_cost_centre(lines, invoice),
         "asks_for_money": _asks_for_money(invoice),
         "annex": _annex(_first_of_each_record(lines), language),
     }
@@ -195,6 +196,20 @@ def _line(line: InvoiceLine, invoice: Invoice, *, is_split: bool) -> dict[str, A
         # A tariff may state its prices on the other side of VAT than the document its amounts.
         "other_basis": other_bases.pop() if other_bases else "",
     }
+
+
+def _by_cost_centre(lines: Iterable[InvoiceLine], invoice: Invoice) -> list[tuple[str, Any]]:
+    """Return what each cost centre's lines add up to, by its code, what names none last; [] where no line names one.
+
+    The sums are of the lines' amounts, so net ones on a document that states net amounts: VAT is no line's.
+    """
+    sums: dict[str, Any] = {}
+    for line in lines:
+        amount = line.gross if invoice.amounts_are_gross else line.net
+        sums[line.cost_centre] = sums[line.cost_centre] + amount if line.cost_centre in sums else amount
+    named = sorted((centre, amount) for centre, amount in sums.items() if centre)
+    nameless = [("", sums[""])] if "" in sums else []
+    return named + nameless if named else []
 
 
 def _band(band: PriceBand, currency: str, words: Words) -> str:

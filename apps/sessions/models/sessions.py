@@ -56,6 +56,9 @@ class ChargingSession(TenantModel):
         "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     vehicle = models.ForeignKey("contracts.Vehicle", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    cost_centre = models.ForeignKey(
+        "contracts.CostCentre", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     authorisation = models.CharField(max_length=12, choices=[(s.value, s.value) for s in AuthorisationStatus])
     tariff_version = models.ForeignKey(
         "tariffs.TariffVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -235,6 +238,7 @@ class StartGrant(TenantModel):
     token_hash    SHA-256 of the normalised id token, hexadecimal
     limit_amount  gross ceiling; null = none · waive_below  gross amount below which nothing is charged
     discount_percent  of a membership tier, off every component; null = none
+    free_reason   why it costs nothing, as the card says ("Staff"); the discount is then the whole
     reserved_amount  gross, of the contract's spending limit, until the session has its price (reservation_ended_at);
                   the session is stopped before it costs more, but unlike the ceiling it cuts nothing; null = none
     contract      the payer; null = anonymous · language  in which an anonymous payer is written to
@@ -258,6 +262,7 @@ class StartGrant(TenantModel):
     reserved_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     reservation_ended_at = models.DateTimeField(null=True, blank=True)
     discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
+    free_reason = models.CharField(max_length=80, blank=True)
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -288,6 +293,10 @@ class StartGrant(TenantModel):
             models.CheckConstraint(
                 condition=Q(discount_percent__isnull=True) | Q(discount_percent__gt=0, discount_percent__lte=100),
                 name="grant_discount_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=Q(free_reason="") | Q(discount_percent__isnull=False, discount_percent=100),
+                name="grant_for_free_takes_off_everything",
             ),
         ]
 

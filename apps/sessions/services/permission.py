@@ -51,6 +51,7 @@ class Permission:
     grant      the open grant it uses up; None: none was written before
     token      the card, also a blocked one · version  None: nothing prices the session
     discount_percent  of the contract's membership tier; a grant written before carries its own
+    free_reason  why the card charges free; "" = it does not
     reserved   of the contract's spending limit, gross; None: it has none
     sentences  why a person must look at the session · stop: why the station must stop it, "" where it need not
     """
@@ -60,6 +61,7 @@ class Permission:
     token: IdToken | None = None
     version: TariffVersion | None = None
     discount_percent: Decimal | None = None
+    free_reason: str = ""
     reserved: Decimal | None = None
     sentences: tuple[str, ...] = ()
     stop: str = ""
@@ -189,6 +191,7 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
                     token=finding.token,
                     version=choice.version,
                     discount_percent=choice.discount_percent,
+                    free_reason=choice.free_reason,
                     reserved=reservation.amount,
                     sentences=sentences,
                 )

@@ -7,6 +7,8 @@ at once. One that was given up costs nothing, as does one whose station cannot s
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Final
 
 from django.db import transaction
 
@@ -22,6 +24,8 @@ from apps.sessions.models import ChargingSession, Reservation, StartGrant
 from apps.sessions.services.numbering import draw_transaction_ids
 from apps.stations.models import Evse
 from apps.tariffs.models import TariffVersion
+
+_ALL: Final = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +199,7 @@ def _expired_session(reservation: Reservation, *, at: datetime, frame_id: int | 
         contract_id=reservation.contract_id,
         currency=reservation.tariff_version.currency,
         discount_percent=reservation.discount_percent,
+        free_reason=reservation.token.free_reason if reservation.discount_percent == _ALL else "",
         granted_at=reservation.reserved_at,
         expires_at=reservation.expires_at,
         used_by_session=session,

@@ -307,6 +307,7 @@ def _set_account(session: ChargingSession, start: _Start, permission: Permission
     session.id_token, session.token = start.token, permission.token
     session.contract_id = permission.grant.contract_id if permission.grant else token.contract_id if token else None
     session.vehicle_id = token.vehicle_id if token else None
+    session.cost_centre_id = token.cost_centre_id if token else None
     session.authorisation, session.tariff_version = permission.status, permission.version
 
 
@@ -393,6 +394,7 @@ def _grant_from_contract(start: _Start, permission: Permission, session: Chargin
         contract_id=session.contract_id,
         currency=version.currency,
         discount_percent=permission.discount_percent,
+        free_reason=permission.free_reason,
         reserved_amount=permission.reserved,
         granted_at=start.command.received_at,
         expires_at=start.command.received_at + CONTRACT_GRANT_LASTS,

@@ -28,6 +28,7 @@ _FIELDS: Final = (
     "token",
     "contract",
     "vehicle",
+    "cost_centre",
     "authorisation",
     "tariff_version",
     "status",

@@ -107,7 +107,8 @@ def inputs_as_document(
                 ("limit_amount", grant.limit_amount),
                 ("waive_below", grant.waive_below),
             )
-        },
+        }
+        | ({"free_reason": grant.free_reason} if grant.free_reason else {}),
         "tax_rates": {str(category): _plain(rate) for category, rate in tax_rates.items()},
     }
     for name, samples in (("powers", facts.powers), ("currents", facts.currents)):
@@ -153,6 +154,7 @@ def inputs_from_document(document: Mapping[str, object]) -> RatingInputs:
             discount_percent=_optional_decimal(grant.get("discount_percent")),
             limit_amount=_optional_decimal(grant["limit_amount"]),
             waive_below=_optional_decimal(grant["waive_below"]),
+            free_reason=grant.get("free_reason", ""),
         ),
         tax_rates={name: Decimal(rate) for name, rate in stored["tax_rates"].items()},
     )

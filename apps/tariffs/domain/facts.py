@@ -93,11 +93,13 @@ class GrantTerms:
     discount_percent  of a membership tier: 0 < percent ≤ 100, at most 4 decimals, off every component; None: none
     limit_amount      gross, rounded to the minor unit: the session never costs more; None: no ceiling
     waive_below       gross, rounded: a total below this is waived whole; None: no floor
+    free_reason       why it costs nothing ("Staff"), where the other terms say that it does; "" = no such reason
     """
 
     discount_percent: Decimal | None = None
     limit_amount: Decimal | None = None
     waive_below: Decimal | None = None
+    free_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ HAND_MADE = {
     "contracts_membershiptier",
     "contracts_plan",
     "contracts_vehicle",
+    "contracts_costcentre",
     "contracts_idtoken",
     "contracts_tariffassignment",
     "analytics_tarifftrial",
@@ -132,6 +133,7 @@ class TestAnOwner:
             ("contracts", "tariffassignment", "tier"),
             ("contracts", "tariffassignment", "tariff"),
             ("contracts", "idtoken", "contract"),
+            ("contracts", "idtoken", "cost_centre"),
         ],
     )
     def test_completes_only_to_their_own_rows(self, ours, theirs, owner, app, model, field):
@@ -228,7 +230,7 @@ class TestWhoEnters:
             == {
                 Role.READ_ONLY: set(),
                 Role.TECHNICIAN: hardware,
-                Role.SUPPORT: {"contracts_vehicle", "contracts_idtoken"},
+                Role.SUPPORT: {"contracts_vehicle", "contracts_costcentre", "contracts_idtoken"},
                 Role.FINANCE: master_data - {"stations_chargingstation", "stations_evse"},
             }[role]
         )

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from apps.contracts.models import Contract, Customer, IdToken, MembershipTier, TariffAssignment, Vehicle
+from apps.contracts.models import Contract, CostCentre, Customer, IdToken, MembershipTier, TariffAssignment, Vehicle
 from tests.factories import (
     NOON,
     Site,
     assign_tariff,
     make_contract,
+    make_cost_centre,
     make_customer,
     make_site,
     make_tariff,
@@ -165,3 +166,37 @@ class TestAssignments:
         assign_tariff(tariff=make_tariff(owner=site.owner), evse=site.evse, valid_from=NOON)
 
         assert TariffAssignment.objects.filter(evse=site.evse).count() == 2
+
+
+class TestCards:
+    def test_refuse_a_vehicle_of_another_customer(self, site):
+        with refused_by("a card names a vehicle, cost centre or card of somebody else", IdToken):
+            make_token(contract=site.contract, vehicle=make_vehicle(customer=make_customer(seller=site.owner)))
+
+    def test_refuse_a_cost_centre_of_another_customer(self, site):
+        with refused_by("a card names a vehicle, cost centre or card of somebody else", IdToken):
+            make_token(contract=site.contract, cost_centre=make_cost_centre(customer=make_customer(seller=site.owner)))
+
+    def test_refuse_to_replace_another_sellers_card(self, site):
+        with refused_by("a card names a vehicle, cost centre or card of somebody else", IdToken):
+            make_token(contract=site.contract, replaces=make_site().token)
+
+    def test_refuse_to_replace_a_card_twice(self, site):
+        make_token(contract=site.contract, replaces=site.token)
+
+        with refused_by("contracts_idtoken_replaces_id", IdToken):
+            make_token(contract=site.contract, replaces=site.token)
+
+    def test_refuse_an_end_that_is_not_after_the_start(self, site):
+        with refused_by("token_ends_after_start", IdToken):
+            make_token(contract=site.contract, valid_from=NOON, valid_to=NOON)
+
+    def test_refuse_a_mistyped_year(self, site):
+        with refused_by("token_has_usual_years", IdToken):
+            make_token(contract=site.contract, valid_to=NOON.replace(year=9999))
+
+    def test_refuse_a_cost_centres_code_twice(self, site):
+        centre = make_cost_centre(customer=site.customer)
+
+        with refused_by("cost_centre_code_unique_per_customer", CostCentre):
+            make_cost_centre(customer=site.customer, code=centre.code)

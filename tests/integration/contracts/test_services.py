@@ -15,6 +15,7 @@ from tests.factories import (
     NOON,
     assign_tariff,
     make_contract,
+    make_cost_centre,
     make_draft,
     make_evse,
     make_owner,
@@ -255,8 +256,14 @@ class TestAudit:
         vehicle = make_vehicle(customer=stranger.customer)
         assignment = assign_tariff(tariff=site.tariff, location=site.location, valid_from=LONG_AGO)
         run_sql("UPDATE contracts_contract SET seller_id = %s WHERE id = %s", stranger.owner.pk, site.contract.pk)
-        run_sql("UPDATE contracts_idtoken SET vehicle_id = %s WHERE id = %s", vehicle.pk, site.token.pk)
-        run_sql("SET LOCAL session_replication_role = replica")  # the trigger refuses it
+        centre = make_cost_centre(customer=stranger.customer)
+        run_sql("SET LOCAL session_replication_role = replica")  # the triggers refuse it
+        run_sql(
+            "UPDATE contracts_idtoken SET vehicle_id = %s, cost_centre_id = %s WHERE id = %s",
+            vehicle.pk,
+            centre.pk,
+            site.token.pk,
+        )
         run_sql(
             "UPDATE contracts_tariffassignment SET location_id = %s WHERE id = %s",
             stranger.location.pk,
@@ -271,6 +278,7 @@ class TestAudit:
             ("I13", f"contract {site.contract.pk}", "its customer belongs to another seller"),
             ("I13", f"id token {site.token.pk}", "its contract belongs to another seller"),
             ("I13", f"id token {site.token.pk}", "its vehicle belongs to another customer"),
+            ("I13", f"id token {site.token.pk}", "its cost centre belongs to another customer"),
             (
                 "I13",
                 f"tariff assignment {assignment.pk}",

@@ -1,0 +1,3 @@
+"""How states of contracts and cards look in lists."""
+
+STATUS_LABELS = {"Active": "success", "Suspended": "warning", "Blocked": "warning", "Ended": "info", "Retired": "info"}
