@@ -12,3 +12,7 @@ class SessionsConfig(AppConfig):
     def ready(self) -> None:
         # Its checks register themselves (core.audit imports no app).
         import_module("apps.sessions.audit")
+        from apps.contracts.cards import register_seen_cards
+        from apps.sessions.seen_cards import seen_cards
+
+        register_seen_cards(seen_cards)

@@ -1,15 +1,21 @@
 """Cards in the console, and the vehicles and cost centres they belong to."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
-from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
+from apps.accounts.tenant_admin import ActForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
+from apps.contracts.admin.card_imports import CardImportPages
 from apps.contracts.admin.words import STATUS_LABELS
+from apps.contracts.cards import CardRefused, block_card, replace_card, retire_card, unblock_card
 from apps.contracts.models import CostCentre, IdToken, Vehicle
 from apps.core.bells import ring_on_commit
 
@@ -76,7 +82,7 @@ class IdTokenForm(TenantForm):
     """A card's seller is its contract's; its vehicle and cost centre are the contract's customer's."""
 
     def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() - {"seller"}
+        return super()._get_validation_exclusions() - {"seller", "status"}
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -91,15 +97,28 @@ class IdTokenForm(TenantForm):
         return cleaned
 
 
+class NewNumberForm(ActForm):
+    uid = forms.CharField(
+        label="Number of the new card",
+        max_length=36,
+        widget=UnfoldAdminTextInputWidget,
+        validators=IdToken._meta.get_field("uid").validators,
+        help_text="As the reader sees it.",
+    )
+
+
 @admin.register(IdToken)
-class IdTokenAdmin(TenantAdmin):
+class IdTokenAdmin(CardImportPages):
     change_roles = SUPPORT_ROLES
     form = IdTokenForm
     refusals = {
         "token_in_one_contract_of_a_seller": "This card is in another contract already: retire it there first.",
         "token_ends_after_start": "It must end after it starts.",
     }
-    empty_hint = "Add the card's number as the reader sees it; the card then charges on its contract at your stations."
+    empty_hint = (
+        "Add the card's number as the reader sees it, or import a file of many; it then charges on its contract at "
+        "your stations."
+    )
     list_display = ("uid", "contract", "driver", "vehicle", "cost_centre", "state")
     list_filter = ("status", ("contract__customer", RelatedOnlyFieldListFilter))
     list_select_related = ("contract__customer", "vehicle", "cost_centre")
@@ -118,9 +137,121 @@ class IdTokenAdmin(TenantAdmin):
         ("driver", "vehicle", "cost_centre"),
         ("valid_from", "valid_to"),
         "free_reason",
-        "status",
+        "state",
+        ("replaced", "goes_on_as"),
     )
-    actions_detail = ("holders",)
+    readonly_fields = ("state", "replaced", "goes_on_as")
+    actions_detail = ("holders", "block", "unblock", "replace", "retire")
+    actions_list = ("import_cards", "import_template")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        card = self.get_object(request, object_id)
+        status = IdToken.Status(card.status) if card is not None else IdToken.Status.RETIRED
+        hidden = {
+            IdToken.Status.ACTIVE: {"unblock"},
+            IdToken.Status.BLOCKED: {"block"},
+            IdToken.Status.RETIRED: {"block", "unblock", "replace", "retire"},
+        }[status]
+        return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A retired card is history: its number may be another's by now.
+        return super().has_change_permission(request, obj) and (obj is None or obj.status != IdToken.Status.RETIRED)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Sessions name the card and its contract: another number or contract is another card.
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "contract", "uid")
+
+    def has_card_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.may_change(request)
+
+    @action(description="Block", url_path="block", permissions=["card"], icon="block")
+    def block(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._move(
+            request,
+            object_id,
+            verb="Block",
+            text="It starts no charge any more until it is unblocked; what runs goes on. Stations that remember it are "
+            "asked to forget it.",
+            done="Card {card} is blocked.",
+            move=block_card,
+        )
+
+    @action(description="Unblock", url_path="unblock", permissions=["card"], icon="lock_open")
+    def unblock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._move(
+            request,
+            object_id,
+            verb="Unblock",
+            text="From the next start on it is accepted, as far as its contract is.",
+            done="Card {card} charges again.",
+            move=unblock_card,
+        )
+
+    @action(description="Retire", url_path="retire", permissions=["card"], icon="delete")
+    def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._move(
+            request,
+            object_id,
+            verb="Retire",
+            text="It leaves its contract for good, and its number may be added to another. What it charged stays.",
+            done="Card {card} is retired.",
+            move=retire_card,
+        )
+
+    @action(description="Replace", url_path="replace", permissions=["card"], icon="swap_horiz")
+    def replace(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        card = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> HttpResponse:
+            successor = replace_card(token_id=card.pk, uid=cleaned["uid"])
+            self.log_change(request, card, f"Replaced by {successor.uid}.")
+            messages.success(request, f"Card {successor} goes on in its stead.")
+            return HttpResponseRedirect(self.page_of(successor))
+
+        return self.act(
+            request,
+            obj=card,
+            title=f"Replace card {card}",
+            text="This card is retired; the new one goes on with the same driver, vehicle, cost centre and terms. What "
+            "this one charged stays with it.",
+            submit="Replace",
+            form_class=NewNumberForm,
+            refused=(CardRefused,),
+            do=do,
+        )
+
+    def _move(
+        self, request: HttpRequest, object_id: str, *, verb: str, text: str, done: str, move: Callable[..., IdToken]
+    ) -> HttpResponse:
+        card = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            move(token_id=card.pk)
+            self.log_change(request, card, done.format(card=card))
+            return done.format(card=card)
+
+        return self.act(
+            request,
+            obj=card,
+            title=f"{verb} card {card}",
+            text=text,
+            submit=verb,
+            refused=(CardRefused,),
+            do=do,
+        )
+
+    @admin.display(description="replaces")
+    def replaced(self, card: IdToken) -> str:
+        return self._link(card.replaces) if card.replaces is not None else "–"
+
+    @admin.display(description="replaced by")
+    def goes_on_as(self, card: IdToken) -> str:
+        successor = IdToken.objects.filter(replaces=card.pk).first() if card.pk else None
+        return self._link(successor) if successor else "–"
+
+    def _link(self, card: IdToken) -> str:
+        return format_html('<a class="wl-link" href="{}">{}</a>', self.page_of(card), card.uid)
 
     @action(description="Who still holds it", url_path="holders", permissions=["view"], icon="ev_station")
     def holders(self, request: HttpRequest, object_id: str) -> HttpResponse:

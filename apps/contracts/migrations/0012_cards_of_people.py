@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(help_text="As the customer's books call it, for example 4711.", max_length=20)),
-                ('name', models.CharField(max_length=60)),
+                ('name', models.CharField(blank=True, max_length=60)),
                 ('buyer_reference', models.CharField(blank=True, help_text="Who or what the customer's accounting looks for (BT-10).", max_length=60)),
                 ('purchase_order', models.CharField(blank=True, help_text="The customer's own order (BT-13).", max_length=60)),
             ],

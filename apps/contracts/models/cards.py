@@ -35,7 +35,7 @@ class CostCentre(TenantModel):
 
     customer = models.ForeignKey("contracts.Customer", on_delete=models.PROTECT, related_name="cost_centres")
     code = models.CharField(max_length=20, help_text="As the customer's books call it, for example 4711.")
-    name = models.CharField(max_length=60)
+    name = models.CharField(max_length=60, blank=True)
     buyer_reference = models.CharField(
         max_length=60, blank=True, help_text="Who or what the customer's accounting looks for (BT-10)."
     )

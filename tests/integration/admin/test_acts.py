@@ -70,7 +70,7 @@ class TestAStationsKey:
 
 class TestACard:
     def test_already_in_a_contract_is_refused_in_words(self, ours, owner):
-        card = {"contract": str(ours.site.contract.pk), "uid": ours.site.token.uid.lower(), "status": "active"}
+        card = {"contract": str(ours.site.contract.pk), "uid": ours.site.token.uid.lower()}
 
         response = owner.post(reverse("admin:contracts_idtoken_add"), card)
 

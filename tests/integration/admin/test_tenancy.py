@@ -12,7 +12,7 @@ from tests.integration.tenants import CANARY, answer, registered_models, row_of,
 
 ACTS = {
     "contracts_contract": ("which_tariff", "suspend", "lift", "end", "reopen"),
-    "contracts_idtoken": ("holders",),
+    "contracts_idtoken": ("holders", "block", "unblock", "replace", "retire"),
     "contracts_plan": ("copy",),
     "stations_evse": ("which_tariff",),
     "stations_chargingstation": ("operate", "reported", "new_key"),

@@ -1,0 +1,174 @@
+"""Cards as a CSV file, one line a card. Read strictly; whatever is odd is named by line and column.
+
+``vehicle`` is a plate, ``cost_centre`` a code with or without a name after it; both are made where the customer has
+none of them. ``from`` and ``until`` are local days, the last one included.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from io import StringIO
+from typing import Final
+
+from apps.contracts.domain.tokens import normalise_uid
+
+COLUMNS: Final = ("card", "contract", "driver", "vehicle", "cost_centre", "from", "until", "free_because")
+EXAMPLE: Final = (
+    ("04A1B2C3D4E5F6", "V-1", "Ada Example", "B-WL 1", "4711 Sales", "", "", ""),
+    ("0411223344AABB", "V-1", "A guest", "", "", "2026-12-01", "2026-12-31", ""),
+    ("04DEADBEEF0001", "V-2", "The caretaker", "", "", "", "", "Staff"),
+)
+MOST_BYTES: Final = 512 * 1024
+MOST_ROWS: Final = 2_000
+_MOST_CHARS: Final = {"contract": 20, "driver": 120, "vehicle": 20, "free_because": 80}
+_MOST_CODE, _MOST_NAME = 20, 60
+_UID: Final = re.compile(r"[\x21-\x7e]{1,36}", re.ASCII)
+_BYTES: Final = re.compile(r"(?:[0-9A-F]{2}){4,10}", re.ASCII)
+_YEARS: Final = range(2000, 2200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRow:
+    """A line of the file; ``line`` counts from 1, the header included; uid normalised; last: included."""
+
+    line: int
+    uid: str
+    contract: str
+    driver: str
+    plate: str
+    cost_code: str
+    cost_name: str
+    first: date | None
+    last: date | None
+    free_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong where; line 0: the whole file."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFile:
+    rows: tuple[CardRow, ...]
+    problems: tuple[Problem, ...]
+
+
+def reversed_uid(uid: str) -> str:
+    """Return a card's number with its bytes in the other order, as some readers give it; "" where it is no bytes."""
+    if not _BYTES.fullmatch(uid):
+        return ""
+    turned = "".join(reversed([uid[at : at + 2] for at in range(0, len(uid), 2)]))
+    return "" if turned == uid else turned
+
+
+def read_cards(content: bytes) -> CardFile:
+    """Read a file: UTF-8, separated by commas or semicolons, the columns named in the first line."""
+    if len(content) > MOST_BYTES:
+        return _refused(f"The file has more than {MOST_BYTES // 1024} KiB.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return _refused("This is not UTF-8: save the file as “CSV UTF-8”.", line=line)
+    if "\0" in text:
+        return _refused("The file holds NUL characters, which no text has.")
+    separator = ";" if ";" in text.partition("\n")[0] else ","
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        return _read(reader)
+    except csv.Error as error:
+        return _refused(f"This is no CSV: {error}.", line=reader.line_num)
+
+
+def _refused(message: str, *, line: int = 0) -> CardFile:
+    return CardFile(rows=(), problems=(Problem(line=line, message=message),))
+
+
+def _read(reader: "Iterator[list[str]]") -> CardFile:
+    header = tuple(cell.strip().lower() for cell in next(reader, []))
+    if header != COLUMNS:
+        return _refused(f"The first line must name the columns {', '.join(COLUMNS)}, in this order.", line=1)
+    rows: list[CardRow] = []
+    problems: list[Problem] = []
+    first_line: dict[str, int] = {}
+    for cells in reader:
+        line = reader.line_num  # type: ignore[attr-defined]
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(rows) + len(problems) >= MOST_ROWS:
+            return _refused(f"More than {MOST_ROWS:,} cards: part the file.", line=line)
+        if len(cells) != len(COLUMNS):
+            problems.append(Problem(line=line, message=f"{len(cells)} columns instead of {len(COLUMNS)}."))
+            continue
+        values = dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=True))
+        found = [Problem(line=line, message=message) for message in _cell_problems(values)]
+        problems += found
+        if found:
+            continue
+        row = _row(line, values)
+        if (before := first_line.setdefault(row.uid, line)) != line:
+            problems.append(Problem(line=line, message=f"Line {before} has this card already."))
+        else:
+            rows.append(row)
+    if not rows and not problems:
+        return _refused("The file has no line below the header.")
+    return CardFile(rows=tuple(rows), problems=tuple(problems))
+
+
+def _cell_problems(values: Mapping[str, str]) -> Iterator[str]:
+    if not _UID.fullmatch(normalise_uid(values["card"])):
+        yield "card: 1–36 printable characters without spaces, please."
+    if not values["contract"]:
+        yield "contract: name the contract's number."
+    for column, most in _MOST_CHARS.items():
+        if len(values[column]) > most:
+            yield f"{column}: at most {most} characters."
+    code, name = _cost_centre(values["cost_centre"])
+    if len(code) > _MOST_CODE or len(name) > _MOST_NAME:
+        yield f"cost_centre: a code of at most {_MOST_CODE} characters, then a name of at most {_MOST_NAME}."
+    days = []
+    for column in ("from", "until"):
+        try:
+            days.append(_day(values[column]))
+        except ValueError:
+            yield f"{column}: a day such as 2026-12-31."
+    match days:
+        case [date() as first, date() as last] if last < first:
+            yield "until: it ends before it begins."
+
+
+def _row(line: int, values: Mapping[str, str]) -> CardRow:
+    code, name = _cost_centre(values["cost_centre"])
+    return CardRow(
+        line=line,
+        uid=normalise_uid(values["card"]),
+        contract=values["contract"],
+        driver=values["driver"],
+        plate=values["vehicle"],
+        cost_code=code,
+        cost_name=name,
+        first=_day(values["from"]),
+        last=_day(values["until"]),
+        free_reason=values["free_because"],
+    )
+
+
+def _cost_centre(text: str) -> tuple[str, str]:
+    code, _, name = text.partition(" ")
+    return code, name.strip()
+
+
+def _day(text: str) -> date | None:
+    """:raises ValueError: it is no day of a usual year"""
+    if not text:
+        return None
+    day = date.fromisoformat(text)
+    if day.year not in _YEARS:
+        raise ValueError(f"year {day.year}")
+    return day
