@@ -1,4 +1,4 @@
-"""HTML to a file for print: PDF by WeasyPrint, or the HTML itself where its system libraries are missing.
+"""HTML to a file to keep: PDF/A-3b by WeasyPrint, or the HTML itself where its system libraries are missing.
 
 Nothing is fetched while rendering but packaged assets: ``asset:NAME`` is the file ``static/print/NAME``, every other
 URL is refused, so that no text in a document can make the server read a file or call an address.
@@ -7,6 +7,8 @@ URL is refused, so that no text in a document can make the server read a file or
 import logging
 import re
 from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +36,53 @@ class Rendered:
     extension: str
 
 
-def render(html: str) -> Rendered:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A file that travels inside the PDF (PDF/A-3, ISO 19005-3).
+
+    relationship  Alternative: it says the same as the PDF · at: stated as its time of creation
+    xmp           ``rdf:Description`` elements, with their namespaces, that the PDF's metadata say of it
+    """
+
+    name: str
+    description: str
+    content: bytes
+    relationship: str
+    at: datetime
+    xmp: bytes
+
+
+def render(html: str, *, attached: Attached | None = None) -> Rendered:
     """Return ``html`` as PDF, or as self-contained HTML where WeasyPrint cannot run; the same bytes for the same text.
 
-    The log then says the one line that installs what is missing.
+    The log then says the one line that installs what is missing, and nothing travels inside.
     """
     try:
         weasyprint = _load_weasyprint()
     except OSError as error:
         log.warning("documents are HTML, not PDF, until this is run: %s (%s)", INSTALL_LINE, error)
         return Rendered(content=_with_styles_inside(html).encode(), media_type="text/html", extension=".html")
-    pdf = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).write_pdf()
-    return Rendered(content=pdf, media_type="application/pdf", extension=".pdf")
+    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render()
+    if attached is not None:
+        _attach(weasyprint, document, attached)
+    return Rendered(content=document.write_pdf(pdf_variant="pdf/a-3b"), media_type="application/pdf", extension=".pdf")
+
+
+def _attach(weasyprint: Any, document: Any, attached: Attached) -> None:
+    document.metadata.attachments = [
+        weasyprint.Attachment(
+            file_obj=BytesIO(attached.content),
+            name=attached.name,
+            description=attached.description,
+            created=attached.at,
+            modified=attached.at,
+            relationship=attached.relationship,
+        )
+    ]
+    # WeasyPrint adds what it is handed as a second rdf:RDF, where an XMP packet has one (ISO 16684-1 § 7.4).
+    plain = document.metadata.generate_rdf_metadata
+    end = b"</rdf:RDF>"
+    document.metadata.generate_rdf_metadata = lambda *args: plain(*args).replace(end, attached.xmp + end)
 
 
 def find_asset(url: str) -> Path:

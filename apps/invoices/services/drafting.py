@@ -122,7 +122,7 @@ def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: 
     draft.seller, draft.customer, draft.contract, draft.run = contract.seller, customer, contract, run
     draft.currency, draft.language = group.currency, customer.language
     draft.amounts_are_gross = customer.amounts_are_gross
-    draft.purchase_order = contract.purchase_order
+    draft.purchase_order, draft.buyer_reference = contract.purchase_order, contract.buyer_reference
     draft.period_from, draft.period_to, draft.tax_date = _days_of(group)
     write_records(draft, group.records, charges=group.charges)
     return draft
