@@ -41,10 +41,7 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     advance(InvoiceStatus(invoice.status), InvoiceStatus.ISSUED)
     lines, taxes = list(invoice.lines.all()), list(invoice.taxes.all())
     _check_amounts(invoice, lines=lines, taxes=taxes)
-    _copy_parties(invoice, taxes=taxes)
-    issue_date = issued_at.astimezone(zone(invoice.seller.time_zone)).date()
-    invoice.issue_date = issue_date
-    invoice.due_date = due_date(issue_date=issue_date, payment_days=_payment_days(invoice))
+    issue_date = fill_in(invoice, taxes=taxes, issued_at=issued_at)
     check_electronic(invoice)
     _post(invoice, taxes=taxes, posted_on=issue_date, at=issued_at)
     # Draw the number when nothing can refuse any more, so that the series is locked briefly and has no hole.
@@ -57,6 +54,19 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     invoice.save()
     ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
     return invoice
+
+
+def fill_in(invoice: Invoice, *, taxes: Sequence[InvoiceTax], issued_at: datetime) -> date:
+    """Set what a draft does not have yet but its number: parties, day of issue, which is returned, and due date.
+
+    :raises PartyIncomplete: seller or buyer lacks legal data
+    :raises TaxRefused: the seller has no VAT registration in the country of supply on the tax date
+    """
+    _copy_parties(invoice, taxes=taxes)
+    issue_date = issued_at.astimezone(zone(invoice.seller.time_zone)).date()
+    invoice.issue_date = issue_date
+    invoice.due_date = due_date(issue_date=issue_date, payment_days=_payment_days(invoice))
+    return issue_date
 
 
 def lock_document(invoice_id: int) -> Invoice:

@@ -91,10 +91,20 @@ def _keep(invoice: Invoice, *, key: str, kind: str, file: Rendered, at: datetime
     )
 
 
-def print_html(invoice: Invoice) -> str:
-    """Return the document as HTML in its own language, every quantity written as that language writes it."""
+def print_html(invoice: Invoice, *, is_preview: bool = False) -> str:
+    """Return the document as HTML in its own language, every quantity written as that language writes it.
+
+    is_preview  it is a draft that names its parties: it says on every page that it is no invoice, and asks for nothing
+    """
     with translation.override(invoice.language):
-        return render_to_string("invoices/invoice.html", _context(invoice))
+        return render_to_string("invoices/invoice.html", {**_context(invoice), **_of_preview(invoice, is_preview)})
+
+
+def _of_preview(invoice: Invoice, is_preview: bool) -> dict[str, Any]:
+    if not is_preview:
+        return {"is_preview": False}
+    words = WORDS[invoice.language]
+    return {"is_preview": True, "title": words.preview, "bank": None, "asks_for_money": False}
 
 
 def _context(invoice: Invoice) -> dict[str, Any]:
@@ -115,7 +125,7 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "credits_sentence": credits_sentence(invoice, words),
         "replaces_sentence": replaces_sentence(invoice, words),
         "pay_sentence": pay_sentence(invoice, words),
-        "bank": bank_transfer(invoice, amount=invoice.gross.amount),
+        "bank": bank_transfer(invoice, amount=invoice.gross.amount) if invoice.number else None,
         "lines": [_line(line, invoice, is_split=lines_of[_record_id(line)] > 1) for line in lines],
         "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
         "asks_for_money": asks_for_money(invoice),

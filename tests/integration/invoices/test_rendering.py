@@ -75,7 +75,7 @@ class TestRenderDocument:
         first = render_document(invoice_id=invoice.pk, at=APRIL)
         again = render_document(invoice_id=invoice.pk, at=APRIL + timedelta(days=1))
 
-        assert first == again == Document.objects.get()
+        assert first == again == Document.objects.get(kind="invoice")
         assert (first.file_name, first.media_type) == ("INV-2026-000001.pdf", "application/pdf")
         assert bytes(first.content[:5]) == b"%PDF-"
         assert first.sha256 == sha256(first.content).hexdigest()
@@ -94,6 +94,7 @@ class TestRenderDocument:
         assert b"@page" in bytes(document.content)
         assert b"asset:" not in bytes(document.content)
         assert renderer.INSTALL_LINE in caplog.text
+        assert selectors.get_data(invoice).media_type == "application/xml"
 
     def test_refuses_a_draft(self, site):
         make_cdr(site=site)
@@ -112,7 +113,7 @@ class TestTasks:
         tasks.sweep_undocumented()
         tasks.sweep_undocumented()
 
-        assert Document.objects.count() == 1
+        assert Document.objects.filter(kind="invoice").count() == 1
         assert not selectors.undocumented().exists()
         assert [found for found in audit.find_violations() if found.invariant == "I6"] == []
 
@@ -120,5 +121,5 @@ class TestTasks:
         tasks.render_document(id=invoice.pk)
         tasks.render_document(id=invoice.pk)
 
-        assert Document.objects.count() == 1
+        assert Document.objects.filter(kind="invoice").count() == 1
         assert invoice.gross.amount == Decimal("9.28")
