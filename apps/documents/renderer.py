@@ -6,6 +6,7 @@ URL is refused, so that no text in a document can make the server read a file or
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -63,26 +64,37 @@ def render(html: str, *, attached: Attached | None = None) -> Rendered:
         log.warning("documents are HTML, not PDF, until this is run: %s (%s)", INSTALL_LINE, error)
         return Rendered(content=_with_styles_inside(html).encode(), media_type="text/html", extension=".html")
     document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render()
+    finisher = None
     if attached is not None:
-        _attach(weasyprint, document, attached)
-    return Rendered(content=document.write_pdf(pdf_variant="pdf/a-3b"), media_type="application/pdf", extension=".pdf")
+        document.metadata.attachments = [_attachment(weasyprint, attached)]
+        finisher = _finisher(attached)
+    pdf = document.write_pdf(finisher=finisher, pdf_variant="pdf/a-3b")
+    return Rendered(content=pdf, media_type="application/pdf", extension=".pdf")
 
 
-def _attach(weasyprint: Any, document: Any, attached: Attached) -> None:
-    document.metadata.attachments = [
-        weasyprint.Attachment(
-            file_obj=BytesIO(attached.content),
-            name=attached.name,
-            description=attached.description,
-            created=attached.at,
-            modified=attached.at,
-            relationship=attached.relationship,
-        )
-    ]
-    # WeasyPrint adds what it is handed as a second rdf:RDF, where an XMP packet has one (ISO 16684-1 § 7.4).
-    plain = document.metadata.generate_rdf_metadata
-    end = b"</rdf:RDF>"
-    document.metadata.generate_rdf_metadata = lambda *args: plain(*args).replace(end, attached.xmp + end)
+def _attachment(weasyprint: Any, attached: Attached) -> Any:
+    return weasyprint.Attachment(
+        file_obj=BytesIO(attached.content),
+        name=attached.name,
+        description=attached.description,
+        created=attached.at,
+        modified=attached.at,
+        relationship=attached.relationship,
+    )
+
+
+def _finisher(attached: Attached) -> Callable[[Any, Any], None]:
+    """Return what mends the file before it is written."""
+
+    def finish(document: Any, pdf: Any) -> None:
+        # WeasyPrint names each associated file twice.
+        pdf.catalog["AF"][:] = dict.fromkeys(pdf.catalog["AF"])
+        # And would add what it is handed as a second rdf:RDF, where an XMP packet has one (ISO 16684-1 § 7.4).
+        metadata = pdf.objects[int(pdf.catalog["Metadata"].split()[0])]
+        end = b"</rdf:RDF>"
+        metadata.stream[:] = [part.replace(end, attached.xmp + end) for part in metadata.stream]
+
+    return finish
 
 
 def find_asset(url: str) -> Path:

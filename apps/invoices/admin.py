@@ -16,7 +16,7 @@ from apps.accounts.tenant_admin import ActForm, RelatedOnlyFieldListFilter, Tena
 from apps.core import clock
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
 from apps.core.words import kwh, money, rate
-from apps.documents.downloads import as_download
+from apps.documents.downloads import as_download, shown_inline
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
@@ -24,6 +24,7 @@ from apps.invoices.selectors import get_data, get_file
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.einvoicing import missing_for_electronic, names_buyer
 from apps.invoices.services.issuing import issue_invoice
+from apps.invoices.services.previewing import preview_draft
 
 REFUSALS = (DocumentRefused, SellerNotRegistered, NoTaxRate)
 
@@ -97,7 +98,7 @@ class InvoiceAdmin(TenantAdmin):
     )
     readonly_fields = ("title", "state", "period", "net", "tax", "gross")
     inlines = (LineInline, TaxInline)
-    actions_detail = ("explain", "pdf", "xml", "issue", "credit")
+    actions_detail = ("explain", "preview", "pdf", "xml", "issue", "credit")
 
     @admin.display(description="number", ordering="number")
     def title(self, invoice: Invoice) -> str:
@@ -120,7 +121,7 @@ class InvoiceAdmin(TenantAdmin):
         if invoice is None or invoice.status == InvoiceStatus.DRAFT:
             hidden |= {"pdf", "xml", "credit"}
         else:
-            hidden.add("issue")
+            hidden |= {"issue", "preview"}
         if invoice is not None and not names_buyer(invoice):
             hidden.add("xml")
         if invoice is not None and invoice.kind == Invoice.Kind.CREDIT_NOTE:
@@ -131,6 +132,16 @@ class InvoiceAdmin(TenantAdmin):
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:invoice", args=[invoice.uid]))
+
+    @action(description="Preview", url_path="preview", permissions=["view"], icon="preview")
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        draft = self.get_object_or_404(request, object_id)
+        try:
+            rendered = preview_draft(invoice_id=draft.pk, at=clock.now())
+        except (*REFUSALS, ValueError) as refusal:
+            messages.error(request, f"There is no preview: {refusal}.")
+            return HttpResponseRedirect(self.page_of(draft))
+        return shown_inline(rendered, name=f"preview-{draft.pk}")
 
     @action(description="PDF", url_path="pdf", permissions=["view"], icon="picture_as_pdf")
     def pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:

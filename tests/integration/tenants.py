@@ -23,7 +23,7 @@ from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document
 from apps.documents.services import store_document
 from apps.invoices.models import Invoice
-from apps.invoices.selectors import document_key
+from apps.invoices.selectors import data_key, document_key
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role
 from apps.ocpp.models import Frame, StationEvent
@@ -193,6 +193,17 @@ def make_tenant(name: str) -> Tenant:
         language="en",
         file_name=f"{name}.pdf",
         content=PDF + name.encode(),
+        at=BILLED_AT,
+    )
+    store_document(
+        seller_id=site.owner.pk,
+        recipient_id=site.customer.organisation_id,
+        key=data_key(invoice),
+        kind="e_invoice",
+        media_type="application/xml",
+        language="en",
+        file_name=f"{name}.xml",
+        content=b"<Invoice/>" + name.encode(),
         at=BILLED_AT,
     )
     _make_attempt(name, site)

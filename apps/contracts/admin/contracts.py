@@ -197,7 +197,7 @@ class ContractAdmin(TenantAdmin):
     readonly_fields = ("state_and_why",)
     # A few numbers with commas between them fit on one line.
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
-    actions_detail = ("which_tariff", "suspend", "lift", "end", "reopen")
+    actions_detail = ("which_tariff", "preview", "suspend", "lift", "end", "reopen")
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
     def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -207,6 +207,11 @@ class ContractAdmin(TenantAdmin):
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:
         # Only what was changed, so that a block that came while the page was open stays.
         obj.save(update_fields=form.changed_data if change else None)
+
+    @action(description="Preview the next invoice", url_path="preview", permissions=["view"], icon="preview")
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:preview", args=[contract.pk]))
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, contract: Contract) -> str:

@@ -119,7 +119,7 @@ class TestOfficialRules:
 
         assert every_format(invoice) == NOTHING
 
-    def test_accept_a_reverse_charge(self):
+    def test_accept_a_reverse_charge(self, db):
         seller = make_owner(phone="+49 30 1234567")
         buyer = make_owner(country="AT", name="Lade AG")
         buyer.tax_registrations.update(vat_id="ATU13585627")
@@ -140,7 +140,7 @@ class TestOfficialRules:
         for as_format in (InvoiceFormat.FACTURX, InvoiceFormat.UBL):
             assert complaints(writers.write(terms, as_format=as_format), as_format=as_format) == []
 
-    def test_accept_what_is_not_subject_to_vat(self):
+    def test_accept_what_is_not_subject_to_vat(self, db):
         seller = make_owner(phone="+49 30 1234567", registration_number="HRB 4711")
         buyer = make_owner(country="CH", name="Lade AG")
         buyer.tax_registrations.update(vat_id="CHE109322551MWST")

@@ -10,8 +10,9 @@ from apps.documents.models import Document
 from apps.invoices import selectors, tasks
 from apps.invoices.services.crediting import credit_invoice
 from apps.invoices.services.drafting import draft_next
+from apps.invoices.services.receipts import issue_receipt
 from apps.invoices.services.rendering import print_html, render_document
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr, make_paid_cdr
 
 
 @pytest.fixture
@@ -53,6 +54,36 @@ class TestPrintHtml:
         assert "zu anderen Zeiten: 10,000 kWh × 0,49\xa0€ = 4,90\xa0€" in html
         assert "Bitte überweisen Sie 9,28\xa0€ bis zum 15. April 2026." in html
         assert "10. März 2026" in html
+
+    @pytest.mark.parametrize(
+        ("language", "sentences"),
+        [
+            (
+                "fr",
+                (
+                    "Merci de virer 9,28\xa0€ au plus tard le 15 avril 2026.",
+                    "le reste du temps",
+                    "TVA 19% sur 7,80\xa0€",
+                ),
+            ),
+            ("nl", ("Gelieve €\xa09,28 uiterlijk op 15 april 2026 over te maken.", "Btw 19% over €\xa07,80")),
+        ],
+    )
+    def test_speaks_the_customers_language(self, site, language, sentences):
+        site.customer.language = language
+        site.customer.save()
+        make_cdr(site=site, kwh="20")
+        (invoice,) = bill(site)
+
+        html = print_html(invoice)
+
+        for sentence in sentences:
+            assert sentence in html
+
+    def test_of_a_receipt_speaks_the_drivers_language(self, site):
+        receipt = issue_receipt(cdr_id=make_paid_cdr(site=site, language="nl").pk, at=APRIL)
+
+        assert f"Bon {receipt.number}" in print_html(receipt)
 
     def test_of_a_credit_note_says_what_it_credits_and_why(self, invoice):
         note = credit_invoice(invoice_id=invoice.pk, reason="Wrong <b>card</b>", at=APRIL, by=None)
