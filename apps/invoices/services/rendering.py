@@ -32,7 +32,14 @@ from apps.invoices.domain.wording import WORDS, Words
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import data_key, document_key, get_file
 from apps.invoices.services.einvoicing import electronic_terms
-from apps.invoices.services.sentences import asks_for_money, credits_sentence, pay_sentence, replaces_sentence, span
+from apps.invoices.services.sentences import (
+    asks_for_money,
+    credits_sentence,
+    day,
+    pay_sentence,
+    replaces_sentence,
+    span,
+)
 from apps.invoices.transfers import bank_transfer
 from apps.sessions.transparency import SignedValues, signed_values_of
 from apps.tariffs.domain.sentences import Language, describe_reason
@@ -113,6 +120,12 @@ def _context(invoice: Invoice) -> dict[str, Any]:
     lines_of = Counter(_record_id(line) for line in lines)
     return {
         "words": words,
+        "dates": {
+            "issued": day(invoice.issue_date, words),
+            "due": day(invoice.due_date, words),
+            "from": day(invoice.period_from, words),
+            "to": day(invoice.period_to, words),
+        },
         "invoice": invoice,
         "title": f"{_name(invoice, words)} {invoice.number}",
         "is_receipt": invoice.kind == Invoice.Kind.RECEIPT,

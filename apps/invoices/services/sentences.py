@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from django.utils import formats
+from babel.dates import format_date, format_datetime
 
 from apps.core import words as quantities
 from apps.core.domain.zones import zone
@@ -65,9 +65,15 @@ def span(start: datetime, end: datetime, time_zone: str, words: Words) -> str:
     first, last = start.astimezone(zone(time_zone)), end.astimezone(zone(time_zone))
     until = words.clock if first.date() == last.date() else words.moment
     name = f"{last:%Z}" if first.tzname() == last.tzname() else f"{first:%Z}/{last:%Z}"
-    return f"{formats.date_format(first, words.moment)} – {formats.date_format(last, until)} {name}"
+    return f"{_moment(first, words.moment, words)} – {_moment(last, until, words)} {name}"
+
+
+def _moment(at: datetime, pattern: str, words: Words) -> str:
+    # Without its zone: babel would look for another name of it.
+    return str(format_datetime(at.replace(tzinfo=None), pattern, locale=words.language))
 
 
 def day(of: date | None, words: Words) -> str:
+    """Write a day as the document's language writes it."""
     assert of is not None, "an issued document has its days"
-    return formats.date_format(of, words.day)
+    return str(format_date(of, words.day, locale=words.language))

@@ -5,9 +5,10 @@ from typing import Final
 from apps.invoices.domain.wording.words import Words
 
 DUTCH: Final = Words(
-    day="j F Y",
-    moment="j M Y, H:i",
-    clock="H:i",
+    language="nl",
+    day="d MMMM y",
+    moment="d MMM y, HH:mm",
+    clock="HH:mm",
     preview="Voorbeeld van de volgende factuur",
     watermark="Voorbeeld · geen factuur",
     preview_note="Dit voorbeeld is geen factuur: het heeft geen nummer, er hoeft niets te worden betaald en "

@@ -5,9 +5,10 @@ from typing import Final
 from apps.invoices.domain.wording.words import Words
 
 ENGLISH: Final = Words(
-    day="j F Y",
-    moment="j M Y, H:i",
-    clock="H:i",
+    language="en",
+    day="d MMMM y",
+    moment="d MMM y, HH:mm",
+    clock="HH:mm",
     preview="Preview of the next invoice",
     watermark="Preview · no invoice",
     preview_note="This preview is no invoice: it has no number, nothing is to be paid for it, and it may still change.",

@@ -5,9 +5,10 @@ from typing import Final
 from apps.invoices.domain.wording.words import Words
 
 FRENCH: Final = Words(
-    day="j F Y",
-    moment="j M Y, H:i",
-    clock="H:i",
+    language="fr",
+    day="d MMMM y",
+    moment="d MMM y, HH:mm",
+    clock="HH:mm",
     preview="Aperçu de la prochaine facture",
     watermark="Aperçu · pas une facture",
     preview_note="Cet aperçu n’est pas une facture : il n’a pas de numéro, rien n’est à payer et il peut "

@@ -5,9 +5,10 @@ from typing import Final
 from apps.invoices.domain.wording.words import Words
 
 GERMAN: Final = Words(
-    day="j. F Y",
-    moment="j. M Y, H:i",
-    clock="H:i",
+    language="de",
+    day="d. MMMM y",
+    moment="d. MMM y, HH:mm",
+    clock="HH:mm",
     preview="Vorschau auf die nächste Rechnung",
     watermark="Vorschau · keine Rechnung",
     preview_note="Diese Vorschau ist keine Rechnung: Sie hat keine Nummer, es ist nichts darauf zu zahlen, "

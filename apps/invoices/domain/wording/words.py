@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What a document says besides its facts; ``day`` and ``moment`` are Django date formats, {…} is filled in."""
+    """What a document says besides its facts; ``day``, ``moment``, ``clock`` are CLDR patterns, {…} is filled in."""
 
+    language: str
     day: str
     moment: str
     clock: str
