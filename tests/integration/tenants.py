@@ -3,7 +3,7 @@
 Every name of the other tenant holds ``CANARY``; an answer to anybody else that contains it has crossed the border.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -161,6 +161,13 @@ def make_ended_session(site: Site, *, started_at: datetime = NOON, frame: bool =
     ):
         MeterReading.objects.create(session=session, at=at, energy_milliwh=energy, context=context, frame_id=source.pk)
     return session
+
+
+def make_later_session(tenant: Tenant) -> None:
+    """Make a rated session that nobody has billed."""
+    site = replace(tenant.site, evse=make_evse(station=tenant.site.station, number=7))
+    session = make_ended_session(site, started_at=NOON + timedelta(days=40))
+    rate_settled(session_id=session.pk, at=session.settled_at)
 
 
 def _make_waiting_stop(name: str, site: Site, *, frame_id: int) -> None:

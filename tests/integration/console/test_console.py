@@ -1,16 +1,12 @@
 """The console's own pages: the trace, the station at work, what is unpaid, home."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 from django.test import Client
 from django.urls import reverse
 
 from apps.documents.models import Document
-from apps.sessions.services.rating import rate_settled
 from apps.stations.models import PayCode
-from tests.factories import NOON, make_evse, make_location
-from tests.integration.tenants import CANARY, answer, make_ended_session, signed_in
+from tests.factories import make_evse, make_location
+from tests.integration.tenants import CANARY, answer, make_later_session, signed_in
 
 
 def pages_of(tenant) -> list[str]:
@@ -177,11 +173,3 @@ class TestThePreviewOfAnInvoice:
         response = owner.get(reverse("admin:contracts_contract_preview", args=[ours.site.contract.pk]))
 
         assert response.url == reverse("console:preview", args=[ours.site.contract.pk])
-
-
-def make_later_session(tenant) -> None:
-    session = make_ended_session(
-        replace(tenant.site, evse=make_evse(station=tenant.site.station, number=7)),
-        started_at=NOON + timedelta(days=40),
-    )
-    rate_settled(session_id=session.pk, at=session.settled_at)
