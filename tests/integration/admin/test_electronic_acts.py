@@ -26,6 +26,8 @@ def save_customer(client, customer: Customer, **changes: str):
         "email": customer.email,
         "language": "nl",
         "invoice_format": "facturx",
+        "contracts-TOTAL_FORMS": "0",
+        "contracts-INITIAL_FORMS": "0",
         "vehicles-TOTAL_FORMS": "0",
         "vehicles-INITIAL_FORMS": "0",
         **changes,
