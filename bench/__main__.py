@@ -13,7 +13,7 @@ import django
 
 from bench.measure import say
 
-PARTS = ("rating", "rerating", "ocpp", "billing", "payments")
+PARTS = ("rating", "rerating", "ocpp", "billing", "documents", "payments")
 
 
 def main() -> int:

@@ -101,7 +101,7 @@ def _seed(records_each: int) -> Site:
     """Give one contract its sessions, rated by the engine, and every other contract the same nights."""
     site = make_site(elements=NIGHT_AND_DAY)
     others = [make_contract(customer=make_customer(seller=site.owner)) for _ in range(CONTRACTS - 1)]
-    rated = [_rate(site, night) for night in range(records_each)]
+    rated = [rate_night(site, night) for night in range(records_each)]
     sessions = [_same_night(cdr.session, contract) for contract in others for cdr in rated]
     ChargingSession.objects.bulk_create(sessions)
     Cdr.objects.bulk_create(
@@ -110,7 +110,7 @@ def _seed(records_each: int) -> Site:
     return site
 
 
-def _rate(site: Site, night: int) -> Cdr:
+def rate_night(site: Site, night: int) -> Cdr:
     """Rate a session of two hours across the 22:00 boundary."""
     begin_at = FIRST_NIGHT + timedelta(days=night % 270, minutes=night // 270)
     end_at = begin_at + timedelta(hours=2)

@@ -12,8 +12,10 @@ from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
 from apps.documents.models import Document
+from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
 from apps.invoices.selectors import awaiting_correction
+from apps.invoices.services.einvoicing import missing_for_electronic
 from apps.ledger.models import Journal
 from apps.ocpp.models import Frame
 from apps.payments.models import Payment
@@ -44,6 +46,7 @@ class InvoiceTrace:
 
     journals  those whose key begins with ``invoice:<id>:``, and its payments' and refunds'
     revised   lines whose charge record was revised since and that are not credited in full
+    not_electronic  sentences that say why its PDF carries no data, where its format is one that may lack them
     """
 
     invoice: Invoice
@@ -54,6 +57,7 @@ class InvoiceTrace:
     documents: Sequence[Document]
     journals: Sequence[Journal]
     payments: Sequence[Payment]
+    not_electronic: Sequence[str]
 
 
 def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
@@ -110,6 +114,7 @@ def trace_invoice(request: HttpRequest, *, uid: str) -> InvoiceTrace:
         ),
         journals=_journals_of(request, invoice, payments),
         payments=payments,
+        not_electronic=missing_for_electronic(invoice) if invoice.status == InvoiceStatus.ISSUED else [],
     )
 
 

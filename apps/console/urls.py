@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import provisioning, refunding, review, station_views, strangers, views
+from apps.console import previewing, provisioning, refunding, review, station_views, strangers, views
 
 app_name = "console"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("signed/<int:record_id>/", admin.site.admin_view(views.signed_record), name="signed-record"),
     path("invoices/<uuid:uid>/", admin.site.admin_view(views.invoice), name="invoice"),
     path("invoices/<uuid:uid>/refund/", admin.site.admin_view(refunding.refund), name="refund"),
+    path("contracts/<int:contract_id>/preview/", admin.site.admin_view(previewing.preview), name="preview"),
     path("stations/", admin.site.admin_view(station_views.station_list), name="stations"),
     path("stations/import/", admin.site.admin_view(provisioning.import_stations), name="import-stations"),
     path("stations/import/template/", admin.site.admin_view(provisioning.plan_template), name="import-template"),

@@ -23,6 +23,7 @@ from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
 from apps.core import clock
 from apps.documents import renderer
+from apps.documents.downloads import shown_inline
 from apps.payments.reminders import next_steps, remindable
 from apps.sessions import transparency
 from apps.sessions.models import ChargingSession, SignedRecord
@@ -146,10 +147,7 @@ def stickers(request: HttpRequest, location_id: int) -> HttpResponse:
         messages.info(request, "No connector of this location has a pay code yet. Make its stickers first.")
         return redirect("admin:stations_location_change", location.pk)
     sheet = renderer.render(sticker_sheet_html(codes, base_url=settings.PUBLIC_URL))
-    response = HttpResponse(sheet.content, content_type=sheet.media_type)
-    response["Content-Disposition"] = f'inline; filename="stickers-{location.pk}{sheet.extension}"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return shown_inline(sheet, name=f"stickers-{location.pk}")
 
 
 def _page(request: HttpRequest, template: str, *, title: str, **context: Any) -> HttpResponse:

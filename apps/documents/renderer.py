@@ -1,4 +1,4 @@
-"""HTML to a file for print: PDF by WeasyPrint, or the HTML itself where its system libraries are missing.
+"""HTML to a file to keep: PDF/A-3b by WeasyPrint, or the HTML itself where its system libraries are missing.
 
 Nothing is fetched while rendering but packaged assets: ``asset:NAME`` is the file ``static/print/NAME``, every other
 URL is refused, so that no text in a document can make the server read a file or call an address.
@@ -6,7 +6,10 @@ URL is refused, so that no text in a document can make the server read a file or
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +37,64 @@ class Rendered:
     extension: str
 
 
-def render(html: str) -> Rendered:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A file that travels inside the PDF (PDF/A-3, ISO 19005-3).
+
+    relationship  Alternative: it says the same as the PDF · at: stated as its time of creation
+    xmp           ``rdf:Description`` elements, with their namespaces, that the PDF's metadata say of it
+    """
+
+    name: str
+    description: str
+    content: bytes
+    relationship: str
+    at: datetime
+    xmp: bytes
+
+
+def render(html: str, *, attached: Attached | None = None) -> Rendered:
     """Return ``html`` as PDF, or as self-contained HTML where WeasyPrint cannot run; the same bytes for the same text.
 
-    The log then says the one line that installs what is missing.
+    The log then says the one line that installs what is missing, and nothing travels inside.
     """
     try:
         weasyprint = _load_weasyprint()
     except OSError as error:
         log.warning("documents are HTML, not PDF, until this is run: %s (%s)", INSTALL_LINE, error)
         return Rendered(content=_with_styles_inside(html).encode(), media_type="text/html", extension=".html")
-    pdf = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).write_pdf()
+    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render()
+    finisher = None
+    if attached is not None:
+        document.metadata.attachments = [_attachment(weasyprint, attached)]
+        finisher = _finisher(attached)
+    pdf = document.write_pdf(finisher=finisher, pdf_variant="pdf/a-3b")
     return Rendered(content=pdf, media_type="application/pdf", extension=".pdf")
+
+
+def _attachment(weasyprint: Any, attached: Attached) -> Any:
+    return weasyprint.Attachment(
+        file_obj=BytesIO(attached.content),
+        name=attached.name,
+        description=attached.description,
+        created=attached.at,
+        modified=attached.at,
+        relationship=attached.relationship,
+    )
+
+
+def _finisher(attached: Attached) -> Callable[[Any, Any], None]:
+    """Return what mends the file before it is written."""
+
+    def finish(document: Any, pdf: Any) -> None:
+        # WeasyPrint names each associated file twice.
+        pdf.catalog["AF"][:] = dict.fromkeys(pdf.catalog["AF"])
+        # And would add what it is handed as a second rdf:RDF, where an XMP packet has one (ISO 16684-1 § 7.4).
+        metadata = pdf.objects[int(pdf.catalog["Metadata"].split()[0])]
+        end = b"</rdf:RDF>"
+        metadata.stream[:] = [part.replace(end, attached.xmp + end) for part in metadata.stream]
+
+    return finish
 
 
 def find_asset(url: str) -> Path:

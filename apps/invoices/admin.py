@@ -16,13 +16,15 @@ from apps.accounts.tenant_admin import ActForm, RelatedOnlyFieldListFilter, Tena
 from apps.core import clock
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
 from apps.core.words import kwh, money, rate
-from apps.documents.downloads import as_download
+from apps.documents.downloads import as_download, shown_inline
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
-from apps.invoices.selectors import get_file
+from apps.invoices.selectors import get_data, get_file
 from apps.invoices.services.billing import run_billing
+from apps.invoices.services.einvoicing import missing_for_electronic, names_buyer
 from apps.invoices.services.issuing import issue_invoice
+from apps.invoices.services.previewing import preview_draft
 
 REFUSALS = (DocumentRefused, SellerNotRegistered, NoTaxRate)
 
@@ -95,7 +97,8 @@ class InvoiceAdmin(TenantAdmin):
     date_hierarchy = "issue_date"
     fields = (
         ("title", "kind", "state"),
-        ("customer", "contract", "purchase_order"),
+        ("customer", "contract"),
+        ("purchase_order", "buyer_reference", "invoice_format"),
         ("credits", "reason", "replaces"),
         ("period", "tax_date"),
         ("net", "tax", "gross"),
@@ -106,7 +109,7 @@ class InvoiceAdmin(TenantAdmin):
     )
     readonly_fields = ("title", "state", "period", "net", "tax", "gross")
     inlines = (LineInline, TaxInline)
-    actions_detail = ("explain", "pdf", "issue", "credit")
+    actions_detail = ("explain", "preview", "pdf", "xml", "issue", "credit")
 
     @admin.display(description="number", ordering="number")
     def title(self, invoice: Invoice) -> str:
@@ -127,9 +130,11 @@ class InvoiceAdmin(TenantAdmin):
         invoice = self.get_object(request, object_id)
         hidden = set()
         if invoice is None or invoice.status == InvoiceStatus.DRAFT:
-            hidden |= {"pdf", "credit"}
+            hidden |= {"pdf", "xml", "credit"}
         else:
-            hidden.add("issue")
+            hidden |= {"issue", "preview"}
+        if invoice is not None and not names_buyer(invoice):
+            hidden.add("xml")
         if invoice is not None and invoice.kind == Invoice.Kind.CREDIT_NOTE:
             hidden.add("credit")
         return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
@@ -139,12 +144,31 @@ class InvoiceAdmin(TenantAdmin):
         invoice = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:invoice", args=[invoice.uid]))
 
+    @action(description="Preview", url_path="preview", permissions=["view"], icon="preview")
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        draft = self.get_object_or_404(request, object_id)
+        try:
+            rendered = preview_draft(invoice_id=draft.pk, at=clock.now())
+        except (*REFUSALS, ValueError) as refusal:
+            messages.error(request, f"There is no preview: {refusal}.")
+            return HttpResponseRedirect(self.page_of(draft))
+        return shown_inline(rendered, name=f"preview-{draft.pk}")
+
     @action(description="PDF", url_path="pdf", permissions=["view"], icon="picture_as_pdf")
     def pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.get_object_or_404(request, object_id)
         document = get_file(invoice)
         if document is None:
             messages.info(request, "The PDF is being made. Try again in a moment.")
+            return HttpResponseRedirect(self.page_of(invoice))
+        return as_download(document)
+
+    @action(description="E-invoice (XML)", url_path="xml", permissions=["view"], icon="data_object")
+    def xml(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        invoice = self.get_object_or_404(request, object_id)
+        document = get_data(invoice)
+        if document is None:
+            messages.info(request, _why_no_data(invoice))
             return HttpResponseRedirect(self.page_of(invoice))
         return as_download(document)
 
@@ -170,6 +194,15 @@ class InvoiceAdmin(TenantAdmin):
     def credit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:refund", args=[invoice.uid]))
+
+
+def _why_no_data(invoice: Invoice) -> str:
+    if get_file(invoice) is None:
+        return "The files are being made. Try again in a moment."
+    missing = missing_for_electronic(invoice)
+    if not missing:
+        return "It was issued before electronic invoices were kept."
+    return f"The PDF is a plain one, for as an electronic invoice it lacks something: {'; '.join(missing)}."
 
 
 class BillingForm(ActForm):

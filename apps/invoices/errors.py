@@ -29,6 +29,10 @@ class PartyIncomplete(DocumentRefused):
     """The seller or the buyer lacks legal data that a document must print; the message names it."""
 
 
+class NotElectronic(DocumentRefused):
+    """The customer wants an electronic invoice and this is none; the message names all that is missing."""
+
+
 class NotCreditable(DocumentRefused):
     """Only an issued invoice or receipt is credited, never a draft or a credit note."""
 

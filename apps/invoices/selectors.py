@@ -158,6 +158,16 @@ def document_key(invoice: Invoice) -> str:
     return f"invoice:{invoice.pk}:document"
 
 
+def data_key(invoice: Invoice) -> str:
+    """Return the natural key under which an electronic invoice's data (XML) are kept."""
+    return f"invoice:{invoice.pk}:xml"
+
+
+def get_data(invoice: Invoice) -> Document | None:
+    """Return the data of an electronic invoice in its customer's format, or None: not made yet, or it is none."""
+    return get_document(seller_id=invoice.seller_id, key=data_key(invoice))
+
+
 def get_file(invoice: Invoice) -> Document | None:
     """Return the rendered file of an issued document, or None while it is not rendered yet."""
     return get_document(seller_id=invoice.seller_id, key=document_key(invoice))

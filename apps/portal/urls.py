@@ -27,6 +27,7 @@ urlpatterns = [
     path("invoices/<uuid:uid>/", views.invoice, name="invoice"),
     path("invoices/<uuid:uid>/pay/", views.pay_invoice, name="invoice-pay"),
     path("invoices/<uuid:uid>/document/", views.document, name="document"),
+    path("invoices/<uuid:uid>/data/", views.data, name="data"),
     path("pay/<str:token>/", pay_views.pay, name="pay"),
     path("payment-method/", views.payment_method, name="payment-method"),
     path("payment-method/remove/", views.remove_payment_method, name="payment-method-remove"),

@@ -26,7 +26,7 @@ from apps.core import clock
 from apps.documents.downloads import as_download
 from apps.documents.models import Document
 from apps.invoices.models import Invoice
-from apps.invoices.selectors import document_key
+from apps.invoices.selectors import data_key, document_key
 from apps.invoices.transfers import bank_transfer
 from apps.payments.models import SavedMethod
 from apps.payments.selectors import active_method, expiring_method_ids, payment_state, payment_states
@@ -159,7 +159,8 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "taxes": found.taxes.all(),
         "credit_notes": selectors.documents_of(membership).filter(credits=found),
         "reminders": selectors.reminders_of(found),
-        "has_file": _file_of(membership, found) is not None,
+        "has_file": _file_of(membership, found, key=document_key(found)) is not None,
+        "has_data": _file_of(membership, found, key=data_key(found)) is not None,
     }
     return _page(request, "portal/invoice.html", membership, **context)
 
@@ -188,7 +189,19 @@ def pay_invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> H
 @customer_page
 def document(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
     """Send the document's file; 404 while it is being made."""
-    file = _file_of(membership, _document_of(membership, uid))
+    found = _document_of(membership, uid)
+    return _download(_file_of(membership, found, key=document_key(found)))
+
+
+@require_GET
+@customer_page
+def data(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
+    """Send the electronic invoice (XML); 404 while it is being made, or where the document is none."""
+    found = _document_of(membership, uid)
+    return _download(_file_of(membership, found, key=data_key(found)))
+
+
+def _download(file: Document | None) -> HttpResponse:
     if file is None:
         raise Http404("not rendered yet")
     return as_download(file)
@@ -291,8 +304,8 @@ def _document_of(membership: Membership, uid: UUID) -> Any:
     return found
 
 
-def _file_of(membership: Membership, found: Any) -> Document | None:
-    files = bought_rows(membership, Document.objects.filter(seller=found.seller, key=document_key(found)))
+def _file_of(membership: Membership, found: Any, *, key: str) -> Document | None:
+    files = bought_rows(membership, Document.objects.filter(seller=found.seller, key=key))
     return files.first()  # type: ignore[no-any-return]
 
 

@@ -3,7 +3,7 @@
 Every name of the other tenant holds ``CANARY``; an answer to anybody else that contains it has crossed the border.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,7 @@ from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document
 from apps.documents.services import store_document
 from apps.invoices.models import Invoice
-from apps.invoices.selectors import document_key
+from apps.invoices.selectors import data_key, document_key
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role
 from apps.ocpp.models import Frame, StationEvent
@@ -167,6 +167,13 @@ def make_ended_session(site: Site, *, started_at: datetime = NOON, frame: bool =
     return session
 
 
+def make_later_session(tenant: Tenant) -> None:
+    """Make a rated session that nobody has billed."""
+    site = replace(tenant.site, evse=make_evse(station=tenant.site.station, number=7))
+    session = make_ended_session(site, started_at=NOON + timedelta(days=40))
+    rate_settled(session_id=session.pk, at=session.settled_at)
+
+
 def _make_waiting_stop(name: str, site: Site, *, frame_id: int) -> None:
     WaitingStop.objects.create(
         station=site.station,
@@ -197,6 +204,17 @@ def make_tenant(name: str) -> Tenant:
         language="en",
         file_name=f"{name}.pdf",
         content=PDF + name.encode(),
+        at=BILLED_AT,
+    )
+    store_document(
+        seller_id=site.owner.pk,
+        recipient_id=site.customer.organisation_id,
+        key=data_key(invoice),
+        kind="e_invoice",
+        media_type="application/xml",
+        language="en",
+        file_name=f"{name}.xml",
+        content=b"<Invoice/>" + name.encode(),
         at=BILLED_AT,
     )
     _make_attempt(name, site)

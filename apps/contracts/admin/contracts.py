@@ -23,6 +23,7 @@ from apps.accounts.tenant_admin import (
 from apps.contracts.admin.cards import CostCentreInline, TokenInline, VehicleInline
 from apps.contracts.admin.plans import ContractPlanInline
 from apps.contracts.admin.words import STATUS_LABELS
+from apps.contracts.domain.electronic import SCHEMES, is_address
 from apps.contracts.models import (
     ASSIGNMENT_PLACES,
     Contract,
@@ -51,15 +52,37 @@ class ContractInline(TenantTabular):
     show_change_link = True
 
 
+class CustomerForm(TenantForm):
+    """An electronic address has the form that its kind asks for."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        address, scheme = cleaned.get("electronic_address", ""), cleaned.get("electronic_address_scheme", "")
+        if address and not scheme:
+            self.add_error("electronic_address_scheme", "Say what kind of address this is.")
+        if scheme and not address:
+            self.add_error(
+                "electronic_address", "State the address, or choose no kind: then the e-mail address is used."
+            )
+        if address and scheme and not is_address(address, scheme=scheme):
+            known = SCHEMES[scheme]
+            self.add_error("electronic_address", f"This is no {known.label}; one reads {known.example}.")
+        return cleaned
+
+
 @admin.register(Customer)
 class CustomerAdmin(TenantAdmin):
     change_roles = MASTER_DATA_ROLES
     deletable = True
     owner_field = "seller"
-    refusals = {"customer_number_unique_per_seller": "You already have a customer with this number."}
+    form = CustomerForm
+    refusals = {
+        "customer_number_unique_per_seller": "You already have a customer with this number.",
+        "customer_electronic_address_has_a_scheme": "An electronic address and its kind go together.",
+    }
     empty_hint = "Add a customer, then a contract, then cards: from then on their sessions are billed to them."
     list_display = ("name", "number", "kind", "city", "email", "language")
-    list_filter = ("kind", "language")
+    list_filter = ("kind", "language", "invoice_format")
     search_fields = ("name", "number", "email", "vat_id")
     fields = (
         ("number", "kind"),
@@ -67,6 +90,8 @@ class CustomerAdmin(TenantAdmin):
         ("street", "postcode", "city"),
         ("country", "vat_id"),
         ("email", "language"),
+        "invoice_format",
+        ("electronic_address_scheme", "electronic_address"),
         "portal_access",
     )
     readonly_fields = ("portal_access",)
@@ -150,13 +175,13 @@ class ContractAdmin(TenantAdmin):
         ("payment_days", "collects_on", "debit_notice_days"),
         ("reminder_days", "reminder_fees"),
         ("reminder_least", "suspends_after"),
-        "purchase_order",
+        ("purchase_order", "buyer_reference"),
     )
     inlines = (ContractPlanInline, TokenInline)
     readonly_fields = ("state_and_why",)
     # A few numbers with commas between them fit on one line.
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
-    actions_detail = ("which_tariff", "suspend", "lift", "end", "reopen")
+    actions_detail = ("which_tariff", "preview", "suspend", "lift", "end", "reopen")
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
     def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -166,6 +191,11 @@ class ContractAdmin(TenantAdmin):
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:
         # Only what was changed, so that a block that came while the page was open stays.
         obj.save(update_fields=form.changed_data if change else None)
+
+    @action(description="Preview the next invoice", url_path="preview", permissions=["view"], icon="preview")
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:preview", args=[contract.pk]))
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, contract: Contract) -> str:

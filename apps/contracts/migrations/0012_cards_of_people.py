@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_bank_account'),
-        ('contracts', '0010_audit_suspensions'),
+        ('contracts', '0011_e_invoicing'),
     ]
 
     operations = [

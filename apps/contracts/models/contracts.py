@@ -18,6 +18,7 @@ from django.db.models.lookups import Exact, LessThanOrEqual
 from django_countries.fields import CountryField
 
 from apps.accounts.tenancy import TenantModel
+from apps.contracts.domain.electronic import SCHEMES, InvoiceFormat
 from apps.core.constraints import has_usual_years, is_rounded_money
 
 
@@ -45,11 +46,42 @@ class Customer(TenantModel):
     country = CountryField()
     vat_id = models.CharField("VAT identifier", max_length=20, blank=True)
     email = models.EmailField(help_text="Where invoices go.")
-    language = models.CharField(max_length=2, choices=[("en", "English"), ("de", "German")], default="en")
+    language = models.CharField(
+        max_length=2,
+        choices=[("en", "English"), ("de", "German"), ("fr", "French"), ("nl", "Dutch")],
+        default="en",
+        help_text="Of their documents.",
+    )
+    invoice_format = models.CharField(
+        max_length=14,
+        choices=[(one.value, one.label) for one in InvoiceFormat],
+        default=InvoiceFormat.FACTURX.value,
+        help_text="Besides the first, a document that cannot be sent so is not issued.",
+    )
+    electronic_address_scheme = models.CharField(
+        "kind of electronic address",
+        max_length=4,
+        blank=True,
+        choices=[(code, scheme.label) for code, scheme in SCHEMES.items()],
+    )
+    electronic_address = models.CharField(
+        max_length=80, blank=True, help_text="Where electronic invoices go (BT-49). Empty: the e-mail address."
+    )
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["seller", "number"], name="customer_number_unique_per_seller")]
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "number"], name="customer_number_unique_per_seller"),
+            models.CheckConstraint(
+                condition=Q(electronic_address="", electronic_address_scheme="")
+                | ~Q(electronic_address="") & ~Q(electronic_address_scheme=""),
+                name="customer_electronic_address_has_a_scheme",
+            ),
+            models.CheckConstraint(
+                condition=Q(invoice_format__in=[one.value for one in InvoiceFormat]),
+                name="customer_invoice_format_is_known",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -177,6 +209,11 @@ class Contract(TenantModel):
     )
     payment_days = models.PositiveSmallIntegerField(default=14, help_text="Days from issue until an invoice is due.")
     purchase_order = models.CharField(max_length=60, blank=True, help_text="Printed on invoices (BT-13).")
+    buyer_reference = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text="By which the customer routes invoices, such as a Leitweg-ID (BT-10). An XRechnung needs it.",
+    )
     reminder_days = ArrayField(
         models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(3650)]),
         size=9,

@@ -15,7 +15,7 @@ from apps.documents.downloads import as_download
 from apps.invoices.api.serializers import InvoiceSerializer, InvoiceSummarySerializer
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
-from apps.invoices.selectors import get_file
+from apps.invoices.selectors import get_data, get_file
 
 
 class InvoiceViewSet(ReadOnlyModelViewSet[Invoice]):
@@ -43,3 +43,12 @@ class InvoiceViewSet(ReadOnlyModelViewSet[Invoice]):
         if file is None:
             raise Http404("not rendered yet")
         return as_download(file)
+
+    @extend_schema(responses={(200, "application/xml"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def xml(self, request: Request, uid: str) -> HttpResponse:
+        """Send the electronic invoice in the customer's format; 404 while it is being made, or where it is none."""
+        data = get_data(self.get_object())
+        if data is None:
+            raise Http404("no electronic invoice")
+        return as_download(data)

@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
+from apps.contracts.domain.electronic import InvoiceFormat
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import frozen
 from apps.invoices.domain.status import InvoiceStatus, RunStatus
@@ -104,6 +105,7 @@ class Invoice(TenantModel):
     tax_date                   end of the billing period, by which VAT is reported
     credits                    a credit note's invoice or receipt
     replaces                   of a full invoice to a driver's company: the receipt in whose stead it stands, once
+    invoice_format             which electronic format goes with the PDF, as the customer had it at issue
     content_hash               SHA-256 of the canonical content, set at issue
     """
 
@@ -149,6 +151,10 @@ class Invoice(TenantModel):
     seller_party = models.JSONField(default=dict)
     buyer_party = models.JSONField(default=dict)
     purchase_order = models.CharField(max_length=60, blank=True)
+    buyer_reference = models.CharField(max_length=80, blank=True)
+    invoice_format = models.CharField(
+        max_length=14, choices=[(one.value, one.label) for one in InvoiceFormat], default=InvoiceFormat.FACTURX.value
+    )
     issued_at = models.DateTimeField(null=True, blank=True)
     issue_date = models.DateField(null=True, blank=True, help_text="Local day of issue (BT-2).")
     due_date = models.DateField(null=True, blank=True)
@@ -212,6 +218,9 @@ class Invoice(TenantModel):
             ),
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="invoice_net_and_tax_make_gross"),
             models.CheckConstraint(condition=Q(period_to__gte=F("period_from")), name="invoice_period_is_forward"),
+            models.CheckConstraint(
+                condition=Q(invoice_format__in=[one.value for one in InvoiceFormat]), name="invoice_format_is_known"
+            ),
             is_rounded_money("net", "tax", "gross", name="invoice_amounts_are_rounded"),
         ]
         triggers = frozen("invoice_frozen_when_issued", what="issued documents", once="OLD.status = 'issued'")

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 
+from apps.contracts.domain.electronic import InvoiceFormat
 from apps.core.clock import to_epoch_ms
 from apps.core.domain.money import minor_unit
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
@@ -19,9 +20,13 @@ def content_hash(invoice: Invoice, *, lines: Iterable[InvoiceLine], taxes: Itera
 def content_of(invoice: Invoice, *, lines: Iterable[InvoiceLine], taxes: Iterable[InvoiceTax]) -> dict[str, object]:
     """Return the document as a JSON-able dict; decimals are strings, instants UTC, lines by position."""
     # What was added later is left out where it says nothing, so that older documents keep their hash.
-    replaces = {"replaces": invoice.replaces_id} if invoice.replaces_id else {}
+    later: dict[str, object] = {
+        "replaces": invoice.replaces_id,
+        "buyer_reference": invoice.buyer_reference,
+        "format": "" if invoice.invoice_format == InvoiceFormat.FACTURX else str(invoice.invoice_format),
+    }
     return {
-        **replaces,
+        **{name: said for name, said in later.items() if said},
         "uid": str(invoice.uid),
         "kind": str(invoice.kind),
         "number": invoice.number,

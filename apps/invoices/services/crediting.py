@@ -190,6 +190,8 @@ def _credit(
         amounts_are_gross=invoice.amounts_are_gross,
         language=invoice.language,
         purchase_order=invoice.purchase_order,
+        buyer_reference=invoice.buyer_reference,
+        invoice_format=invoice.invoice_format,
     )
     write_document(
         note,

@@ -38,7 +38,7 @@ class TaxedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueGroup:
-    """What one invoice lists: of one currency and one country of the seller's VAT."""
+    """What one invoice lists: of one currency and one country of the seller's VAT, subject to VAT or not."""
 
     currency: str
     records: tuple[TaxedRecord, ...]
@@ -51,7 +51,8 @@ def draft_next(*, contract_id: int, until_date: date, run: BillingRun | None = N
 
     The contract is locked first, so that two runs at once meet here and one of them finds the other's work. A draft
     left behind by a killed run is filled again with what is due now. Records of another currency or another country
-    of supply are left for the next draft: an invoice states one currency and one VAT identifier of the seller.
+    of supply are left for the next draft: an invoice states one currency and one VAT identifier of the seller, or none
+    where what it charges is not subject to VAT.
 
     A record that cost nothing is listed where it says something: it makes an invoice of its own accord if energy was
     delivered; one without energy waits until an invoice is written anyway.
@@ -84,9 +85,9 @@ def _next_group(contract: Contract, *, until_date: date) -> DueGroup | None:
     due = list(of_contract.filter(~Exists(uncredited_lines())))
     charges = _plan_charges(contract, spans, until_date=until_date)
     registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
-    for key in sorted({_group_key(cdr) for cdr in due} | {(charge.currency, charge.country) for charge in charges}):
+    for key in sorted({_group_key(cdr) for cdr in due} | {_charge_key(charge) for charge in charges}):
         records = [cdr for cdr in due if _group_key(cdr) == key]
-        of_plan = tuple(charge for charge in charges if (charge.currency, charge.country) == key)
+        of_plan = tuple(charge for charge in charges if _charge_key(charge) == key)
         if of_plan or any(cdr.gross.amount or cdr.energy_milliwh for cdr in records):
             taxed = [
                 TaxedRecord(cdr=cdr, parts=decide_for(cdr, registrations=registrations, buyer=buyer)) for cdr in records
@@ -113,8 +114,13 @@ def _net_of(group: DueGroup) -> Decimal:
     )
 
 
-def _group_key(cdr: Cdr) -> tuple[str, str]:
-    return cdr.currency, cdr.session.station.location.country.code
+def _group_key(cdr: Cdr) -> tuple[str, str, bool]:
+    return cdr.currency, cdr.session.station.location.country.code, False
+
+
+def _charge_key(charge: DueCharge) -> tuple[str, str, bool]:
+    """What is not subject to VAT needs a document of its own (EN 16931 BR-O-11)."""
+    return charge.currency, charge.country, charge.supply.category == "O"
 
 
 def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: DueGroup) -> Invoice:
@@ -123,7 +129,7 @@ def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: 
     draft.seller, draft.customer, draft.contract, draft.run = contract.seller, customer, contract, run
     draft.currency, draft.language = group.currency, customer.language
     draft.amounts_are_gross = customer.amounts_are_gross
-    draft.purchase_order = contract.purchase_order
+    draft.purchase_order, draft.buyer_reference = contract.purchase_order, contract.buyer_reference
     draft.period_from, draft.period_to, draft.tax_date = _days_of(group)
     write_records(draft, group.records, charges=group.charges)
     return draft

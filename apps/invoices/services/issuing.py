@@ -16,6 +16,7 @@ from apps.invoices.domain.status import InvoiceStatus, advance
 from apps.invoices.errors import AmountsDisagree, NothingToIssue, PartyIncomplete, TaxRefused
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.services.content import content_hash
+from apps.invoices.services.einvoicing import check_electronic
 from apps.ledger import services as ledger
 from apps.ledger.services import PostingLine, Role
 
@@ -32,6 +33,7 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     :raises AmountsDisagree: lines, VAT and totals do not add up by the rule
     :raises PartyIncomplete: seller or buyer lacks legal data
     :raises TaxRefused: the seller has no VAT registration in the country of supply on the tax date
+    :raises NotElectronic: the customer wants an electronic invoice, and this would be none
     """
     invoice = lock_document(invoice_id)
     if invoice.status == InvoiceStatus.ISSUED:
@@ -39,20 +41,32 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     advance(InvoiceStatus(invoice.status), InvoiceStatus.ISSUED)
     lines, taxes = list(invoice.lines.all()), list(invoice.taxes.all())
     _check_amounts(invoice, lines=lines, taxes=taxes)
-    _copy_parties(invoice, taxes=taxes)
-    issue_date = issued_at.astimezone(zone(invoice.seller.time_zone)).date()
+    issue_date = fill_in(invoice, taxes=taxes, issued_at=issued_at)
+    check_electronic(invoice)
     _post(invoice, taxes=taxes, posted_on=issue_date, at=issued_at)
     # Draw the number when nothing can refuse any more, so that the series is locked briefly and has no hole.
     series = _take_next_number(seller=invoice.seller, kind=invoice.kind, year=issue_date.year)
     invoice.status = InvoiceStatus.ISSUED
     invoice.series, invoice.sequence = series, series.last_number
     invoice.number = format_number(kind=invoice.kind, year=series.year, sequence=series.last_number)
-    invoice.issued_at, invoice.issue_date, invoice.issued_by = issued_at, issue_date, issued_by
-    invoice.due_date = due_date(issue_date=issue_date, payment_days=_payment_days(invoice))
+    invoice.issued_at, invoice.issued_by = issued_at, issued_by
     invoice.content_hash = content_hash(invoice, lines=lines, taxes=taxes)
     invoice.save()
     ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
     return invoice
+
+
+def fill_in(invoice: Invoice, *, taxes: Sequence[InvoiceTax], issued_at: datetime) -> date:
+    """Set what a draft does not have yet but its number: parties, day of issue, which is returned, and due date.
+
+    :raises PartyIncomplete: seller or buyer lacks legal data
+    :raises TaxRefused: the seller has no VAT registration in the country of supply on the tax date
+    """
+    _copy_parties(invoice, taxes=taxes)
+    issue_date = issued_at.astimezone(zone(invoice.seller.time_zone)).date()
+    invoice.issue_date = issue_date
+    invoice.due_date = due_date(issue_date=issue_date, payment_days=_payment_days(invoice))
+    return issue_date
 
 
 def lock_document(invoice_id: int) -> Invoice:
@@ -124,8 +138,12 @@ def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
         _check_complete("owner", invoice.buyer_party)
     elif invoice.customer is not None:
         invoice.buyer_party = _buyer_party(invoice.customer)
+        invoice.invoice_format = invoice.customer.invoice_format
     if invoice.buyer_party:
         _check_complete("customer", invoice.buyer_party)
+    if invoice.contract is not None and not invoice.buyer_reference:
+        # Added since the draft, as whoever was refused for want of it will do.
+        invoice.buyer_reference = invoice.contract.buyer_reference
 
 
 def _check_complete(role: str, party: dict[str, str]) -> None:
@@ -163,6 +181,17 @@ def _buyer_party(customer: Customer) -> dict[str, str]:
         "number": customer.number,
         "vat_id": customer.vat_id,
         "email": customer.email,
+        **_electronic_address(customer),
+    }
+
+
+def _electronic_address(customer: Customer) -> dict[str, str]:
+    """EN 16931 BT-49, where it is another than the e-mail address."""
+    if not customer.electronic_address:
+        return {}
+    return {
+        "electronic_address": customer.electronic_address,
+        "electronic_address_scheme": customer.electronic_address_scheme,
     }
 
 

@@ -1,27 +1,45 @@
-"""Print an issued document: from what it copied at issue, explained by its frozen charge records."""
+"""Print an issued document: from what it copied at issue, explained by its frozen charge records.
+
+An invoice is kept as two files that say the same: the PDF with its data inside (Factur-X), and the data in the format
+that the customer wants.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
 from babel.numbers import format_decimal
+from django.db import transaction
 from django.template.loader import render_to_string
-from django.utils import formats, translation
+from django.utils import translation
 from django_countries import countries
 
+from apps.contracts.domain.electronic import InvoiceFormat
 from apps.core import words as quantities
 from apps.core.clock import from_epoch_ms
 from apps.core.domain.zones import zone
 from apps.documents import renderer
 from apps.documents.models import Document
+from apps.documents.renderer import Rendered
 from apps.documents.services import store_document
+from apps.invoices import facturx, writers
 from apps.invoices.domain.bands import PriceBand
+from apps.invoices.domain.einvoice.terms import EInvoice
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax
-from apps.invoices.selectors import document_key, get_file
+from apps.invoices.selectors import data_key, document_key, get_file
+from apps.invoices.services.einvoicing import electronic_terms
+from apps.invoices.services.sentences import (
+    asks_for_money,
+    credits_sentence,
+    day,
+    pay_sentence,
+    replaces_sentence,
+    span,
+)
 from apps.invoices.transfers import bank_transfer
 from apps.sessions.transparency import SignedValues, signed_values_of
 from apps.tariffs.domain.sentences import Language, describe_reason
@@ -36,7 +54,9 @@ _PRICED_PER = {
 
 
 def render_document(*, invoice_id: int, at: datetime) -> Document:
-    """Render an issued invoice, receipt or credit note once and keep the file; rendering again returns the first.
+    """Render an issued invoice, receipt or credit note once and keep its files; rendering again returns the first.
+
+    Returns the PDF. The data goes with it where the document is a valid electronic invoice; a receipt is none.
 
     :raises ValueError: it is a draft; only what is issued is printed
     """
@@ -46,24 +66,52 @@ def render_document(*, invoice_id: int, at: datetime) -> Document:
     if (existing := get_file(invoice)) is not None:
         return existing
     # Rendering takes a quarter of a second and more, so it happens outside any transaction.
-    rendered = renderer.render(print_html(invoice))
+    terms = electronic_terms(invoice)
+    cii = writers.write(terms, as_format=InvoiceFormat.FACTURX) if terms else b""
+    attached = facturx.inside_pdf(cii, at=invoice.issued_at) if cii else None
+    rendered = renderer.render(print_html(invoice), attached=attached)
+    # Both or none: whoever finds the PDF looks for nothing more to do.
+    with transaction.atomic():
+        if terms:
+            _keep_data(invoice, terms, cii=cii, at=at)
+        return _keep(invoice, key=document_key(invoice), kind=invoice.kind, file=rendered, at=at)
+
+
+def _keep_data(invoice: Invoice, terms: EInvoice, *, cii: bytes, at: datetime) -> None:
+    wanted = InvoiceFormat(invoice.invoice_format)
+    xml = cii if wanted is InvoiceFormat.FACTURX else writers.write(terms, as_format=wanted)
+    file = Rendered(content=xml, media_type="application/xml", extension=".xml")
+    _keep(invoice, key=data_key(invoice), kind="e_invoice", file=file, at=at)
+
+
+def _keep(invoice: Invoice, *, key: str, kind: str, file: Rendered, at: datetime) -> Document:
     return store_document(
         seller_id=invoice.seller_id,
         recipient_id=invoice.customer.organisation_id if invoice.customer else invoice.buyer_id,
-        key=document_key(invoice),
-        kind=invoice.kind,
-        media_type=rendered.media_type,
+        key=key,
+        kind=kind,
+        media_type=file.media_type,
         language=invoice.language,
-        file_name=invoice.number + rendered.extension,
-        content=rendered.content,
+        file_name=invoice.number + file.extension,
+        content=file.content,
         at=at,
     )
 
 
-def print_html(invoice: Invoice) -> str:
-    """Return the document as HTML in its own language, every quantity written as that language writes it."""
+def print_html(invoice: Invoice, *, is_preview: bool = False) -> str:
+    """Return the document as HTML in its own language, every quantity written as that language writes it.
+
+    is_preview  it is a draft that names its parties: it says on every page that it is no invoice, and asks for nothing
+    """
     with translation.override(invoice.language):
-        return render_to_string("invoices/invoice.html", _context(invoice))
+        return render_to_string("invoices/invoice.html", {**_context(invoice), **_of_preview(invoice, is_preview)})
+
+
+def _of_preview(invoice: Invoice, is_preview: bool) -> dict[str, Any]:
+    if not is_preview:
+        return {"is_preview": False}
+    words = WORDS[invoice.language]
+    return {"is_preview": True, "title": words.preview, "bank": None, "asks_for_money": False}
 
 
 def _context(invoice: Invoice) -> dict[str, Any]:
@@ -72,6 +120,12 @@ def _context(invoice: Invoice) -> dict[str, Any]:
     lines_of = Counter(_record_id(line) for line in lines)
     return {
         "words": words,
+        "dates": {
+            "issued": day(invoice.issue_date, words),
+            "due": day(invoice.due_date, words),
+            "from": day(invoice.period_from, words),
+            "to": day(invoice.period_to, words),
+        },
         "invoice": invoice,
         "title": f"{_name(invoice, words)} {invoice.number}",
         "is_receipt": invoice.kind == Invoice.Kind.RECEIPT,
@@ -81,21 +135,16 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "is_credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
         "buyer_country": _country_abroad(invoice),
         "pay_heading": _pay_heading(invoice, words),
-        "credits_sentence": _credits_sentence(invoice, words),
-        "replaces_sentence": _replaces_sentence(invoice, words),
-        "pay_sentence": _pay_sentence(invoice, words),
-        "bank": bank_transfer(invoice, amount=invoice.gross.amount),
+        "credits_sentence": credits_sentence(invoice, words),
+        "replaces_sentence": replaces_sentence(invoice, words),
+        "pay_sentence": pay_sentence(invoice, words),
+        "bank": bank_transfer(invoice, amount=invoice.gross.amount) if invoice.number else None,
         "lines": [_line(line, invoice, is_split=lines_of[_record_id(line)] > 1) for line in lines],
         "taxes": [_tax(row, invoice, words) for row in invoice.taxes.all()],
         "cost_centres": _by_cost_centre(lines, invoice),
-        "asks_for_money": _asks_for_money(invoice),
+        "asks_for_money": asks_for_money(invoice),
         "annex": _annex(_first_of_each_record(lines), language),
     }
-
-
-def _asks_for_money(invoice: Invoice) -> bool:
-    is_open = invoice.kind == Invoice.Kind.INVOICE and invoice.replaces is None
-    return is_open and bool(invoice.gross.amount)
 
 
 def _name(invoice: Invoice, words: Words) -> str:
@@ -114,21 +163,6 @@ def _country_abroad(invoice: Invoice) -> str:
     return "" if country == invoice.seller_party["country"] else str(countries.name(country)).upper()
 
 
-def _credits_sentence(invoice: Invoice, words: Words) -> str:
-    if invoice.credits is None:
-        return ""
-    if invoice.gross.amount != -invoice.credits.gross.amount:
-        sentence = words.credits_part
-    else:
-        sentence = words.credits_receipt if invoice.credits.kind == Invoice.Kind.RECEIPT else words.credits
-    return sentence.format(number=invoice.credits.number, date=_day(invoice.credits.issue_date, words))
-
-
-def _replaces_sentence(invoice: Invoice, words: Words) -> str:
-    receipt = invoice.replaces
-    return words.replaces.format(number=receipt.number, date=_day(receipt.issue_date, words)) if receipt else ""
-
-
 def _pay_heading(invoice: Invoice, words: Words) -> str:
     headings = {
         Invoice.Kind.INVOICE: words.how_to_pay,
@@ -137,31 +171,6 @@ def _pay_heading(invoice: Invoice, words: Words) -> str:
         Invoice.Kind.FEE: words.settlement,
     }
     return headings[Invoice.Kind(invoice.kind)]
-
-
-def _pay_sentence(invoice: Invoice, words: Words) -> str:
-    if invoice.kind == Invoice.Kind.CREDIT_NOTE:
-        return _settlement_sentence(invoice, words)
-    if invoice.replaces is not None:
-        return words.settled_by_receipt.format(amount=quantities.money(invoice.gross))
-    if invoice.kind == Invoice.Kind.FEE:
-        return words.set_off
-    if invoice.kind == Invoice.Kind.RECEIPT:
-        return (
-            words.paid_by_hold.format(amount=quantities.money(invoice.gross))
-            if invoice.gross.amount
-            else words.hold_released
-        )
-    if not invoice.gross.amount:
-        return words.nothing_to_pay
-    return words.pay_by.format(amount=quantities.money(invoice.gross), date=_day(invoice.due_date, words))
-
-
-def _settlement_sentence(note: Invoice, words: Words) -> str:
-    replacing = Invoice.objects.filter(replaces=note.credits, status=InvoiceStatus.ISSUED).first()
-    if replacing is not None:
-        return words.replaced.format(number=replacing.number)
-    return words.credited if note.customer else words.paid_back if note.gross.amount else words.nothing_to_pay
 
 
 def _record_id(line: InvoiceLine) -> int | None:
@@ -190,7 +199,7 @@ def _line(line: InvoiceLine, invoice: Invoice, *, is_split: bool) -> dict[str, A
         "text": (line.credits or line).text,
         # A part that is taken back is an amount; its energy stays where it was billed.
         "has_energy": bool(line.energy_milliwh) or not (is_split or line.credits_id),
-        "local": _span(line.started_at, line.ended_at, line.time_zone, words),
+        "local": span(line.started_at, line.ended_at, line.time_zone, words),
         "amount": line.gross if invoice.amounts_are_gross else line.net,
         "bands": [_band(band, line.currency, words) for band in line.prices],
         # A tariff may state its prices on the other side of VAT than the document its amounts.
@@ -236,14 +245,6 @@ def _tax(row: InvoiceTax, invoice: Invoice, words: Words) -> dict[str, Any]:
     }
 
 
-def _span(start: datetime, end: datetime, time_zone: str, words: Words) -> str:
-    """Write a span on the wall clock of its place; abbreviations of the zone tell the hours of a DST night apart."""
-    first, last = start.astimezone(zone(time_zone)), end.astimezone(zone(time_zone))
-    until = words.clock if first.date() == last.date() else words.moment
-    name = f"{last:%Z}" if first.tzname() == last.tzname() else f"{first:%Z}/{last:%Z}"
-    return f"{formats.date_format(first, words.moment)} – {formats.date_format(last, until)} {name}"
-
-
 def _annex(lines: Sequence[InvoiceLine], language: Language) -> list[dict[str, Any]]:
     signed = signed_values_of([line.cdr.session_id for line in lines if line.cdr is not None])
     return [_annexed(line, language, signed) for line in lines]
@@ -257,7 +258,7 @@ def _annexed(line: InvoiceLine, language: Language, signed: Mapping[int, SignedV
     terms = line.cdr.tariff_version.terms()
     return {
         "line": line,
-        "local": _span(line.started_at, line.ended_at, line.time_zone, WORDS[language]),
+        "local": span(line.started_at, line.ended_at, line.time_zone, WORDS[language]),
         "record": line.cdr,
         "signed": _signed(signed.get(line.cdr.session_id), WORDS[language]),
         "begin_milliwh": periods[0]["start_register_milliwh"] if periods else None,
@@ -298,8 +299,3 @@ def _parts(period: dict[str, Any], terms: TariffTerms, language: Language) -> It
             "unit": units[_PRICED_PER[dimension]],
             "amount": f"{Decimal(part['amount']).quantize(Decimal('0.000001')).normalize():f}",
         }
-
-
-def _day(day: date | None, words: Words) -> str:
-    assert day is not None, "an issued document has its days"
-    return formats.date_format(day, words.day)

@@ -26,6 +26,8 @@ from apps.sessions.services.rating import repeat_cdr
 REASON: Final = {
     "en": "Replaced by a full invoice to a company",
     "de": "Ersetzt durch eine Rechnung an ein Unternehmen",
+    "fr": "Remplacé par une facture à une entreprise",
+    "nl": "Vervangen door een factuur aan een bedrijf",
 }
 
 

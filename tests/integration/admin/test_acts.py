@@ -111,6 +111,12 @@ class TestAnInvoice:
         assert response.content == bytes(ours.document.content)
         assert response["Content-Disposition"] == 'attachment; filename="OURS.pdf"'
 
+    def test_is_downloaded_as_an_electronic_invoice_too(self, ours, owner):
+        response = owner.get(reverse("admin:invoices_invoice_xml", args=[ours.invoice.pk]))
+
+        assert response.content == b"<Invoice/>OURS"
+        assert response["Content-Disposition"] == 'attachment; filename="OURS.xml"'
+
     def test_leads_each_line_to_its_trace(self, ours, owner):
         response = owner.get(reverse("admin:invoices_invoice_change", args=[ours.invoice.pk]))
 

@@ -11,7 +11,7 @@ from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, row_of, signed_in
 
 ACTS = {
-    "contracts_contract": ("which_tariff", "suspend", "lift", "end", "reopen"),
+    "contracts_contract": ("which_tariff", "preview", "suspend", "lift", "end", "reopen"),
     "contracts_idtoken": ("holders", "block", "unblock", "replace", "retire"),
     "contracts_plan": ("copy",),
     "stations_evse": ("which_tariff",),
@@ -21,7 +21,7 @@ ACTS = {
     "tariffs_tariff": ("new_draft", "import_ocpi", "which_tariff"),
     "tariffs_tariffversion": ("publish", "withdraw", "end", "copy", "export", "preview"),
     "charging_sessions_chargingsession": ("explain", "decide"),
-    "invoices_invoice": ("explain", "pdf", "issue", "credit"),
+    "invoices_invoice": ("explain", "preview", "pdf", "xml", "issue", "credit"),
     "documents_document": ("download",),
     "payments_bankreceipt": ("assign", "allocate", "pay_back"),
     "payments_bankrepayment": ("executed", "withdraw"),

@@ -18,6 +18,7 @@ def shared_rows_of(tenant) -> list[str]:
         f"/api/v1/charge-records/{tenant.session.uid}.1/",
         f"/api/v1/invoices/{tenant.invoice.uid}/",
         f"/api/v1/invoices/{tenant.invoice.uid}/pdf/",
+        f"/api/v1/invoices/{tenant.invoice.uid}/xml/",
     ]
 
 
@@ -30,8 +31,8 @@ class TestAnOwner:
         own = [owner.get(path).status_code for path in LISTS + rows_of(ours)]
         foreign = [owner.get(path).status_code for path in rows_of(theirs)]
 
-        assert own == [200] * 9
-        assert foreign == [404] * 5
+        assert own == [200] * 10
+        assert foreign == [404] * 6
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, owner):
         leaks = [path for path in LISTS + rows_of(ours) if CANARY.encode() in answer(owner.get(path))]
@@ -46,8 +47,8 @@ class TestACustomer:
         own = [fleet.get(path).status_code for path in shared_rows_of(ours)]
         foreign = [fleet.get(path).status_code for path in rows_of(theirs)]
 
-        assert own == [200] * 4
-        assert foreign == [404] * 5
+        assert own == [200] * 5
+        assert foreign == [404] * 6
         assert fleet.get("/api/v1/stations/").json()["count"] == 0
         assert fleet.get(f"/api/v1/stations/{ours.site.station.identity}/").status_code == 404
 
@@ -75,7 +76,7 @@ class TestThePlatformsOperator:
     def test_reads_every_tenants_rows(self, ours, theirs, platform):
         answers = [platform.get(path).status_code for tenant in (ours, theirs) for path in rows_of(tenant)]
 
-        assert answers == [200] * 10
+        assert answers == [200] * 12
 
 
 class TestWhoIsNobody:
@@ -123,6 +124,11 @@ class TestTheAnswers:
         response = owner.get(f"/api/v1/invoices/{ours.invoice.uid}/pdf/")
 
         assert response.content == bytes(ours.document.content)
+
+    def test_give_the_electronic_invoice_as_it_was_stored(self, ours, owner):
+        response = owner.get(f"/api/v1/invoices/{ours.invoice.uid}/xml/")
+
+        assert (response.content, response["Content-Type"]) == (b"<Invoice/>OURS", "application/xml")
 
     def test_never_hold_a_stations_key_or_a_whole_card(self, ours, owner):
         for path in LISTS + rows_of(ours):

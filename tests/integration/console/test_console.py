@@ -3,9 +3,10 @@
 from django.test import Client
 from django.urls import reverse
 
+from apps.documents.models import Document
 from apps.stations.models import PayCode
 from tests.factories import make_evse, make_location
-from tests.integration.tenants import CANARY, answer, signed_in
+from tests.integration.tenants import CANARY, answer, make_later_session, signed_in
 
 
 def pages_of(tenant) -> list[str]:
@@ -15,6 +16,7 @@ def pages_of(tenant) -> list[str]:
         reverse("console:signed-record", args=[tenant.session.signed_records.first().pk]),
         reverse("console:invoice", args=[tenant.invoice.uid]),
         reverse("console:station", args=[tenant.site.station.pk]),
+        reverse("console:preview", args=[tenant.site.contract.pk]),
     ]
 
 
@@ -23,8 +25,8 @@ class TestTheConsole:
         own = [owner.get(page).status_code for page in pages_of(ours)]
         foreign = [owner.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 5
-        assert foreign == [404] * 5
+        assert own == [200] * 6
+        assert foreign == [404] * 6
 
     def test_holds_no_word_of_another_tenant(self, ours, theirs, owner):
         pages = [*pages_of(ours), reverse("console:unpaid"), reverse("admin:index")]
@@ -36,13 +38,13 @@ class TestTheConsole:
     def test_opens_every_tenants_rows_to_the_platform(self, ours, theirs, platform):
         answers = [platform.get(page).status_code for tenant in (ours, theirs) for page in pages_of(tenant)]
 
-        assert answers == [200] * 10
+        assert answers == [200] * 12
 
     def test_is_closed_to_the_signed_out_and_to_customers(self, ours):
         pages = [*pages_of(ours), reverse("console:unpaid")]
 
         for client in (Client(), signed_in(ours.fleet.user)):
-            assert [client.get(page).status_code for page in pages] == [302] * 6
+            assert [client.get(page).status_code for page in pages] == [302] * 7
 
 
 class TestTheTraceOfASession:
@@ -146,3 +148,28 @@ class TestStickers:
 
         code.refresh_from_db()
         assert code.revoked_at is not None
+
+
+class TestThePreviewOfAnInvoice:
+    def test_asks_until_which_day_and_shows_a_pdf_that_is_kept_nowhere(self, ours, owner):
+        address = reverse("console:preview", args=[ours.site.contract.pk])
+        make_later_session(ours)
+        kept = Document.objects.count()
+
+        asked = owner.get(address).content.decode()
+        shown = owner.post(address, {"until_date": "2026-12-31"})
+
+        assert "no number is drawn" in asked
+        assert shown["Content-Type"] == "application/pdf"
+        assert shown["Content-Disposition"].startswith("inline; filename=")
+        assert Document.objects.count() == kept
+
+    def test_says_in_words_why_there_is_none(self, ours, owner):
+        shown = owner.post(reverse("console:preview", args=[ours.site.contract.pk]), {"until_date": "2026-06-30"})
+
+        assert "There is no preview: nothing is due until 30 June 2026." in shown.content.decode()
+
+    def test_is_reached_from_the_contract(self, ours, owner):
+        response = owner.get(reverse("admin:contracts_contract_preview", args=[ours.site.contract.pk]))
+
+        assert response.url == reverse("console:preview", args=[ours.site.contract.pk])

@@ -8,11 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from apps.contracts.models import ContractPlan, Plan, PlanStep
+from apps.accounts.models import Organisation
+from apps.contracts.models import ContractPlan, Customer, Plan, PlanStep
 from apps.contracts.plans import copy_plan, why_not_given
 from apps.core import audit
 from apps.invoices.models import BilledPeriod, Invoice, PeriodCharge
 from apps.invoices.services.drafting import draft_next
+from apps.invoices.services.einvoicing import electronic_terms
 from tests.factories import Site, give_plan, make_plan
 from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr, revise
 from tests.refusals import refused_by, run_sql
@@ -402,3 +404,21 @@ class TestAPlanOfAnotherCycle:
 
         assert none == []
         assert invoice.net.amount == Decimal("90.00")
+
+
+class TestWhatIsNotSubjectToVat:
+    def test_gets_a_document_of_its_own(self, site):
+        """A base fee to a Swiss company is a service outside the Union; its electricity is taxed at the charger."""
+        Customer.objects.update(country="CH", vat_id="CHE109322551MWST")
+        Organisation.objects.filter(pk=site.owner.pk).update(registration_number="HRB 4711")
+        give_plan(contract=site.contract, first_day=MARCH_1, name="Fleet 30", base_fee="30.00")
+        by_day(site, "10")
+
+        invoices = bill(site)
+
+        assert [[(row.category, row.net.amount) for row in invoice.taxes.all()] for invoice in invoices] == [
+            [("S", Decimal("4.90"))],
+            [("O", Decimal("30.00"))],
+        ]
+        assert [electronic_terms(invoice).bg4_seller.bt31_vat_id != "" for invoice in invoices] == [True, False]
+        assert violations() == []

@@ -354,7 +354,13 @@ class TestPrint:
         assert "Meter at begin 1,000.000 kWh, Meter at end 1,020.000 kWh" in html
 
     @pytest.mark.parametrize(
-        ("language", "words"), [("de", "Quittung REC-2026-000001"), ("fr", "Receipt REC-2026-000001")]
+        ("language", "words"),
+        [
+            ("de", "Quittung REC-2026-000001"),
+            ("fr", "Reçu REC-2026-000001"),
+            ("nl", "Bon REC-2026-000001"),
+            ("it", "Receipt REC-2026-000001"),
+        ],
     )
     def test_speaks_the_drivers_language_or_english(self, site, language, words):
         receipt = issue(make_paid_cdr(site=site, language=language))

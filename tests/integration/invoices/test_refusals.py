@@ -63,10 +63,10 @@ class TestInvoices:
         refuses(
             "INSERT INTO invoices_invoice (uid, seller_id, customer_id, contract_id, kind, status, reason, number,"
             " period_from, period_to, tax_date, currency, amounts_are_gross, net, tax, gross, language, seller_party,"
-            " buyer_party, purchase_order, content_hash)"
+            " buyer_party, purchase_order, buyer_reference, invoice_format, content_hash)"
             " SELECT gen_random_uuid(), seller_id, customer_id, contract_id, kind, status, reason, number, period_from,"
             " period_to, tax_date, currency, amounts_are_gross, net, tax, gross, language, seller_party, buyer_party,"
-            " purchase_order, content_hash FROM invoices_invoice WHERE id = %s",
+            " purchase_order, buyer_reference, invoice_format, content_hash FROM invoices_invoice WHERE id = %s",
             draft.pk,
             says="invoice_one_draft_per_contract",
         )

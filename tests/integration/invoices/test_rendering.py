@@ -10,8 +10,9 @@ from apps.documents.models import Document
 from apps.invoices import selectors, tasks
 from apps.invoices.services.crediting import credit_invoice
 from apps.invoices.services.drafting import draft_next
+from apps.invoices.services.receipts import issue_receipt
 from apps.invoices.services.rendering import print_html, render_document
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr, make_paid_cdr
 
 
 @pytest.fixture
@@ -54,6 +55,36 @@ class TestPrintHtml:
         assert "Bitte überweisen Sie 9,28\xa0€ bis zum 15. April 2026." in html
         assert "10. März 2026" in html
 
+    @pytest.mark.parametrize(
+        ("language", "sentences"),
+        [
+            (
+                "fr",
+                (
+                    "Merci de virer 9,28\xa0€ au plus tard le 15 avril 2026.",
+                    "le reste du temps",
+                    "TVA 19% sur 7,80\xa0€",
+                ),
+            ),
+            ("nl", ("Gelieve €\xa09,28 uiterlijk op 15 april 2026 over te maken.", "Btw 19% over €\xa07,80")),
+        ],
+    )
+    def test_speaks_the_customers_language(self, site, language, sentences):
+        site.customer.language = language
+        site.customer.save()
+        make_cdr(site=site, kwh="20")
+        (invoice,) = bill(site)
+
+        html = print_html(invoice)
+
+        for sentence in sentences:
+            assert sentence in html
+
+    def test_of_a_receipt_speaks_the_drivers_language(self, site):
+        receipt = issue_receipt(cdr_id=make_paid_cdr(site=site, language="nl").pk, at=APRIL)
+
+        assert f"Bon {receipt.number}" in print_html(receipt)
+
     def test_of_a_credit_note_says_what_it_credits_and_why(self, invoice):
         note = credit_invoice(invoice_id=invoice.pk, reason="Wrong <b>card</b>", at=APRIL, by=None)
 
@@ -75,7 +106,7 @@ class TestRenderDocument:
         first = render_document(invoice_id=invoice.pk, at=APRIL)
         again = render_document(invoice_id=invoice.pk, at=APRIL + timedelta(days=1))
 
-        assert first == again == Document.objects.get()
+        assert first == again == Document.objects.get(kind="invoice")
         assert (first.file_name, first.media_type) == ("INV-2026-000001.pdf", "application/pdf")
         assert bytes(first.content[:5]) == b"%PDF-"
         assert first.sha256 == sha256(first.content).hexdigest()
@@ -94,6 +125,7 @@ class TestRenderDocument:
         assert b"@page" in bytes(document.content)
         assert b"asset:" not in bytes(document.content)
         assert renderer.INSTALL_LINE in caplog.text
+        assert selectors.get_data(invoice).media_type == "application/xml"
 
     def test_refuses_a_draft(self, site):
         make_cdr(site=site)
@@ -112,7 +144,7 @@ class TestTasks:
         tasks.sweep_undocumented()
         tasks.sweep_undocumented()
 
-        assert Document.objects.count() == 1
+        assert Document.objects.filter(kind="invoice").count() == 1
         assert not selectors.undocumented().exists()
         assert [found for found in audit.find_violations() if found.invariant == "I6"] == []
 
@@ -120,5 +152,5 @@ class TestTasks:
         tasks.render_document(id=invoice.pk)
         tasks.render_document(id=invoice.pk)
 
-        assert Document.objects.count() == 1
+        assert Document.objects.filter(kind="invoice").count() == 1
         assert invoice.gross.amount == Decimal("9.28")

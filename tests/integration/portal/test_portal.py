@@ -33,6 +33,7 @@ def pages_of(tenant) -> list[str]:
         reverse("portal:signed-values", args=[tenant.session.uid]),
         reverse("portal:invoice", args=[tenant.invoice.uid]),
         reverse("portal:document", args=[tenant.invoice.uid]),
+        reverse("portal:data", args=[tenant.invoice.uid]),
     ]
 
 
@@ -51,6 +52,7 @@ class TestTheMatrix:
             "signed-values",
             "invoice",
             "document",
+            "data",
             "payment-method-return",
             "payment-method-remove",
             "invoice-pay",
@@ -70,8 +72,8 @@ class TestACustomer:
         own = [fleet.get(page).status_code for page in [*map(reverse, LISTS), *pages_of(ours)]]
         foreign = [fleet.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 9
-        assert foreign == [404] * 5
+        assert own == [200] * 10
+        assert foreign == [404] * 6
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, fleet):
         pages = [*map(reverse, LISTS), *pages_of(ours), reverse("portal:organisations")]

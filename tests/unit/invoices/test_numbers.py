@@ -1,4 +1,3 @@
-from dataclasses import fields
 from datetime import date
 
 import pytest
@@ -6,7 +5,6 @@ import pytest
 from apps.core.domain.moves import IllegalMove
 from apps.invoices.domain.numbers import due_date, format_number
 from apps.invoices.domain.status import InvoiceStatus, advance
-from apps.invoices.domain.wording import WORDS, Words
 
 
 class TestFormatNumber:
@@ -45,12 +43,3 @@ class TestAdvance:
         for status in InvoiceStatus:
             with pytest.raises(IllegalMove):
                 advance(InvoiceStatus.ISSUED, status)
-
-
-class TestWords:
-    @pytest.mark.parametrize("language", ["en", "de"])
-    def test_says_everything_in_each_language(self, language):
-        words = WORDS[language]
-
-        assert all(getattr(words, field.name) for field in fields(Words))
-        assert words.units.keys() == WORDS["en"].units.keys()

@@ -1,7 +1,12 @@
+from dataclasses import fields
+from string import Formatter
+
 import pytest
 
+from apps.contracts.models import Customer
 from apps.core.domain.tax import Treatment
-from apps.invoices.domain.wording import LEGAL_TEXTS, legal_text
+from apps.invoices.domain import plan_words
+from apps.invoices.domain.wording import LEGAL_TEXTS, WORDS, Words, legal_text
 
 
 class TestLegalText:
@@ -26,3 +31,25 @@ class TestLegalText:
 
     def test_fits_into_its_column(self):
         assert all(len(text) <= 200 for texts in LEGAL_TEXTS.values() for text in texts.values())
+
+
+class TestWords:
+    def test_are_there_in_every_language_that_a_customer_may_choose(self):
+        assert {code for code, _ in Customer._meta.get_field("language").choices} == WORDS.keys()
+
+    @pytest.mark.parametrize("language", WORDS)
+    def test_say_everything_and_ask_for_the_same_facts(self, language):
+        for field in fields(Words):
+            said, english = getattr(WORDS[language], field.name), getattr(WORDS["en"], field.name)
+            if isinstance(said, str):
+                assert said
+                assert _facts(said) == _facts(english), field.name
+            else:
+                assert said.keys() == english.keys()
+
+    def test_of_plans_are_there_in_the_same_languages(self):
+        assert plan_words._WORDS.keys() == WORDS.keys()
+
+
+def _facts(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}

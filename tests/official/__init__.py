@@ -1,0 +1,60 @@
+"""Electronic invoices held to the official artefacts: schema (XSD), and Schematron by Saxon."""
+
+import gzip
+import re
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import facturx
+from lxml import etree
+from saxonche import PySaxonProcessor
+
+from apps.contracts.domain.electronic import InvoiceFormat
+
+OURS = Path(__file__).parent / "schematron"
+THEIRS = files("facturx") / "xsd_and_schematron"
+_FAILED = re.compile(r'<svrl:failed-assert\b[^>]*?\bid="([^"]+)"', re.S)
+
+
+def complaints(xml: bytes, *, as_format: InvoiceFormat) -> list[str]:
+    """Return the ids of the rules that a document breaks, warnings too; [] when it is valid.
+
+    :raises Exception: it does not follow its schema; the message says where
+    """
+    is_credit_note = b"<CreditNote" in xml
+    flavor = f"ubl-2.1-{'creditnote' if is_credit_note else 'invoice'}" if as_format.is_ubl else "factur-x"
+    facturx.xml_check_xsd(etree.fromstring(xml), flavor=flavor, level="en16931")
+    return [rule for sheet in _sheets(as_format) for rule in _FAILED.findall(_run(sheet, xml))]
+
+
+def _sheets(as_format: InvoiceFormat) -> list[Any]:
+    names = {
+        InvoiceFormat.FACTURX: ["facturx-en16931/FACTUR-X_EN16931.xslt", "EN16931-CII-validation"],
+        InvoiceFormat.UBL: ["ubl-2.1/EN16931-UBL-validation.xslt"],
+        InvoiceFormat.XRECHNUNG_CII: ["EN16931-CII-validation", "XRechnung-CII-validation"],
+        InvoiceFormat.XRECHNUNG_UBL: ["ubl-2.1/EN16931-UBL-validation.xslt", "XRechnung-UBL-validation"],
+    }
+    return [_compiled(name) for name in names[as_format]]
+
+
+@cache
+def _processor() -> Any:
+    return PySaxonProcessor(license=False)
+
+
+@cache
+def _compiled(name: str) -> Any:
+    xslt = _processor().new_xslt30_processor()
+    if "/" in name:
+        with as_file(THEIRS / name) as path:
+            return xslt.compile_stylesheet(stylesheet_file=str(path))
+    return xslt.compile_stylesheet(stylesheet_text=gzip.decompress((OURS / f"{name}.xsl.gz").read_bytes()).decode())
+
+
+def _run(sheet: Any, xml: bytes) -> str:
+    node = _processor().parse_xml(xml_text=xml.decode())
+    report: str = sheet.transform_to_string(xdm_node=node)
+    assert "<svrl:fired-rule" in report, "no rule looked at the document"
+    return report
