@@ -1,13 +1,16 @@
-"""Read the books: balances by role and the trial balance."""
+"""Read the books: balances by role, the trial balance, what is closed, and the accountant's numbers."""
 
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Q, Sum
+from django.db import connection
+from django.db.models import Max, Q, Sum
 
 from apps.accounts.models import Organisation
 from apps.ledger.domain.chart import Role, account_code
-from apps.ledger.models import Account, LedgerEntry
+from apps.ledger.domain.charts import ChartKind, NumberedAccount, Numbering
+from apps.ledger.models import Account, AccountNumber, Chart, Closing, LedgerEntry
 
 
 class TrialBalanceRow(NamedTuple):
@@ -48,3 +51,37 @@ def trial_balance(*, entity: Organisation) -> list[TrialBalanceRow]:
 
 def _row(account: Account, currency: str, debits: Decimal, credits: Decimal) -> TrialBalanceRow:  # noqa: A002
     return TrialBalanceRow(account=account, currency=currency, debit=debits, credit=-credits, balance=debits + credits)
+
+
+def first_open_day(*, entity_id: int, day: date) -> date:
+    """Return the day, or the first one after the last closed month; what is posted on it in this transaction counts.
+
+    Nothing is closed until the transaction ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_open_day(%s, %s)", [entity_id, day])
+        open_day: date = cursor.fetchone()[0]
+    return open_day
+
+
+def closed_until(entity_id: int) -> date | None:
+    """Return the first day of the last closed month; None: nothing is closed."""
+    found: date | None = Closing.objects.filter(entity=entity_id, reopened_at__isnull=True).aggregate(m=Max("month"))["m"]
+    return found
+
+
+def chart_on(*, entity_id: int, day: date) -> Chart | None:
+    """Return the chart that the entity chose for a day; None: it never chose one."""
+    return Chart.objects.filter(entity=entity_id, valid_from__lte=day).order_by("-valid_from", "-pk").first()
+
+
+def numbering_on(*, entity: Organisation, day: date) -> Numbering:
+    """Return which number each role has on a day; the plain international chart where none was chosen."""
+    home = entity.country.code
+    chart = chart_on(entity_id=entity.pk, day=day)
+    if chart is None:
+        return Numbering(kind=ChartKind.INTERNATIONAL, home=home)
+    own: dict[tuple[Role, str], NumberedAccount] = {}
+    for row in AccountNumber.objects.filter(chart=chart, valid_from__lte=day).order_by("valid_from", "pk"):
+        own[Role(row.role), row.vat] = NumberedAccount(row.number, row.name, row.is_automatic)
+    return Numbering(kind=ChartKind(chart.kind), home=home, length=chart.account_length, own=own)

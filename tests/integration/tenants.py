@@ -26,6 +26,7 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import document_key
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role
+from apps.ledger.domain.posting import PostingLine
 from apps.ocpp.models import Frame, StationEvent
 from apps.payments.models import (
     Allocation,
@@ -435,7 +436,7 @@ def _make_settlement(name: str, platform: Organisation) -> None:
         owner=site.owner,
         key=f"{name}:collected",
         text=f"{name}: collected",
-        move=Move(amount=Decimal(-15), platform_role=Role.BANK, owner_lines=((Role.RECEIVABLE, Decimal(-15)),)),
+        move=Move(amount=Decimal(-15), platform_role=Role.BANK, owner_lines=(PostingLine(role=Role.RECEIVABLE, amount=Decimal(-15)),)),
         currency="EUR",
         at=NOON,
     )
