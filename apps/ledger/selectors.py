@@ -14,10 +14,11 @@ from apps.ledger.models import Account, AccountNumber, Chart, Closing, LedgerEnt
 
 
 class TrialBalanceRow(NamedTuple):
-    """One account in one currency; ``debit`` and ``credit`` are turnovers ≥ 0, ``balance`` is their difference."""
+    """One account in one currency: ``balance`` = ``opening`` + ``debit`` − ``credit``; the turnovers are ≥ 0."""
 
     account: Account
     currency: str
+    opening: Decimal
     debit: Decimal
     credit: Decimal
     balance: Decimal
@@ -34,23 +35,36 @@ def balance(*, entity_id: int, role: Role, currency: str, party: int | None = No
     return Decimal(0) if total is None else Decimal(total)
 
 
-def trial_balance(*, entity: Organisation) -> list[TrialBalanceRow]:
-    """Return every used account's turnovers per currency, by code; balances add up to zero per currency."""
+def trial_balance(*, entity: Organisation, first: date = date.min, end: date = date.max) -> list[TrialBalanceRow]:
+    """Return what each used account had, took and has per currency, by code, of days in ``first <= posted_on < end``.
+
+    Opening and closing balances add up to zero per currency.
+    """
     accounts = {account.pk: account for account in Account.objects.filter(entity=entity)}
+    in_period = Q(journal__posted_on__gte=first)
     sums = (
-        LedgerEntry.objects.filter(journal__entity=entity)
+        LedgerEntry.objects.filter(journal__entity=entity, journal__posted_on__lt=end)
         .order_by("account__code", "currency")
         .values("account_id", "account__code", "currency")
-        .annotate(debit=Sum("amount", filter=Q(amount__gt=0)), credit=Sum("amount", filter=Q(amount__lt=0)))
+        .annotate(
+            opening=Sum("amount", filter=~in_period),
+            debit=Sum("amount", filter=in_period & Q(amount__gt=0)),
+            credit=Sum("amount", filter=in_period & Q(amount__lt=0)),
+            closing=Sum("amount"),
+        )
     )
+    zero = Decimal(0)
     return [
-        _row(accounts[row["account_id"]], row["currency"], row["debit"] or Decimal(0), row["credit"] or Decimal(0))
+        TrialBalanceRow(
+            account=accounts[row["account_id"]],
+            currency=row["currency"],
+            opening=row["opening"] or zero,
+            debit=row["debit"] or zero,
+            credit=-(row["credit"] or zero),
+            balance=row["closing"],
+        )
         for row in sums
     ]
-
-
-def _row(account: Account, currency: str, debits: Decimal, credits: Decimal) -> TrialBalanceRow:  # noqa: A002
-    return TrialBalanceRow(account=account, currency=currency, debit=debits, credit=-credits, balance=debits + credits)
 
 
 def first_open_day(*, entity_id: int, day: date) -> date:
@@ -66,8 +80,9 @@ def first_open_day(*, entity_id: int, day: date) -> date:
 
 def closed_until(entity_id: int) -> date | None:
     """Return the first day of the last closed month; None: nothing is closed."""
-    found: date | None = Closing.objects.filter(entity=entity_id, reopened_at__isnull=True).aggregate(m=Max("month"))["m"]
-    return found
+    closed = Closing.objects.filter(entity=entity_id, reopened_at__isnull=True)
+    last: date | None = closed.aggregate(last=Max("month"))["last"]
+    return last
 
 
 def chart_on(*, entity_id: int, day: date) -> Chart | None:

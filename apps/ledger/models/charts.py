@@ -52,7 +52,9 @@ class Chart(TenantModel):
     class Meta:
         ordering = ["-valid_from", "-pk"]
         constraints = [
-            models.CheckConstraint(condition=Q(kind__in=[kind.value for kind in CHART_NAMES]), name="chart_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in CHART_NAMES]), name="chart_kind_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(valid_from=TruncMonth("valid_from")), name="chart_begins_on_the_first_of_a_month"
             ),

@@ -8,8 +8,8 @@ from decimal import Decimal
 from django.db import transaction
 
 from apps.accounts.models import Organisation
-from apps.ledger.domain.chart import CHART, Role
-from apps.ledger.domain.posting import PostingLine, UnbalancedJournal, check_balanced
+from apps.ledger.domain.chart import CHART
+from apps.ledger.domain.posting import PostingLine, check_balanced
 from apps.ledger.models import Account, Journal, LedgerEntry
 from apps.ledger.selectors import first_open_day
 
@@ -61,9 +61,7 @@ def post(
         return journal
     accounts = {line.code: _open_account(entity_id, line) for line in sorted(effective, key=lambda line: line.code)}
     LedgerEntry.objects.bulk_create(
-        LedgerEntry(
-            journal=journal, account=accounts[line.code], currency=currency, amount=line.amount, vat=line.vat
-        )
+        LedgerEntry(journal=journal, account=accounts[line.code], currency=currency, amount=line.amount, vat=line.vat)
         for line in effective
     )
     return journal

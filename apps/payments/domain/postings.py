@@ -22,7 +22,10 @@ def paid_back_by_bank(amount: Decimal) -> Lines:
 
 def written_off(categories: Sequence[CategoryShare]) -> Lines:
     """What is given up, per VAT category: bad debt and VAT against receivable; negative ones come back."""
-    return (*bad_debts(categories), PostingLine(role=Role.RECEIVABLE, amount=-sum((row.gross for row in categories), Decimal(0))))
+    return (
+        *bad_debts(categories),
+        PostingLine(role=Role.RECEIVABLE, amount=-sum((row.gross for row in categories), Decimal(0))),
+    )
 
 
 def bad_debts(categories: Sequence[CategoryShare]) -> Lines:

@@ -20,7 +20,8 @@ from tests.integration.ledger.test_services import SALE
 MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
 LATER = datetime(2026, 7, 10, 12, tzinfo=UTC)
 ADD_JOURNAL = (
-    "INSERT INTO ledger_journal (entity_id, key, posted_on, tax_date, text, created_at) VALUES (%s, 'x', %s, %s, '', %s)"
+    "INSERT INTO ledger_journal (entity_id, key, posted_on, tax_date, text, created_at)"
+    " VALUES (%s, 'x', %s, %s, '', %s)"
 )
 
 
