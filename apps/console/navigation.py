@@ -84,6 +84,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Calls to Stripe"), "sync_alt", "payments_paymentoperation"),
             _row(_("Stripe events"), "webhook", "payments_stripeevent"),
             _row(_("Saved cards"), "credit_card", "payments_savedmethod"),
+        ),
+        _group(
+            _("Books"),
+            {"title": _("Reports"), "icon": "monitoring", "link": reverse("console:books")},
+            _row(_("Closed months"), "lock_clock", "ledger_closing"),
+            _row(_("Charts of accounts"), "tag", "ledger_chart"),
             _row(_("Journals"), "menu_book", "ledger_journal"),
             _row(_("Accounts"), "account_tree", "ledger_account"),
         ),

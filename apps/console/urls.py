@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import previewing, provisioning, refunding, review, station_views, strangers, views
+from apps.console import books, previewing, provisioning, refunding, review, station_views, strangers, views
 
 app_name = "console"
 urlpatterns = [
@@ -38,5 +38,8 @@ urlpatterns = [
     path("cards/<int:token_id>/", admin.site.admin_view(station_views.card), name="card"),
     path("locations/<int:location_id>/stickers/", admin.site.admin_view(views.stickers), name="stickers"),
     path("which-tariff/", admin.site.admin_view(views.which_tariff), name="which-tariff"),
+    path("books/", admin.site.admin_view(books.report), name="books"),
+    path("books/accounts/<int:account_id>/", admin.site.admin_view(books.account), name="account-sheet"),
+    path("books/<slug:name>/", admin.site.admin_view(books.report), name="report"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core.words import amount, money
+from apps.ledger import admin_charts, admin_closings  # noqa: F401
 from apps.ledger.models import Account, Journal, LedgerEntry
 
 

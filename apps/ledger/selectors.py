@@ -1,20 +1,24 @@
-"""Read the books: balances by role and the trial balance."""
+"""Read the books: balances by role, the trial balance, what is closed, and the accountant's numbers."""
 
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Q, Sum
+from django.db import connection
+from django.db.models import Max, Q, Sum
 
 from apps.accounts.models import Organisation
 from apps.ledger.domain.chart import Role, account_code
-from apps.ledger.models import Account, LedgerEntry
+from apps.ledger.domain.charts import ChartKind, NumberedAccount, Numbering
+from apps.ledger.models import Account, AccountNumber, Chart, Closing, LedgerEntry
 
 
 class TrialBalanceRow(NamedTuple):
-    """One account in one currency; ``debit`` and ``credit`` are turnovers ≥ 0, ``balance`` is their difference."""
+    """One account in one currency: ``balance`` = ``opening`` + ``debit`` − ``credit``; the turnovers are ≥ 0."""
 
     account: Account
     currency: str
+    opening: Decimal
     debit: Decimal
     credit: Decimal
     balance: Decimal
@@ -31,20 +35,68 @@ def balance(*, entity_id: int, role: Role, currency: str, party: int | None = No
     return Decimal(0) if total is None else Decimal(total)
 
 
-def trial_balance(*, entity: Organisation) -> list[TrialBalanceRow]:
-    """Return every used account's turnovers per currency, by code; balances add up to zero per currency."""
+def trial_balance(*, entity: Organisation, first: date = date.min, end: date = date.max) -> list[TrialBalanceRow]:
+    """Return what each used account had, took and has per currency, by code, of days in ``first <= posted_on < end``.
+
+    Opening and closing balances add up to zero per currency.
+    """
     accounts = {account.pk: account for account in Account.objects.filter(entity=entity)}
+    in_period = Q(journal__posted_on__gte=first)
     sums = (
-        LedgerEntry.objects.filter(journal__entity=entity)
+        LedgerEntry.objects.filter(journal__entity=entity, journal__posted_on__lt=end)
         .order_by("account__code", "currency")
         .values("account_id", "account__code", "currency")
-        .annotate(debit=Sum("amount", filter=Q(amount__gt=0)), credit=Sum("amount", filter=Q(amount__lt=0)))
+        .annotate(
+            opening=Sum("amount", filter=~in_period),
+            debit=Sum("amount", filter=in_period & Q(amount__gt=0)),
+            credit=Sum("amount", filter=in_period & Q(amount__lt=0)),
+            closing=Sum("amount"),
+        )
     )
+    zero = Decimal(0)
     return [
-        _row(accounts[row["account_id"]], row["currency"], row["debit"] or Decimal(0), row["credit"] or Decimal(0))
+        TrialBalanceRow(
+            account=accounts[row["account_id"]],
+            currency=row["currency"],
+            opening=row["opening"] or zero,
+            debit=row["debit"] or zero,
+            credit=-(row["credit"] or zero),
+            balance=row["closing"],
+        )
         for row in sums
     ]
 
 
-def _row(account: Account, currency: str, debits: Decimal, credits: Decimal) -> TrialBalanceRow:  # noqa: A002
-    return TrialBalanceRow(account=account, currency=currency, debit=debits, credit=-credits, balance=debits + credits)
+def first_open_day(*, entity_id: int, day: date) -> date:
+    """Return the day, or the first one after the last closed month; what is posted on it in this transaction counts.
+
+    Nothing is closed until the transaction ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_open_day(%s, %s)", [entity_id, day])
+        open_day: date = cursor.fetchone()[0]
+    return open_day
+
+
+def closed_until(entity_id: int) -> date | None:
+    """Return the first day of the last closed month; None: nothing is closed."""
+    closed = Closing.objects.filter(entity=entity_id, reopened_at__isnull=True)
+    last: date | None = closed.aggregate(last=Max("month"))["last"]
+    return last
+
+
+def chart_on(*, entity_id: int, day: date) -> Chart | None:
+    """Return the chart that the entity chose for a day; None: it never chose one."""
+    return Chart.objects.filter(entity=entity_id, valid_from__lte=day).order_by("-valid_from", "-pk").first()
+
+
+def numbering_on(*, entity: Organisation, day: date) -> Numbering:
+    """Return which number each role has on a day; the plain international chart where none was chosen."""
+    home = entity.country.code
+    chart = chart_on(entity_id=entity.pk, day=day)
+    if chart is None:
+        return Numbering(kind=ChartKind.INTERNATIONAL, home=home)
+    own: dict[tuple[Role, str], NumberedAccount] = {}
+    for row in AccountNumber.objects.filter(chart=chart, valid_from__lte=day).order_by("valid_from", "pk"):
+        own[Role(row.role), row.vat] = NumberedAccount(row.number, row.name, row.is_automatic)
+    return Numbering(kind=ChartKind(chart.kind), home=home, length=chart.account_length, own=own)

@@ -26,6 +26,10 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import data_key, document_key
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role
+from apps.ledger.domain.charts import ChartKind, NumberedAccount
+from apps.ledger.domain.posting import PostingLine
+from apps.ledger.services.charts import choose_chart, set_numbers
+from apps.ledger.services.closings import close_month
 from apps.ocpp.models import Frame, StationEvent
 from apps.payments.models import (
     Allocation,
@@ -220,6 +224,7 @@ def make_tenant(name: str) -> Tenant:
     _make_attempt(name, site)
     _make_bank_money(name, site)
     _make_trial(site)
+    _make_books(name, site.owner)
     _make_waiting_stop(name, site, frame_id=session.end_frame_id)
     record_reservation(
         station_id=site.station.pk,
@@ -415,6 +420,15 @@ def _make_payout(name: str, site: Site) -> None:
     )
 
 
+def _make_books(name: str, owner: Organisation) -> None:
+    """Choose a chart with a number of the tenant's own, and close a month long ago."""
+    clerk, long_ago = make_user(name=f"{name} Bookkeeper"), date(2020, 1, 1)
+    choose_chart(entity_id=owner.pk, kind=ChartKind.SKR03, valid_from=long_ago, by=clerk, at=BILLED_AT)
+    numbers = {(Role.BANK, ""): NumberedAccount("1221", f"{name} Bank")}
+    set_numbers(entity_id=owner.pk, numbers=numbers, valid_from=long_ago, by=clerk, at=BILLED_AT)
+    close_month(entity_id=owner.pk, month=long_ago, by=clerk, at=BILLED_AT)
+
+
 def _make_trial(site: Site) -> None:
     """Try the owner's version on the days of their sessions, to the end."""
     trial = start_trial(
@@ -457,7 +471,11 @@ def _make_settlement(name: str, platform: Organisation) -> None:
         owner=site.owner,
         key=f"{name}:collected",
         text=f"{name}: collected",
-        move=Move(amount=Decimal(-15), platform_role=Role.BANK, owner_lines=((Role.RECEIVABLE, Decimal(-15)),)),
+        move=Move(
+            amount=Decimal(-15),
+            platform_role=Role.BANK,
+            owner_lines=(PostingLine(role=Role.RECEIVABLE, amount=Decimal(-15)),),
+        ),
         currency="EUR",
         at=NOON,
     )

@@ -15,7 +15,7 @@ from apps.accounting.domain.owner_payouts import PayoutStatus, advance_payout
 from apps.accounting.models import OwnerPayout, PayoutFile
 from apps.accounts.models import Organisation, User
 from apps.core.domain.money import to_minor
-from apps.ledger.services import Role
+from apps.ledger.services import PostingLine, Role
 from apps.payments.services.posting import Move, post_between
 
 SCHEMA = "pain.001.001.09"
@@ -118,7 +118,7 @@ def mark_executed(*, payout_id: int, by: User | None, at: datetime) -> OwnerPayo
         owner=payout.owner,
         key=f"owner_payout:{payout.pk}:executed",
         text=f"Bank transfer of statement {payout.statement.month:%Y-%m}",
-        move=Move(amount=amount, platform_role=Role.BANK, owner_lines=((Role.BANK, amount),)),
+        move=Move(amount=amount, platform_role=Role.BANK, owner_lines=(PostingLine(role=Role.BANK, amount=amount),)),
         currency=payout.currency,
         at=at,
     )

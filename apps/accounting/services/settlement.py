@@ -28,6 +28,8 @@ from apps.core.domain.money import from_minor
 from apps.invoices.models import Invoice, InvoiceLine
 from apps.invoices.services.fees import issue_fee_invoice
 from apps.ledger.domain.chart import Role, account_code
+from apps.ledger.domain.posting import PostingLine
+from apps.ledger.domain.vat import Vat
 from apps.ledger.models import LedgerEntry
 from apps.payments.services.posting import Move, post_between
 
@@ -220,7 +222,7 @@ def _set_off(statement: Statement) -> LedgerEntry:
         move=Move(
             amount=invoice.gross.amount,
             platform_role=Role.RECEIVABLE,
-            owner_lines=((Role.PLATFORM_FEES, invoice.net.amount), (Role.INPUT_VAT, invoice.tax.amount)),
+            owner_lines=_as_expense(invoice),
         ),
         currency=statement.currency,
         at=statement.made_at,
@@ -231,6 +233,16 @@ def _set_off(statement: Statement) -> LedgerEntry:
         account__code=account_code(Role.DUE_TO_OWNER, agreement.owner_id),
     )
     return entry
+
+
+def _as_expense(invoice: Invoice) -> tuple[PostingLine, ...]:
+    """Return what a fee invoice is to the owner who bears it: an expense and input VAT, per category."""
+    lines: list[PostingLine] = []
+    for row in invoice.taxes.all():
+        vat = Vat(country=row.country, category=row.category, rate=row.rate).code
+        lines.append(PostingLine(role=Role.PLATFORM_FEES, amount=row.net.amount, vat=vat))
+        lines.append(PostingLine(role=Role.INPUT_VAT, amount=row.tax.amount, vat=vat))
+    return tuple(lines)
 
 
 def _plan_payout(statement: Statement) -> None:

@@ -18,6 +18,7 @@ from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.services.content import content_hash
 from apps.invoices.services.einvoicing import check_electronic
 from apps.ledger import services as ledger
+from apps.ledger.domain.vat import Vat
 from apps.ledger.services import PostingLine, Role
 
 _ADDRESS = ("name", "street", "postcode", "city", "country")
@@ -212,8 +213,9 @@ def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at:
     revenue = Role.REVENUE_SERVICES if invoice.kind == Invoice.Kind.FEE else Role.REVENUE_ENERGY
     lines = [PostingLine(role=Role.RECEIVABLE, amount=invoice.gross.amount)]
     for row in taxes:
-        lines.append(PostingLine(role=revenue, amount=-row.net.amount))
-        lines.append(PostingLine(role=Role.VAT_PAYABLE, amount=-row.tax.amount))
+        vat = Vat(country=row.country, category=row.category, rate=row.rate).code
+        lines.append(PostingLine(role=revenue, amount=-row.net.amount, vat=vat))
+        lines.append(PostingLine(role=Role.VAT_PAYABLE, amount=-row.tax.amount, vat=vat))
     ledger.post(
         entity_id=invoice.seller_id,
         key=journal_key(invoice),

@@ -69,3 +69,14 @@ def account_code(role: Role, party: int | None = None) -> str:
     """Return the code of a role's account: ``2300``, or ``2300-17`` for what is owed to one organisation alone."""
     code = CHART[role].code
     return code if party is None else f"{code}-{party}"
+
+
+_ROLES: Final[Mapping[str, Role]] = {row.code: role for role, row in CHART.items()}
+
+
+def role_of(code: str) -> Role:
+    """Return the role of an account by its code; ``2300-17`` is that of ``2300``.
+
+    :raises KeyError: no such account
+    """
+    return _ROLES[code.partition("-")[0]]

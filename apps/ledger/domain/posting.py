@@ -17,11 +17,13 @@ class PostingLine:
     """One side of a journal to be: ``amount`` > 0 debits the role's account, < 0 credits it; rounded.
 
     party  the organisation whose own account of that role it is, where the role has one a party; else None
+    vat    under which VAT it stands (``Vat.code``): revenue, the VAT itself, and what corrects either; else blank
     """
 
     role: Role
     amount: Decimal
     party: int | None = None
+    vat: str = ""
 
     @property
     def code(self) -> str:

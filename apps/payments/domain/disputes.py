@@ -14,7 +14,7 @@ from typing import Final
 from apps.core.domain.moves import check_move
 from apps.ledger.domain.chart import Role
 from apps.ledger.domain.posting import PostingLine
-from apps.payments.domain.postings import Lines, move
+from apps.payments.domain.postings import Lines, bad_debts, move
 from apps.payments.domain.write_offs import CategoryShare
 
 ALARM_BEFORE: Final = timedelta(days=3)
@@ -92,11 +92,10 @@ def reinstated(amount: Decimal) -> Lines:
 
 def lost(loss: Loss) -> Lines:
     """The money stays away: bad debt and VAT correction against disputed."""
-    net = sum((row.net for row in loss.categories), loss.beyond)
-    tax = sum((row.tax for row in loss.categories), Decimal(0))
+    gross = sum((row.gross for row in loss.categories), Decimal(0))
     return (
-        PostingLine(role=Role.BAD_DEBT, amount=net),
-        PostingLine(role=Role.VAT_PAYABLE, amount=tax),
+        *bad_debts(loss.categories),
+        PostingLine(role=Role.BAD_DEBT, amount=loss.beyond),
         PostingLine(role=Role.RECEIVABLE, amount=loss.owed),
-        PostingLine(role=Role.DISPUTED, amount=-(net + tax + loss.owed)),
+        PostingLine(role=Role.DISPUTED, amount=-(gross + loss.beyond + loss.owed)),
     )

@@ -22,15 +22,22 @@ def paid_back_by_bank(amount: Decimal) -> Lines:
 
 def written_off(categories: Sequence[CategoryShare]) -> Lines:
     """What is given up, per VAT category: bad debt and VAT against receivable; negative ones come back."""
-    lines = [
+    return (
+        *bad_debts(categories),
+        PostingLine(role=Role.RECEIVABLE, amount=-sum((row.gross for row in categories), Decimal(0))),
+    )
+
+
+def bad_debts(categories: Sequence[CategoryShare]) -> Lines:
+    """What is lost of a supply, per VAT category: its net is bad debt, its VAT is corrected."""
+    return tuple(
         line
         for row in categories
         for line in (
-            PostingLine(role=Role.BAD_DEBT, amount=row.net),
-            PostingLine(role=Role.VAT_PAYABLE, amount=row.tax),
+            PostingLine(role=Role.BAD_DEBT, amount=row.net, vat=row.vat),
+            PostingLine(role=Role.VAT_PAYABLE, amount=row.tax, vat=row.vat),
         )
-    ]
-    return (*lines, PostingLine(role=Role.RECEIVABLE, amount=-sum((row.gross for row in categories), Decimal(0))))
+    )
 
 
 def reminder_fee(amount: Decimal) -> Lines:

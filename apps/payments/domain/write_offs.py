@@ -10,24 +10,34 @@ of two such splits, so that after the last cent of it is paid every category is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from apps.core.domain.money import EXACT, allot, from_minor, round_half_up
+from apps.ledger.domain.vat import Vat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryShare:
-    """So much of an amount is under one VAT category (EN 16931 BT-118) and rate; net and tax rounded, signed."""
+    """So much of an amount is under one VAT category (EN 16931 BT-118) and rate; net and tax rounded, signed.
+
+    country  whose VAT it is; within a document category and rate say it already
+    """
 
     category: str
     rate: Decimal
     net: Decimal
     tax: Decimal
+    country: str = ""
 
     @property
     def gross(self) -> Decimal:
         return self.net + self.tax
+
+    @property
+    def vat(self) -> str:
+        """Return the code under which it is posted; blank where the country is not known."""
+        return Vat(country=self.country, category=self.category, rate=self.rate).code if self.country else ""
 
     @property
     def key(self) -> tuple[str, Decimal]:
@@ -47,7 +57,7 @@ def _part(row: CategoryShare, gross: Decimal, *, currency: str) -> CategoryShare
     tax = from_minor(0, currency=currency)
     if gross:
         tax = round_half_up(EXACT.divide(EXACT.multiply(gross, row.tax), row.gross), currency=currency)
-    return CategoryShare(category=row.category, rate=row.rate, net=gross - tax, tax=tax)
+    return replace(row, net=gross - tax, tax=tax)
 
 
 def added_up(rows: Sequence[CategoryShare]) -> tuple[CategoryShare, ...]:
@@ -60,10 +70,11 @@ def added_up(rows: Sequence[CategoryShare]) -> tuple[CategoryShare, ...]:
 
 
 def _sum(one: CategoryShare, other: CategoryShare) -> CategoryShare:
-    return CategoryShare(category=one.category, rate=one.rate, net=one.net + other.net, tax=one.tax + other.tax)
+    country = one.country or other.country
+    return replace(one, net=one.net + other.net, tax=one.tax + other.tax, country=country)
 
 
 def moved(*, before: Sequence[CategoryShare], after: Sequence[CategoryShare]) -> tuple[CategoryShare, ...]:
     """Return by how much each category changes; categories that do not are left out."""
-    minus = [CategoryShare(category=row.category, rate=row.rate, net=-row.net, tax=-row.tax) for row in before]
+    minus = [replace(row, net=-row.net, tax=-row.tax) for row in before]
     return tuple(row for row in added_up([*after, *minus]) if row.net or row.tax)

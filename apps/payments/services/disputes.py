@@ -196,7 +196,7 @@ def _post_lost(dispute: Dispute, *, at: datetime) -> None:
         move=Move(
             amount=dispute.amount.amount,
             platform_role=Role.DISPUTED,
-            owner_lines=tuple((line.role, line.amount) for line in lines if line.role != Role.DISPUTED),
+            owner_lines=tuple(line for line in lines if line.role != Role.DISPUTED),
         ),
         currency=dispute.currency,
         at=at,

@@ -26,12 +26,12 @@ class Move:
 
     amount         rounded; below zero: so much more is due
     platform_role  where the platform has it from
-    owner_lines    what it is in the owner's books (role, debit); they add up to the amount
+    owner_lines    what it is in the owner's books; their debits add up to the amount
     """
 
     amount: Decimal
     platform_role: Role
-    owner_lines: tuple[tuple[Role, Decimal], ...]
+    owner_lines: tuple[PostingLine, ...]
 
 
 def post_between(
@@ -54,7 +54,7 @@ def post_between(
         key=key,
         text=text,
         lines=[
-            *(PostingLine(role=role, amount=amount) for role, amount in move.owner_lines),
+            *move.owner_lines,
             PostingLine(role=Role.DUE_FROM_PLATFORM, amount=-move.amount, party=platform.pk),
         ],
         currency=currency,
@@ -91,7 +91,7 @@ def post_at_stripe(
         move=Move(
             amount=less,
             platform_role=credit if role == Role.RECEIVABLE else role,
-            owner_lines=((Role.RECEIVABLE, less),),
+            owner_lines=(PostingLine(role=Role.RECEIVABLE, amount=less),),
         ),
         at=at,
         **said,

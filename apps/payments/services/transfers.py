@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from apps.ledger.services import Role
+from apps.ledger.services import PostingLine, Role
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import (
     UNFINISHED,
@@ -133,7 +133,7 @@ def _succeed(transfer: Transfer, snapshot: TransferSnapshot, *, at: datetime) ->
         move=Move(
             amount=amount,
             platform_role=Role.STRIPE_CLEARING,
-            owner_lines=((Role.STRIPE_CLEARING, amount),),
+            owner_lines=(PostingLine(role=Role.STRIPE_CLEARING, amount=amount),),
         ),
         currency=transfer.currency,
         at=at,

@@ -85,7 +85,12 @@ def document_categories(document: Invoice) -> tuple[CategoryShare, ...]:
     notes = Invoice.objects.filter(credits=document, status=InvoiceStatus.ISSUED)
     rows = InvoiceTax.objects.filter(invoice__in=[document.pk, *notes.values_list("pk", flat=True)]).order_by("pk")
     return added_up(
-        [CategoryShare(category=row.category, rate=row.rate, net=row.net.amount, tax=row.tax.amount) for row in rows]
+        [
+            CategoryShare(
+                category=row.category, rate=row.rate, net=row.net.amount, tax=row.tax.amount, country=row.country
+            )
+            for row in rows
+        ]
     )
 
 
@@ -95,10 +100,20 @@ def _standing(document: Invoice) -> tuple[CategoryShare, ...]:
 
 
 def _as_json(part: CategoryShare) -> dict[str, str]:
-    return {"category": part.category, "rate": str(part.rate), "net": str(part.net), "tax": str(part.tax)}
+    return {
+        "country": part.country,
+        "category": part.category,
+        "rate": str(part.rate),
+        "net": str(part.net),
+        "tax": str(part.tax),
+    }
 
 
 def _from_json(part: dict[str, Any]) -> CategoryShare:
     return CategoryShare(
-        category=part["category"], rate=Decimal(part["rate"]), net=Decimal(part["net"]), tax=Decimal(part["tax"])
+        category=part["category"],
+        rate=Decimal(part["rate"]),
+        net=Decimal(part["net"]),
+        tax=Decimal(part["tax"]),
+        country=part.get("country", ""),
     )

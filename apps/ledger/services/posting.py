@@ -8,11 +8,10 @@ from decimal import Decimal
 from django.db import transaction
 
 from apps.accounts.models import Organisation
-from apps.ledger.domain.chart import CHART, Role
-from apps.ledger.domain.posting import PostingLine, UnbalancedJournal, check_balanced
+from apps.ledger.domain.chart import CHART
+from apps.ledger.domain.posting import PostingLine, check_balanced
 from apps.ledger.models import Account, Journal, LedgerEntry
-
-__all__ = ["KeyReused", "PostingLine", "Role", "UnbalancedJournal", "post"]
+from apps.ledger.selectors import first_open_day
 
 
 class KeyReused(ValueError):
@@ -34,7 +33,8 @@ def post(
     """Post one balanced journal; posting the same again returns the first.
 
     key        natural key within the entity, e.g. ``invoice:12:issued``
-    posted_on  first open period · tax_date: the day by which VAT is reported
+    posted_on  the day on which it happened; in a closed month it becomes the first open day after it
+    tax_date   the day by which VAT is reported, whatever is closed
     lines      rounded amounts, debits > 0; lines of zero are left out, and a journal of nothing else is kept without
                entries, as a sign that the event was posted
     at         the instant of posting
@@ -48,14 +48,20 @@ def post(
     journal, is_new = Journal.objects.get_or_create(
         entity_id=entity_id,
         key=key,
-        defaults={"posted_on": posted_on, "tax_date": tax_date, "text": text, "created_at": at},
+        defaults={
+            # Asked only where something is written: a repeat finds the journal on the day it was posted.
+            "posted_on": lambda: first_open_day(entity_id=entity_id, day=posted_on),
+            "tax_date": tax_date,
+            "text": text,
+            "created_at": at,
+        },
     )
     if not is_new:
         _check_same(journal, effective, currency=currency)
         return journal
     accounts = {line.code: _open_account(entity_id, line) for line in sorted(effective, key=lambda line: line.code)}
     LedgerEntry.objects.bulk_create(
-        LedgerEntry(journal=journal, account=accounts[line.code], currency=currency, amount=line.amount)
+        LedgerEntry(journal=journal, account=accounts[line.code], currency=currency, amount=line.amount, vat=line.vat)
         for line in effective
     )
     return journal

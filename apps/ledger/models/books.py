@@ -52,14 +52,34 @@ class Journal(TenantModel):
     class Meta:
         ordering = ["-pk"]
         constraints = [models.UniqueConstraint(fields=["entity", "key"], name="journal_key_unique_per_entity")]
-        triggers = append_only("journal_append_only", what="journals")
+        indexes = [
+            models.Index(fields=["entity", "posted_on"], name="journal_by_posting"),
+            models.Index(fields=["entity", "tax_date"], name="journal_by_tax_date"),
+        ]
+        triggers = [
+            *append_only("journal_append_only", what="journals"),
+            pgtrigger.Trigger(
+                name="journal_not_in_a_closed_month",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF ledger_open_day(NEW.entity_id, NEW.posted_on) > NEW.posted_on THEN
+                        RAISE EXCEPTION 'the month of % is closed', NEW.posted_on USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.key} ({self.posted_on})"
 
 
 class LedgerEntry(TenantModel):
-    """One side of a journal: ``amount`` > 0 debits the account, < 0 credits it."""
+    """One side of a journal: ``amount`` > 0 debits the account, < 0 credits it.
+
+    vat  under which VAT it stands (``Vat.code``), where that means something; else blank
+    """
 
     TENANT = ("journal__entity",)
 
@@ -67,6 +87,7 @@ class LedgerEntry(TenantModel):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="entries")
     currency = models.CharField(max_length=3)
     amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    vat = models.CharField("VAT", max_length=16, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name_plural = "ledger entries"
@@ -74,6 +95,10 @@ class LedgerEntry(TenantModel):
         constraints = [
             models.CheckConstraint(condition=~Q(amount=0), name="entry_amount_is_not_zero"),
             is_rounded_money("amount", name="entry_amount_is_rounded"),
+            models.CheckConstraint(
+                condition=Q(vat="") | Q(vat__regex=r"^[A-Z]{2}\|[A-Z]{1,2}\|[01]\.[0-9]{4}$"),
+                name="entry_vat_is_a_code",
+            ),
         ]
         triggers = [
             *append_only("entry_append_only", what="ledger entries"),

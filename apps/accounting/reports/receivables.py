@@ -1,0 +1,140 @@
+"""What customers owed at the end of a day, by how long it was due, down to the balance of the receivable account.
+
+Open documents are told by their dated parts (credit notes, allocations, refunds, write-offs), credit by what of bank
+receipts settled nothing. What is left to the ledger's balance is a row of its own: fees of reminders, refunds under
+way, and what was posted into a later month because its own was closed.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import DecimalField, F, Sum
+from django.db.models.functions import Abs
+
+from apps.accounting.reports.sheet import Cell, Column, Row, Sheet, added, cells
+from apps.accounts.models import Organisation
+from apps.contracts.models import Customer
+from apps.invoices.domain.status import InvoiceStatus
+from apps.invoices.models import Invoice
+from apps.invoices.selectors import end_of_day
+from apps.ledger.domain.chart import CHART, Role
+from apps.ledger.models import LedgerEntry
+from apps.payments.credit import sum_of
+from apps.payments.domain.status import RefundStatus, RepaymentStatus
+from apps.payments.models import Allocation, BankReceipt, BankRepayment, FeeAllocation, Refund, WriteOff
+
+STEPS: Final = (("Not due", 0), ("1 to 30 days", 30), ("31 to 60 days", 60), ("61 to 90 days", 90))
+"""How many days beyond the due date each column holds at most; the last one holds the rest."""
+_AMOUNT: DecimalField = DecimalField(max_digits=20, decimal_places=6)
+_WIDTH: Final = len(STEPS) + 4
+
+
+def receivables_sheet(entity: Organisation, on: date) -> Sheet:
+    """Return what each customer owed at the end of a day of the seller, by age; drivers stand together."""
+    sums: dict[tuple[str, int | None], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * (len(STEPS) + 2))
+    for document in _documents(entity, on):
+        sums[document.currency, document.customer_id][_step(document.due_date, on)] += document.open_then
+    for receipt in _receipts(entity, on):
+        sums[receipt.currency, receipt.customer_id][-1] -= receipt.left_then
+    names = Customer.objects.in_bulk({pk for _, pk in sums if pk is not None})
+    rows = [
+        _row(names.get(pk) if pk else None, amounts, currency=currency)
+        for (currency, pk), amounts in sorted(sums.items(), key=lambda item: (item[0][0], item[0][1] or 0))
+        if any(amounts)
+    ]
+    rows += _rest(rows, _balances(entity, on))
+    columns = (
+        Column("Customer"),
+        Column("Number"),
+        *(Column(title, is_number=True) for title, _ in STEPS),
+        Column("Longer", is_number=True),
+        Column("Credit", is_number=True),
+        Column("Owed", is_number=True),
+    )
+    return Sheet(
+        title="Receivables by age",
+        columns=columns,
+        rows=sorted(rows, key=lambda row: row.currency),
+        totals=added(rows, label="Together", of=range(2, _WIDTH + 1), width=_WIDTH + 1),
+        note=f"At the end of {on:%-d %B %Y}. The total is the balance of {CHART[Role.RECEIVABLE].code} "
+        f"{CHART[Role.RECEIVABLE].name}.",
+    )
+
+
+def _row(customer: Customer | None, amounts: list[Decimal], *, currency: str) -> Row:
+    name = Cell(customer.name, ("customer", str(customer.pk))) if customer else Cell("Drivers and unknown payers")
+    number = customer.number if customer else ""
+    return Row(cells=cells(name, number, *amounts, sum(amounts, Decimal(0))), currency=currency)
+
+
+def _rest(rows: list[Row], balances: Mapping[str, Decimal]) -> list[Row]:
+    """Return what stands on the account besides documents and credit."""
+    owed: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        owed[row.currency] += row.cells[-1].value  # type: ignore[operator]
+    left = {currency: balances.get(currency, Decimal(0)) - owed[currency] for currency in {*balances, *owed}}
+    return [
+        Row(
+            cells=cells("Fees of reminders, refunds under way, posted later", *[""] * (_WIDTH - 1), amount),
+            currency=currency,
+        )
+        for currency, amount in sorted(left.items())
+        if amount
+    ]
+
+
+def _balances(entity: Organisation, on: date) -> dict[str, Decimal]:
+    sums = (
+        LedgerEntry.objects.filter(
+            journal__entity=entity, journal__posted_on__lte=on, account__code=CHART[Role.RECEIVABLE].code
+        )
+        .order_by("currency")
+        .values("currency")
+        .annotate(sum=Sum("amount"))
+    )
+    return {row["currency"]: row["sum"] for row in sums}
+
+
+def _documents(entity: Organisation, on: date) -> Any:
+    """Return the documents with something open at the end of a day (``open_then``), which may be less than nothing."""
+    end = end_of_day(on, time_zone=entity.time_zone)
+    issued = Invoice.objects.filter(seller=entity, status=InvoiceStatus.ISSUED, issued_at__lt=end)
+    notes = issued.filter(kind=Invoice.Kind.CREDIT_NOTE)
+    refunds = Refund.objects.filter(status=RefundStatus.SUCCEEDED, succeeded_at__lt=end)
+    return (
+        issued.exclude(kind=Invoice.Kind.CREDIT_NOTE)
+        .annotate(
+            open_then=F("gross")
+            - sum_of(Allocation.objects.filter(allocated_at__lt=end), by="invoice")
+            - sum_of(notes, by="credits", amount=Abs("gross"))
+            + sum_of(refunds, by="invoice")
+            - sum_of(WriteOff.objects.filter(written_at__lt=end), by="invoice")
+        )
+        .exclude(open_then=0)
+        .order_by("pk")
+    )
+
+
+def _receipts(entity: Organisation, on: date) -> Any:
+    """Return bank receipts with what of them settled nothing and was not paid back at the end of a day."""
+    end = end_of_day(on, time_zone=entity.time_zone)
+    paid_back = BankRepayment.objects.filter(status=RepaymentStatus.EXECUTED, executed_on__lte=on)
+    return (
+        BankReceipt.objects.filter(seller=entity, booked_on__lte=on)
+        .annotate(
+            left_then=F("amount")
+            - sum_of(Allocation.objects.filter(allocated_at__lt=end), by="bank_receipt")
+            - sum_of(paid_back, by="bank_receipt")
+            - sum_of(FeeAllocation.objects.filter(allocated_at__lt=end), by="bank_receipt")
+        )
+        .exclude(left_then=0)
+        .order_by("pk")
+    )
+
+
+def _step(due: date | None, on: date) -> int:
+    late = (on - due).days if due else 0
+    return next((at for at, (_, most) in enumerate(STEPS) if late <= most), len(STEPS))
