@@ -37,5 +37,6 @@ urlpatterns = [
     path("cards/<int:token_id>/", admin.site.admin_view(station_views.card), name="card"),
     path("locations/<int:location_id>/stickers/", admin.site.admin_view(views.stickers), name="stickers"),
     path("which-tariff/", admin.site.admin_view(views.which_tariff), name="which-tariff"),
+    path("wallet/", admin.site.admin_view(views.wallet), name="wallet"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

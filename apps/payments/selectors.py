@@ -124,8 +124,8 @@ def surplus_of(payment: Payment) -> Decimal:
 def surplus_payment_ids() -> list[int]:
     """Return the payments of which a surplus is to be given back, oldest first.
 
-    Not top-ups, those whose receipt is still to come, those with a call under way, those whose bank has taken money back, and
-    those whose surplus came back: about these a person decides.
+    Not top-ups, those whose receipt is still to come, those with a call under way, those whose bank has taken money
+    back, and those whose surplus came back: about these a person decides.
     """
     given = Refund.objects.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
     came_back = Refund.objects.filter(payment=OuterRef("pk"), origin=Refund.Origin.SURPLUS, status=RefundStatus.FAILED)

@@ -25,9 +25,11 @@ PAID_FOR: Final = (Kind.SESSION, Kind.INVOICE, Kind.RETURNED)
 
 def wallet_of(contract_id: int) -> Wallet | None:
     """Return the wallet from which a contract's sessions are paid; None: it is billed otherwise."""
-    found: Wallet | None = Wallet.objects.select_related("contract__customer", "contract__seller").filter(
-        contract=contract_id, contract__collects_on=Contract.CollectsOn.WALLET
-    ).first()
+    found: Wallet | None = (
+        Wallet.objects.select_related("contract__customer", "contract__seller")
+        .filter(contract=contract_id, contract__collects_on=Contract.CollectsOn.WALLET)
+        .first()
+    )
     return found
 
 
@@ -119,6 +121,11 @@ def refundable_top_ups(wallet: Wallet) -> list[Refundable]:
     return [top_up for top_up in found if top_up.left > 0]
 
 
+def is_topped_up(wallet: Wallet) -> bool:
+    """Tell whether a payment into a wallet is under way whose end is not known; an open page is none."""
+    return Payment.objects.filter(wallet=wallet, status=PaymentStatus.PROCESSING).exists()
+
+
 def contract_of_wallet(wallet_id: int) -> int:
     """Return the contract that a wallet pays for."""
     contract_id: int = Wallet.objects.values_list("contract_id", flat=True).get(pk=wallet_id)
@@ -127,7 +134,5 @@ def contract_of_wallet(wallet_id: int) -> int:
 
 def low_since(wallet: Wallet) -> int:
     """Return the last top-up of a wallet (0: none): what is told of the balance after it is told once."""
-    last: int | None = (
-        wallet.movements.filter(kind=Kind.TOP_UP).order_by("-pk").values_list("pk", flat=True).first()
-    )
+    last: int | None = wallet.movements.filter(kind=Kind.TOP_UP).order_by("-pk").values_list("pk", flat=True).first()
     return last or 0

@@ -28,4 +28,9 @@ class Migration(migrations.Migration):
             model_name='spendinglimit',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gte', 0), ('is_prepaid', True)), models.Q(('is_prepaid', False), ('session_amount__lte', models.F('amount'))), _connector='OR'), name='limit_lets_one_session_begin'),
         ),
+        migrations.AlterField(
+            model_name='spendinglimit',
+            name='amount',
+            field=models.DecimalField(decimal_places=6, help_text='Gross; of a prepaid wallet: by how much it may go below zero.', max_digits=20, verbose_name='limit'),
+        ),
     ]

@@ -254,7 +254,12 @@ class SpendingLimit(TenantModel):
 
     contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="spending_limit")
     currency = models.CharField(max_length=3)
-    amount = models.DecimalField("limit", max_digits=20, decimal_places=6, help_text="Gross.")
+    amount = models.DecimalField(
+        "limit",
+        max_digits=20,
+        decimal_places=6,
+        help_text="Gross; of a prepaid wallet: by how much it may go below zero.",
+    )
     is_prepaid = models.BooleanField("of a prepaid wallet", default=False, editable=False)
     session_amount = models.DecimalField(
         max_digits=20,

@@ -113,9 +113,7 @@ def _plan(
 
 
 def _lock_open(wallet: Wallet) -> Payment | None:
-    payment: Payment | None = (
-        Payment.objects.select_for_update().filter(wallet=wallet, status__in=OPEN_PAYMENT).first()
-    )
+    payment: Payment | None = Payment.objects.select_for_update().filter(wallet=wallet, status__in=OPEN_PAYMENT).first()
     return payment
 
 

@@ -201,8 +201,6 @@ def take_away(
     assert payment.wallet_id is not None, "only a top-up is taken out of a wallet"
     wallet = lock_wallet(payment.wallet_id)
     if amount > 0:
-        move(
-            wallet, kind=Kind.TAKEN, key=key, amount=-amount, payment=payment, refund=refund, reason=reason, at=at
-        )
+        move(wallet, kind=Kind.TAKEN, key=key, amount=-amount, payment=payment, refund=refund, reason=reason, at=at)
         state_owed(contract_id=wallet.contract_id, at=at)
         tell_when_low(wallet, at=at)

@@ -11,7 +11,7 @@ from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, row_of, signed_in
 
 ACTS = {
-    "contracts_contract": ("which_tariff", "suspend", "lift", "end", "reopen"),
+    "contracts_contract": ("which_tariff", "wallet", "suspend", "lift", "end", "reopen"),
     "contracts_idtoken": ("holders",),
     "contracts_plan": ("copy",),
     "stations_evse": ("which_tariff",),
@@ -27,6 +27,7 @@ ACTS = {
     "payments_bankrepayment": ("executed", "withdraw"),
     "payments_allocation": ("take_back",),
     "payments_dispute": ("edit", "submit"),
+    "payments_wallet": ("give_back", "limit"),
     "payments_dunningstep": ("waive",),
     "accounting_discrepancy": ("resolve",),
     "analytics_tarifftrial": ("progress", "export"),
@@ -52,6 +53,7 @@ HAND_MADE = {
     "contracts_idtoken",
     "contracts_tariffassignment",
     "analytics_tarifftrial",
+    "payments_walletoffer",
 }
 
 

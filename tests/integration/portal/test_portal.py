@@ -14,7 +14,7 @@ from apps.core import clock
 from apps.invoices.domain.references import creditor_reference, in_groups
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
-from apps.payments.models import SavedMethod
+from apps.payments.models import SavedMethod, Wallet
 from apps.payments.selectors import open_amount
 from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import remind
@@ -33,6 +33,7 @@ def pages_of(tenant) -> list[str]:
         reverse("portal:signed-values", args=[tenant.session.uid]),
         reverse("portal:invoice", args=[tenant.invoice.uid]),
         reverse("portal:document", args=[tenant.invoice.uid]),
+        reverse("portal:wallet", args=[Wallet.objects.get(contract__customer=tenant.site.customer).uid]),
     ]
 
 
@@ -54,6 +55,8 @@ class TestTheMatrix:
             "payment-method-return",
             "payment-method-remove",
             "invoice-pay",
+            "wallet",
+            "wallet-top-up",
         }
 
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
@@ -70,8 +73,8 @@ class TestACustomer:
         own = [fleet.get(page).status_code for page in [*map(reverse, LISTS), *pages_of(ours)]]
         foreign = [fleet.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 9
-        assert foreign == [404] * 5
+        assert own == [200] * 10
+        assert foreign == [404] * 6
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, fleet):
         pages = [*map(reverse, LISTS), *pages_of(ours), reverse("portal:organisations")]
