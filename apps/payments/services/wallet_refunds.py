@@ -28,7 +28,8 @@ class GivenBack(NamedTuple):
 def refundable(wallet: Wallet) -> Decimal:
     """Return what may be given back: what is in the wallet and no running session has reserved."""
     reserved = SpendingLimit.objects.values_list("reserved", flat=True).get(contract=wallet.contract_id)
-    return max(wallet.balance.amount - reserved, ZERO)
+    held: Decimal = Wallet.objects.values_list("balance", flat=True).get(pk=wallet.pk)
+    return max(held - reserved, ZERO)
 
 
 def refund_wallet(*, wallet_id: int, seen: Decimal, reason: str, by: User | None, at: datetime) -> GivenBack:

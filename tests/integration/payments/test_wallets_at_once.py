@@ -141,7 +141,7 @@ class TestARefundAgainstTheEndOfASession:
 
 class TestKilled:
     def test_after_the_page_was_made_the_same_page_is_found(self, sandbox, wallet):
-        killed = in_a_child(sandbox, wallet, failpoint="payments.after_call=kill", program=TOPPING_UP_CHILD)
+        killed = in_a_child(sandbox, wallet, failpoint="payments.after_call", program=TOPPING_UP_CHILD)
         assert killed == -signal.SIGKILL
 
         janitor(NOON + MINUTE)
@@ -152,7 +152,7 @@ class TestKilled:
 
     def test_after_stripe_gave_back_is_given_back_once(self, sandbox, wallet):
         top_up(wallet)
-        killed = in_a_child(sandbox, wallet, failpoint="payments.after_call=kill", program=REFUNDING_CHILD)
+        killed = in_a_child(sandbox, wallet, failpoint="payments.after_call", program=REFUNDING_CHILD)
         assert killed == -signal.SIGKILL
         assert (Refund.objects.get().status, balance(wallet)) == ("requested", 0)
 
