@@ -105,8 +105,8 @@ def _payments(entries: Sequence[BalanceEntry]) -> dict[int, Payment]:
 def _payment_told(owner: Organisation, payment: Payment | None, *, asked: set[int]) -> Told:
     if payment is None:
         return Told(why=f"Charged at Stripe without Wattledger. {_NOT_OURS}")
-    # A link is paid on its page, where nobody but the payer asks for the money.
-    is_asked = payment.pk in asked or payment.kind == Payment.Kind.LINK
+    # A link or a top-up is paid on its page, where nobody but the payer asks for the money.
+    is_asked = payment.pk in asked or payment.kind in (Payment.Kind.LINK, Payment.Kind.TOP_UP)
     if (payment.collector_id or payment.seller_id) != owner.pk:
         why = "Booked for another seller than the owner of the Stripe account: settle it with them."
     elif payment.status == PaymentStatus.SUCCEEDED:

@@ -53,6 +53,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Contracts"), "handshake", "contracts_contract"),
             _row(_("Plans"), "subscriptions", "contracts_plan"),
             _row(_("Spending limits"), "speed", "contracts_spendinglimit"),
+            _row(_("Prepaid wallets"), "account_balance_wallet", "payments_wallet"),
+            _row(_("What is prepaid"), "local_offer", "payments_walletoffer"),
             _row(_("Membership tiers"), "loyalty", "contracts_membershiptier"),
             _row(_("Cards"), "badge", "contracts_idtoken"),
             _row(_("Vehicles"), "directions_car", "contracts_vehicle"),

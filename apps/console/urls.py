@@ -41,5 +41,6 @@ urlpatterns = [
     path("books/", admin.site.admin_view(books.report), name="books"),
     path("books/accounts/<int:account_id>/", admin.site.admin_view(books.account), name="account-sheet"),
     path("books/<slug:name>/", admin.site.admin_view(books.report), name="report"),
+    path("wallet/", admin.site.admin_view(views.wallet), name="wallet"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -21,9 +22,11 @@ from apps.accounts.scope import has_role, operated_rows
 from apps.console.selectors import unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
+from apps.contracts.models import Contract
 from apps.core import clock
 from apps.documents import renderer
 from apps.documents.downloads import shown_inline
+from apps.payments.models import Wallet
 from apps.payments.reminders import next_steps, remindable
 from apps.sessions import transparency
 from apps.sessions.models import ChargingSession, SignedRecord
@@ -134,6 +137,20 @@ def which_tariff(request: HttpRequest) -> HttpResponse:
         has_connector=operated_rows(request, Evse.objects.all()).exists(),
         zone=timezone.get_current_timezone_name(),
     )
+
+
+@require_GET
+def wallet(request: HttpRequest) -> HttpResponse:
+    """Lead from a contract (``?contract=``) to its prepaid wallet, or to where one is opened for it."""
+    if not has_role(request, OPERATOR_ROLES):
+        raise PermissionDenied
+    asked = request.GET.get("contract", "")
+    contract_id = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
+    contract = get_object_or_404(operated_rows(request, Contract.objects.all()), pk=contract_id)
+    found = Wallet.objects.filter(contract=contract).first()
+    if found is not None:
+        return redirect("admin:payments_wallet_change", found.pk)
+    return redirect(reverse("admin:payments_wallet_open", query={"contract": contract.pk}))
 
 
 @require_GET

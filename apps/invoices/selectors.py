@@ -13,7 +13,7 @@ from apps.core.domain.zones import zone
 from apps.documents.models import Document
 from apps.documents.selectors import get_document
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import BilledPeriod, BillingRun, Invoice, InvoiceLine
+from apps.invoices.models import BilledPeriod, BillingRun, Invoice, InvoiceLine, PrepaidRecord
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import Cdr
 
@@ -30,10 +30,20 @@ def _newer_revisions(session: str, purpose: str, revision: str) -> QuerySet[Cdr]
 
 
 def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
-    """Return the current charge records on contracts that no line points at, oldest supply first."""
+    """Return the current charge records on contracts that no line points at, oldest supply first.
+
+    Those of a prepaid contract wait until its wallet has paid for them; those taxed at top-up are never due.
+    """
     return current_records(seller=seller, until_date=until_date).filter(
-        ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by())
+        ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by()), is_billable_if_prepaid()
     )
+
+
+def is_billable_if_prepaid() -> Q:
+    """Return the condition on charge records that no prepaid wallet stands before their being billed."""
+    decided = PrepaidRecord.objects.filter(cdr=OuterRef("pk")).order_by()
+    is_prepaid = Q(session__contract__collects_on=Contract.CollectsOn.WALLET)
+    return ~Q(Exists(decided.filter(is_taxed_before=True))) & (~is_prepaid | Q(Exists(decided)))
 
 
 def current_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:

@@ -14,7 +14,13 @@ from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, 
 from apps.core.words import amount as in_words
 from apps.core.words import money
 from apps.invoices.models import Invoice
-from apps.payments import admin_bank, admin_disputes, admin_dunning, admin_write_offs  # noqa: F401 their classes register themselves
+from apps.payments import (  # noqa: F401 their classes register themselves
+    admin_bank,
+    admin_disputes,
+    admin_dunning,
+    admin_wallets,
+    admin_write_offs,
+)
 from apps.payments.models import (
     Allocation,
     Payment,

@@ -49,8 +49,8 @@ def payments_stand_as_stripes() -> Iterator[tuple[str, str]]:
             refunded=our_refunds.get(payment.pk, Decimal(0)),
             disputed=our_disputes.get(payment.pk, Decimal(0)),
         )
-        # A link is paid on its page, where nobody but the payer asks for the money.
-        is_asked = payment.pk in asked or payment.kind == Payment.Kind.LINK
+        # A link or a top-up is paid on its page, where nobody but the payer asks for the money.
+        is_asked = payment.pk in asked or payment.kind in (Payment.Kind.LINK, Payment.Kind.TOP_UP)
         for problem in disagreements(ours=ours, stripes=_standing(intent, refunded, disputed), is_asked=is_asked):
             yield f"payment {payment.pk}", problem
     yield from _unheard_of(intents)

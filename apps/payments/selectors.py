@@ -124,15 +124,15 @@ def surplus_of(payment: Payment) -> Decimal:
 def surplus_payment_ids() -> list[int]:
     """Return the payments of which a surplus is to be given back, oldest first.
 
-    Not those whose receipt is still to come, those with a call under way, those whose bank has taken money back, and
-    those whose surplus came back: about these a person decides.
+    Not top-ups, those whose receipt is still to come, those with a call under way, those whose bank has taken money
+    back, and those whose surplus came back: about these a person decides.
     """
     given = Refund.objects.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
     came_back = Refund.objects.filter(payment=OuterRef("pk"), origin=Refund.Origin.SURPLUS, status=RefundStatus.FAILED)
     under_way = PaymentOperation.objects.filter(payment=OuterRef("pk"), status__in=UNFINISHED)
     disputed = Dispute.objects.filter(payment=OuterRef("pk"), status__in=[s.value for s in MONEY_AWAY])
     received = (
-        Payment.objects.filter(status=PaymentStatus.SUCCEEDED, stripe_id__isnull=False)
+        Payment.objects.filter(status=PaymentStatus.SUCCEEDED, stripe_id__isnull=False, wallet__isnull=True)
         .exclude(kind=Payment.Kind.HOLD, attempt__receipt__isnull=True)
         .exclude(Exists(came_back) | Exists(under_way) | Exists(disputed))
         .annotate(

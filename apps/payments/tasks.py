@@ -13,6 +13,7 @@ from apps.core.clock import now
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
 from apps.payments import reminders, selectors
+from apps.payments import wallets as of_wallets
 from apps.payments.services import (
     answering,
     attempts,
@@ -30,6 +31,8 @@ from apps.payments.services import (
     refunds,
     setups,
     syncing,
+    wallet_settling,
+    wallets,
 )
 
 log = logging.getLogger(__name__)
@@ -80,6 +83,27 @@ def state_owed(*, id: int, **_: object) -> None:  # noqa: A002
 def sweep_owed(**_: object) -> None:
     """Tell every spending limit what is owed now."""
     owing.state_all_owed(at=now())
+
+
+@shared_task(name="payments.charge_wallet", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def charge_wallet(*, id: int, **_: object) -> None:  # noqa: A002
+    """Pay a charge record from its contract's wallet, if there is one."""
+    wallets.charge_record(cdr_id=id, at=now())
+
+
+@shared_task(name="payments.settle_from_wallet", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def settle_from_wallet(*, id: int, **_: object) -> None:  # noqa: A002
+    """Settle what is open of a wallet's contract."""
+    wallet_settling.settle_from_wallet(contract_id=of_wallets.contract_of_wallet(id), at=now())
+
+
+@shared_task(name="payments.sweep_wallets")
+def sweep_wallets(**_: object) -> None:
+    """Hand out every charge record that its wallet has not paid, and the wallets whose invoices they could settle."""
+    for cdr_id in of_wallets.uncharged_records().values_list("pk", flat=True)[:500]:
+        charge_wallet.apply_async(kwargs={"id": cdr_id}, expires=SWEPT_LIVES)
+    for wallet_id in of_wallets.wallets_to_settle():
+        settle_from_wallet.apply_async(kwargs={"id": wallet_id}, expires=SWEPT_LIVES)
 
 
 @shared_task(name="payments.collect_customer")

@@ -28,6 +28,11 @@ def customer_page(view: View) -> View:
     return login_required(inner)
 
 
+def may_pay(membership: Membership) -> bool:
+    """Tell whether somebody decides how the customer pays."""
+    return Role(membership.role) == Role.FLEET_ADMIN
+
+
 def memberships_of(request: HttpRequest) -> list[Membership]:
     """Return everything the signed-in person may act for."""
     memberships = Membership.objects.filter(user=request.user.pk).select_related("organisation")

@@ -15,7 +15,7 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments import credit
 from apps.payments.credit import Credit
-from apps.payments.models import DunningStep
+from apps.payments.models import DunningStep, Wallet
 from apps.payments.selectors import with_open_amounts
 from apps.payments.services.fees import open_fees
 from apps.sessions.explanation import current_revisions
@@ -95,6 +95,12 @@ def open_invoices_of(membership: Membership) -> Any:
 def credits_of(membership: Membership) -> list[Credit]:
     """Return what the organisation has paid too much, by seller and currency."""
     return credit.credits_of(customers_of(membership))
+
+
+def wallets_of(membership: Membership) -> Any:
+    """Return the organisation's prepaid wallets, one a contract."""
+    wallets = bought_rows(membership, Wallet.objects.all())
+    return wallets.select_related("contract__seller", "contract__customer").order_by("contract__number")
 
 
 def suspensions_of(membership: Membership) -> Any:

@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 from django.views.i18n import set_language
 
-from apps.portal import pay_views, views
+from apps.portal import pay_views, views, wallet_views
 
 app_name = "portal"
 urlpatterns = [
@@ -29,6 +29,8 @@ urlpatterns = [
     path("invoices/<uuid:uid>/document/", views.document, name="document"),
     path("invoices/<uuid:uid>/data/", views.data, name="data"),
     path("pay/<str:token>/", pay_views.pay, name="pay"),
+    path("prepaid/<uuid:uid>/", wallet_views.wallet, name="wallet"),
+    path("prepaid/<uuid:uid>/top-up/", wallet_views.top_up, name="wallet-top-up"),
     path("payment-method/", views.payment_method, name="payment-method"),
     path("payment-method/remove/", views.remove_payment_method, name="payment-method-remove"),
     path("payment-method/return/", views.payment_method_return, name="payment-method-return"),

@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.domain.roles import Role
 from apps.accounts.middleware import SESSION_KEY
 from apps.accounts.models import Membership
 from apps.accounts.scope import acting_membership, bought_rows
@@ -38,7 +37,7 @@ from apps.payments.services.paying import open_pay_page, sync_links
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import remove_method, sync_method
 from apps.portal import selectors
-from apps.portal.access import customer_page, memberships_of
+from apps.portal.access import customer_page, may_pay, memberships_of
 from apps.portal.forms import SignInForm
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
@@ -75,12 +74,13 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "spend": selectors.spend_of(membership, month=month),
         "invoices": _with_states(invoices),
         "credits": selectors.credits_of(membership),
+        "wallets": selectors.wallets_of(membership),
         "sessions": selectors.sessions_of(membership)[:5],
         "needs_card": _needs_card(membership),
         "expiring": _expiring(membership),
         "suspended": selectors.suspensions_of(membership),
     }
-    return _page(request, "portal/home.html", membership, **context)
+    return page_for(request, "portal/home.html", membership, **context)
 
 
 @require_GET
@@ -90,7 +90,7 @@ def sessions(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     month = _month(request.GET.get("month", ""))
     page = Paginator(selectors.sessions_of(membership, month=month), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"page": page, "month": month, "months": selectors.months_of(membership)}
-    return _page(request, "portal/sessions.html", membership, **context)
+    return page_for(request, "portal/sessions.html", membership, **context)
 
 
 @require_GET
@@ -111,7 +111,7 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "signed": transparency.signed_values(found.pk),
         "prices": price_text(version.terms(), language=_language()),
     }
-    return _page(request, "portal/session.html", membership, **context)
+    return page_for(request, "portal/session.html", membership, **context)
 
 
 @require_GET
@@ -131,7 +131,7 @@ def invoices(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     """List issued invoices and credit notes."""
     page = Paginator(selectors.documents_of(membership), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"page": page, "invoices": _with_states(list(page)), "credits": selectors.credits_of(membership)}
-    return _page(request, "portal/invoices.html", membership, **context)
+    return page_for(request, "portal/invoices.html", membership, **context)
 
 
 @require_GET
@@ -151,7 +151,7 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
     context = {
         "invoice": found,
         "state": state,
-        "may_pay": _may_pay(membership) and state.is_payable,
+        "may_pay": may_pay(membership) and state.is_payable,
         "fees": fees,
         "to_transfer": to_transfer,
         "transfer": bank_transfer(found, amount=to_transfer) if asks_for_money else None,
@@ -162,14 +162,14 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "has_file": _file_of(membership, found, key=document_key(found)) is not None,
         "has_data": _file_of(membership, found, key=data_key(found)) is not None,
     }
-    return _page(request, "portal/invoice.html", membership, **context)
+    return page_for(request, "portal/invoice.html", membership, **context)
 
 
 @require_POST
 @customer_page
 def pay_invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
     """Lead to the hosted page on which what is open of an invoice is paid now."""
-    if not _may_pay(membership):
+    if not may_pay(membership):
         raise PermissionDenied
     found = _document_of(membership, uid)
     back = request.build_absolute_uri(reverse("portal:invoice", args=[found.uid]))
@@ -216,11 +216,11 @@ def payment_method(request: HttpRequest, *, membership: Membership) -> HttpRespo
     if request.method == "POST":
         return _add_card(request, membership=membership, customers=customers)
     rows = [{"customer": customer, "method": active_method(customer.pk)} for customer in customers]
-    return _page(request, "portal/payment_method.html", membership, rows=rows, may_add=_may_pay(membership))
+    return page_for(request, "portal/payment_method.html", membership, rows=rows, may_add=may_pay(membership))
 
 
 def _add_card(request: HttpRequest, *, membership: Membership, customers: list[Any]) -> HttpResponse:
-    if not _may_pay(membership):
+    if not may_pay(membership):
         raise PermissionDenied
     customer = next((one for one in customers if str(one.pk) == request.POST.get("customer")), None)
     if customer is None:
@@ -246,7 +246,7 @@ def _add_card(request: HttpRequest, *, membership: Membership, customers: list[A
 @customer_page
 def remove_payment_method(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     """Forget the card or account by which a seller's invoices are paid."""
-    if not _may_pay(membership):
+    if not may_pay(membership):
         raise PermissionDenied
     customers = {str(customer.pk): customer.pk for customer in selectors.customers_of(membership)}
     customer_id = customers.get(request.POST.get("customer", ""))
@@ -289,10 +289,11 @@ def organisations(request: HttpRequest) -> HttpResponse:
             raise Http404("no such membership")
         request.session[SESSION_KEY] = chosen.pk
         return redirect("root")
-    return _page(request, "portal/organisations.html", acting_membership(request), memberships=memberships)
+    return page_for(request, "portal/organisations.html", acting_membership(request), memberships=memberships)
 
 
-def _page(request: HttpRequest, template: str, membership: Membership | None, **context: Any) -> HttpResponse:
+def page_for(request: HttpRequest, template: str, membership: Membership | None, **context: Any) -> HttpResponse:
+    """Render a page for whom one acts; instants are shown on the organisation's wall clock."""
     zone = membership.organisation.time_zone if membership else "UTC"
     return render(request, template, {"membership": membership, "zone": zone, **context})
 
@@ -315,21 +316,17 @@ def _with_states(found: list[Any]) -> list[dict[str, Any]]:
 
 
 def _needs_card(membership: Membership) -> bool:
-    return _may_pay(membership) and any(
+    return may_pay(membership) and any(
         active_method(customer.pk) is None for customer in selectors.customers_of(membership)
     )
 
 
 def _expiring(membership: Membership) -> list[SavedMethod]:
     """Return the cards that whoever may replace them should replace before the next charge."""
-    if not _may_pay(membership):
+    if not may_pay(membership):
         return []
     soon = expiring_method_ids(on=clock.now().date())
     return list(bought_rows(membership, SavedMethod.objects.filter(pk__in=soon)))
-
-
-def _may_pay(membership: Membership) -> bool:
-    return Role(membership.role) == Role.FLEET_ADMIN
 
 
 def _month(text: str) -> date | None:

@@ -39,12 +39,16 @@ from apps.payments.models import (
     SavedMethod,
     StripeEvent,
     Transfer,
+    Wallet,
+    WalletMovement,
+    WalletOffer,
 )
 from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
 from apps.payments.services.dunning import remind
 from apps.payments.services.posting import Move, post_between
+from apps.payments.services.wallets import move, open_wallet
 from apps.payments.services.write_offs import write_off
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, WaitingStop
@@ -235,6 +239,7 @@ def make_tenant(name: str) -> Tenant:
         at=NOON,
     )
     remind(invoice_id=invoice.pk, at=BILLED_AT + timedelta(days=30))
+    _make_wallet(name, site)
     _make_settlement(name, site.owner)
     _make_payout(name, site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
@@ -298,6 +303,33 @@ def _make_bank_money(name: str, site: Site) -> None:
     allocation = Allocation.objects.get(invoice=invoice)
     take_back(allocation_id=allocation.pk, reason=f"{name} was wrong", by=clerk, at=BILLED_AT)
     request_repayment(receipt_id=allocation.bank_receipt_id, reason=f"{name} asks for it", by=clerk, at=BILLED_AT)
+
+
+def _make_wallet(name: str, site: Site) -> Wallet:
+    """Make a second contract that is prepaid, and a top-up of it."""
+    WalletOffer.objects.create(seller=site.owner, currency="EUR")
+    contract = make_contract(customer=site.customer, number=f"{name}-V2")
+    wallet = open_wallet(contract_id=contract.pk, at=BILLED_AT)
+    payment = Payment.objects.create(
+        kind="top_up",
+        wallet=wallet,
+        seller=site.owner,
+        customer=site.customer,
+        livemode=False,
+        currency="EUR",
+        amount=Decimal("50.00"),
+        amount_received=Decimal("0.00"),
+        created_at=BILLED_AT,
+    )
+    move(
+        wallet,
+        kind=WalletMovement.Kind.TOP_UP,
+        key=f"payment:{payment.pk}",
+        amount=Decimal("50.00"),
+        payment=payment,
+        at=BILLED_AT,
+    )
+    return wallet
 
 
 def _make_signed_values(session: ChargingSession) -> None:

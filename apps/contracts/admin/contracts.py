@@ -113,22 +113,35 @@ class SpendingLimitAdmin(TenantAdmin):
     change_roles = MASTER_DATA_ROLES
     refusals = {
         "limit_reserves_something": "A session reserves more than nothing.",
-        "limit_lets_one_session_begin": "A limit must let one session begin: it reserves less than the limit.",
+        "limit_lets_one_session_begin": "A limit must let one session begin: it reserves less than the limit. "
+        "A prepaid wallet's is zero or more.",
         "limit_amounts_are_rounded": "The currency has no such small amounts.",
     }
     empty_hint = "A limit stops a contract from charging when what it owes and what its sessions reserve reach it."
     list_display = ("contract", "amount", "session_amount", "owed", "reserved", "available", "currency")
     list_select_related = ("contract__customer",)
     search_fields = ("contract__number", "contract__customer__name")
-    fields = ("contract", "currency", ("amount", "session_amount"), ("owed", "reserved"), "stated_at")
-    readonly_fields = ("owed", "reserved", "stated_at")
+    fields = ("contract", "currency", ("amount", "session_amount"), ("owed", "reserved"), "is_prepaid", "stated_at")
+    readonly_fields = ("owed", "reserved", "is_prepaid", "stated_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj is None else (*self.readonly_fields, "contract", "currency")
 
 
 class ContractForm(TenantForm):
-    """A contract's customer and tier are its seller's; only the platform's operator could mix them up."""
+    """A contract's customer and tier are its seller's; only the platform's operator could mix them up.
+
+    A wallet is opened by an act of its own, so nobody chooses it here or leaves it by choosing something else.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields.get("collects_on")
+        if field is None:
+            return
+        is_prepaid = self.instance.collects_on == Contract.CollectsOn.WALLET
+        choices = [one for one in Contract.CollectsOn.choices if (one[0] == Contract.CollectsOn.WALLET) == is_prepaid]
+        field.choices = field.widget.choices = choices  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -181,7 +194,7 @@ class ContractAdmin(TenantAdmin):
     readonly_fields = ("state_and_why",)
     # A few numbers with commas between them fit on one line.
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
-    actions_detail = ("which_tariff", "preview", "suspend", "lift", "end", "reopen")
+    actions_detail = ("which_tariff", "preview", "wallet", "suspend", "lift", "end", "reopen")
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
     def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -196,6 +209,11 @@ class ContractAdmin(TenantAdmin):
     def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contract = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:preview", args=[contract.pk]))
+
+    @action(description="Prepaid wallet", url_path="wallet", permissions=["view"], icon="account_balance_wallet")
+    def wallet(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contract = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:wallet", query={"contract": contract.pk}))
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, contract: Contract) -> str:

@@ -181,6 +181,7 @@ class Contract(TenantModel):
     class CollectsOn(models.TextChoices):
         ISSUE = "issue", "At issue"
         DUE = "due", "On the due date"
+        WALLET = "wallet", "From the prepaid wallet"
 
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contracts")
@@ -197,7 +198,7 @@ class Contract(TenantModel):
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True)
     collects_on = models.CharField(
-        max_length=5,
+        max_length=6,
         choices=CollectsOn.choices,
         default=CollectsOn.ISSUE,
         help_text="When an invoice is taken from the saved card or account.",
@@ -277,6 +278,8 @@ class Contract(TenantModel):
 class SpendingLimit(TenantModel):
     """How much a contract may owe and have reserved at once, gross; a contract without one may spend what it likes.
 
+    is_prepaid      ``amount`` is by how much its prepaid wallet may go below zero, perhaps 0; ``owed`` is negative
+                    while there is money in the wallet
     session_amount  what each start reserves; its session is stopped when it may cost more
     owed            open invoices and what is not billed yet · reserved  by sessions without a price yet
     stated_at       when ``owed`` was last stated anew
@@ -286,7 +289,13 @@ class SpendingLimit(TenantModel):
 
     contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="spending_limit")
     currency = models.CharField(max_length=3)
-    amount = models.DecimalField("limit", max_digits=20, decimal_places=6, help_text="Gross.")
+    amount = models.DecimalField(
+        "limit",
+        max_digits=20,
+        decimal_places=6,
+        help_text="Gross; of a prepaid wallet: by how much it may go below zero.",
+    )
+    is_prepaid = models.BooleanField("of a prepaid wallet", default=False, editable=False)
     session_amount = models.DecimalField(
         max_digits=20,
         decimal_places=6,
@@ -300,7 +309,10 @@ class SpendingLimit(TenantModel):
         ordering = ["contract"]
         constraints = [
             models.CheckConstraint(condition=Q(session_amount__gt=0), name="limit_reserves_something"),
-            models.CheckConstraint(condition=Q(session_amount__lte=F("amount")), name="limit_lets_one_session_begin"),
+            models.CheckConstraint(
+                condition=Q(is_prepaid=True, amount__gte=0) | Q(is_prepaid=False, session_amount__lte=F("amount")),
+                name="limit_lets_one_session_begin",
+            ),
             models.CheckConstraint(condition=Q(reserved__gte=0), name="limit_reserved_is_not_negative"),
             is_rounded_money("amount", "session_amount", "owed", "reserved", name="limit_amounts_are_rounded"),
         ]

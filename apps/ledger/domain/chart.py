@@ -21,6 +21,7 @@ class Role(StrEnum):
     INPUT_VAT = "input_vat"
     VAT_PAYABLE = "vat_payable"
     DUE_TO_OWNER = "due_to_owner"
+    PREPAYMENT = "prepayment"
     REVENUE_ENERGY = "revenue_energy"
     REVENUE_SERVICES = "revenue_services"
     OTHER_INCOME = "other_income"
@@ -56,6 +57,7 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.INPUT_VAT: ChartRow("1400", "Input VAT", AccountKind.ASSET),
     Role.VAT_PAYABLE: ChartRow("2200", "VAT payable", AccountKind.LIABILITY),
     Role.DUE_TO_OWNER: ChartRow("2300", "Due to owner collected for", AccountKind.LIABILITY),
+    Role.PREPAYMENT: ChartRow("2400", "Prepaid wallets, VAT due at use", AccountKind.LIABILITY),
     Role.REVENUE_ENERGY: ChartRow("4000", "Revenue from electricity", AccountKind.INCOME),
     Role.REVENUE_SERVICES: ChartRow("4100", "Revenue from services", AccountKind.INCOME),
     Role.OTHER_INCOME: ChartRow("4900", "Other income (reminder fees)", AccountKind.INCOME),

@@ -45,5 +45,10 @@ def reminder_fee(amount: Decimal) -> Lines:
     return move(amount, debit=Role.RECEIVABLE, credit=Role.OTHER_INCOME)
 
 
+def wallet_moved(amount: Decimal) -> Lines:
+    """A movement of a prepaid wallet: what comes in was paid, what goes out pays; below zero: it goes out."""
+    return move(amount, debit=Role.RECEIVABLE, credit=Role.PREPAYMENT)
+
+
 def move(amount: Decimal, *, debit: Role, credit: Role) -> Lines:
     return PostingLine(role=debit, amount=amount), PostingLine(role=credit, amount=-amount)

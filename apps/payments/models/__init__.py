@@ -4,7 +4,8 @@ the bank receipts and repayments; and what of all that settles which document.
 A payment mirrors one PaymentIntent and changes only by projecting Stripe's object; an operation is one call under one
 idempotency key. Invariants: at most one open payment of a kind a document and one payment an attempt; one unfinished
 operation a payment and one capture a hold; captured never exceeds what was authorised, allocations what was received
-or billed, refunds and disputes what was captured, write-offs what is open; live and test never mix.
+or billed, refunds and disputes what was captured, write-offs what is open; live and test never mix; a wallet's balance
+is the sum of its movements, and nothing is taken from it below its bound.
 """
 
 from apps.payments.models.allocations import Allocation, WriteOff
@@ -18,6 +19,7 @@ from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
 from apps.payments.models.transfers import Transfer
+from apps.payments.models.wallets import Wallet, WalletMovement, WalletOffer
 
 __all__ = [
     "Allocation",
@@ -37,5 +39,8 @@ __all__ = [
     "StripeCustomer",
     "StripeEvent",
     "Transfer",
+    "Wallet",
+    "WalletMovement",
+    "WalletOffer",
     "WriteOff",
 ]

@@ -13,10 +13,10 @@ from apps.payments.models.payments import Payment
 
 
 class Allocation(TenantModel):
-    """So much of a payment, or of money that came by bank, settles so much of a document.
+    """So much of a payment, of money that came by bank, or of a prepaid wallet settles so much of a document.
 
     amount    below zero where it is taken back (of bank money), or moved away again (of a payment, to the invoice that
-              stands in a receipt's stead)
+              stands in a receipt's stead; of a wallet, since the document was credited)
     reverses  of bank money: the allocation that this one takes back, its mirror image · reason: why
     decided_by  who allocated or took back; null: the system did
     """
@@ -26,6 +26,9 @@ class Allocation(TenantModel):
     payment = models.ForeignKey(Payment, null=True, blank=True, on_delete=models.PROTECT, related_name="allocations")
     bank_receipt = models.ForeignKey(
         BankReceipt, null=True, blank=True, on_delete=models.PROTECT, related_name="allocations"
+    )
+    wallet = models.ForeignKey(
+        "payments.Wallet", null=True, blank=True, on_delete=models.PROTECT, related_name="allocations"
     )
     invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
     currency = models.CharField(max_length=3)
@@ -40,9 +43,11 @@ class Allocation(TenantModel):
         constraints = [
             models.CheckConstraint(condition=~Q(amount=0), name="allocation_amount_is_not_zero"),
             models.CheckConstraint(
-                condition=Q(payment__isnull=False, bank_receipt__isnull=True, reverses__isnull=True)
-                | Q(payment__isnull=True, bank_receipt__isnull=False),
-                name="allocation_is_of_a_payment_or_a_bank_receipt",
+                condition=Q(payment__isnull=False, bank_receipt__isnull=True, wallet__isnull=True)
+                & Q(reverses__isnull=True)
+                | Q(payment__isnull=True, bank_receipt__isnull=False, wallet__isnull=True)
+                | Q(payment__isnull=True, bank_receipt__isnull=True, wallet__isnull=False, reverses__isnull=True),
+                name="allocation_is_of_one_source",
             ),
             models.CheckConstraint(
                 condition=Q(bank_receipt__isnull=True)
@@ -59,7 +64,7 @@ class Allocation(TenantModel):
                 name="allocation_within_payment_and_invoice",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                condition=pgtrigger.Q(new__bank_receipt__isnull=True),
+                condition=pgtrigger.Q(new__payment__isnull=False),
                 func="""
                     PERFORM 1 FROM invoices_invoice WHERE id = NEW.invoice_id FOR UPDATE;
                     PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
@@ -113,6 +118,36 @@ class Allocation(TenantModel):
                 """,
             ),
             pgtrigger.Trigger(
+                name="allocation_within_wallet_and_invoice",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__wallet__isnull=False),
+                # A correction may give back to the wallet before the document is credited, so what is taken away is
+                # compared with the document alone.
+                func="""
+                    PERFORM 1 FROM invoices_invoice WHERE id = NEW.invoice_id FOR UPDATE;
+                    PERFORM 1 FROM payments_wallet WHERE id = NEW.wallet_id FOR UPDATE;
+                    IF NOT EXISTS (
+                        SELECT 1 FROM payments_wallet w JOIN invoices_invoice i ON i.contract_id = w.contract_id
+                        WHERE w.id = NEW.wallet_id AND i.id = NEW.invoice_id
+                        AND i.status = 'issued' AND i.kind = 'invoice'
+                        AND (w.currency, w.currency) = (i.currency, NEW.currency)
+                        AND (NEW.amount < 0 OR NEW.amount <= (SELECT coalesce(-sum(amount), 0)
+                                FROM payments_walletmovement
+                                WHERE wallet_id = w.id AND kind IN ('session', 'invoice', 'returned'))
+                            - (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE wallet_id = w.id))
+                        AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
+                            FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
+                        AND 0 <= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM payments_allocation
+                            WHERE wallet_id = NEW.wallet_id AND invoice_id = NEW.invoice_id)
+                    ) THEN
+                        RAISE EXCEPTION 'an allocation exceeds what the wallet paid or what was billed'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
                 name="allocation_takes_back_the_whole",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
@@ -133,6 +168,7 @@ class Allocation(TenantModel):
 
     def __str__(self) -> str:
         source = f"payment {self.payment_id}" if self.payment_id else f"bank receipt {self.bank_receipt_id}"
+        source = f"wallet {self.wallet_id}" if self.wallet_id else source
         return f"{self.amount} of {source} for invoice {self.invoice_id}"
 
 

@@ -20,8 +20,9 @@ _OPEN: Final = sorted(status.value for status in OPEN_PAYMENT)
 class Payment(TenantModel):
     """The mirror of a Stripe PaymentIntent: a collection of an invoice, a driver's hold, or a page on which to pay.
 
-    kind             of a LINK the intent is made when somebody types a card on its hosted page
-    page_id, page_url  of a LINK: its hosted page; the address while it is open
+    kind             of a LINK and a TOP_UP the intent is made when somebody types a card on its hosted page
+    wallet           of a TOP_UP: the prepaid wallet into which it pays
+    page_id, page_url  of a LINK or TOP_UP: its hosted page; the address while it is open
     status           Stripe's word, or ``new`` before Stripe has made the intent
     amount           what is asked for, gross; amount_received: what Stripe took, never shrinks
     amount_capturable, capture_before  of a hold: how much still stands, and until when the bank keeps it
@@ -38,6 +39,7 @@ class Payment(TenantModel):
         COLLECTION = "collection", "Collection"
         HOLD = "hold", "Hold"
         LINK = "link", "Pay link"
+        TOP_UP = "top_up", "Top-up"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at Stripe.")
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
@@ -51,6 +53,9 @@ class Payment(TenantModel):
     invoice = models.ForeignKey("invoices.Invoice", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     attempt = models.OneToOneField(
         PaymentAttempt, null=True, blank=True, on_delete=models.PROTECT, related_name="payment"
+    )
+    wallet = models.ForeignKey(
+        "payments.Wallet", null=True, blank=True, on_delete=models.PROTECT, related_name="top_ups"
     )
     status = models.CharField(
         max_length=23, choices=[(s.value, s.value) for s in PaymentStatus], default=PaymentStatus.NEW
@@ -91,15 +96,23 @@ class Payment(TenantModel):
                 condition=Q(status__in=_OPEN),
                 name="payment_one_open_per_document_and_kind",
             ),
+            # Eight clicks at once meet here.
+            models.UniqueConstraint(
+                fields=["wallet"], condition=Q(status__in=_OPEN), name="payment_one_open_top_up_per_wallet"
+            ),
             models.CheckConstraint(
-                condition=Q(kind="collection", invoice__isnull=False, customer__isnull=False, attempt__isnull=True)
-                | Q(kind="link", invoice__isnull=False, attempt__isnull=True)
-                | Q(kind="hold", invoice__isnull=True, customer__isnull=True, attempt__isnull=False),
+                condition=Q(kind="collection", invoice__isnull=False, customer__isnull=False)
+                & Q(attempt__isnull=True, wallet__isnull=True)
+                | Q(kind="link", invoice__isnull=False, attempt__isnull=True, wallet__isnull=True)
+                | Q(kind="hold", invoice__isnull=True, customer__isnull=True, attempt__isnull=False)
+                & Q(wallet__isnull=True)
+                | Q(kind="top_up", invoice__isnull=True, customer__isnull=False, attempt__isnull=True)
+                & Q(wallet__isnull=False),
                 name="payment_collects_an_invoice_or_holds_for_an_attempt",
             ),
             models.CheckConstraint(
-                condition=Q(kind="link") & (Q(page_id__isnull=False) | Q(page_url=""))
-                | ~Q(kind="link") & Q(page_id__isnull=True, page_url=""),
+                condition=Q(kind__in=["link", "top_up"]) & (Q(page_id__isnull=False) | Q(page_url=""))
+                | ~Q(kind__in=["link", "top_up"]) & Q(page_id__isnull=True, page_url=""),
                 name="payment_by_link_has_a_page",
             ),
             models.CheckConstraint(
@@ -156,6 +169,16 @@ class Payment(TenantModel):
                             RAISE EXCEPTION 'a hold is of its attempt''s seller, currency and amount'
                             USING ERRCODE = 'check_violation';
                         END IF;
+                    ELSIF NEW.kind = 'top_up' THEN
+                        IF NOT EXISTS (
+                            SELECT 1 FROM payments_wallet w JOIN contracts_contract c ON c.id = w.contract_id
+                            WHERE w.id = NEW.wallet_id
+                            AND (c.seller_id, c.customer_id, w.currency)
+                                = (NEW.seller_id, NEW.customer_id, NEW.currency)
+                        ) THEN
+                            RAISE EXCEPTION 'a top-up is of its wallet''s seller, customer and currency'
+                            USING ERRCODE = 'check_violation';
+                        END IF;
                     ELSIF NOT EXISTS (
                         SELECT 1 FROM invoices_invoice i LEFT JOIN contracts_customer c ON c.id = i.customer_id
                         WHERE i.id = NEW.invoice_id AND i.status = 'issued'
@@ -183,9 +206,11 @@ class Payment(TenantModel):
                        OR (OLD.page_id IS NOT NULL AND NEW.page_id IS DISTINCT FROM OLD.page_id)
                        OR (OLD.status IN ('succeeded', 'canceled') AND NEW.status <> OLD.status)
                        OR NEW.version < OLD.version
-                       OR (NEW.uid, NEW.kind, NEW.invoice_id, NEW.attempt_id, NEW.livemode, NEW.collector_id)
+                       OR (NEW.uid, NEW.kind, NEW.invoice_id, NEW.attempt_id, NEW.livemode, NEW.collector_id,
+                           NEW.wallet_id)
                           IS DISTINCT FROM
-                          (OLD.uid, OLD.kind, OLD.invoice_id, OLD.attempt_id, OLD.livemode, OLD.collector_id)
+                          (OLD.uid, OLD.kind, OLD.invoice_id, OLD.attempt_id, OLD.livemode, OLD.collector_id,
+                           OLD.wallet_id)
                     THEN
                         RAISE EXCEPTION 'a payment never goes back' USING ERRCODE = 'restrict_violation';
                     END IF;
@@ -195,6 +220,8 @@ class Payment(TenantModel):
         ]
 
     def __str__(self) -> str:
+        if self.wallet_id:
+            return f"top-up {self.pk}"
         return f"payment {self.pk} of {self.invoice}" if self.invoice_id else f"hold {self.pk}"
 
     @property

@@ -19,7 +19,7 @@ class Refund(TenantModel):
 
     uid         our reference at Stripe, by which it is found before anything is asked again
     origin      CREDIT: what ``credit_note`` left too much · SURPLUS: what was paid beyond what was open, as by two
-                ways at once · ELSEWHERE: made at Stripe without our asking
+                ways at once · WALLET: what was left of a top-up · ELSEWHERE: made at Stripe without our asking
     invoice     the document that the money had settled, which is open again by so much; null: it had settled none
     """
 
@@ -28,6 +28,7 @@ class Refund(TenantModel):
     class Origin(models.TextChoices):
         CREDIT = "credit", "Credit note"
         SURPLUS = "surplus", "Paid beyond what was open"
+        WALLET = "wallet", "Left in the wallet"
         ELSEWHERE = "elsewhere", "Made at Stripe"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Our reference at Stripe.")
@@ -63,7 +64,7 @@ class Refund(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(origin="credit", invoice__isnull=False, credit_note__isnull=False)
-                | Q(origin="surplus", invoice__isnull=True, credit_note__isnull=True)
+                | Q(origin__in=["surplus", "wallet"], invoice__isnull=True, credit_note__isnull=True)
                 | Q(origin="elsewhere", credit_note__isnull=True, stripe_id__isnull=False),
                 name="refund_has_the_papers_of_its_origin",
             ),
@@ -82,7 +83,7 @@ class Refund(TenantModel):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 # The payment's lock makes two at once see each other's sums. What left Stripe already is never refused.
-                condition=pgtrigger.Q(new__origin__in=["credit", "surplus"]),
+                condition=pgtrigger.Q(new__origin__in=["credit", "surplus", "wallet"]),
                 func="""
                     PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
                     IF NOT EXISTS (
@@ -99,7 +100,8 @@ class Refund(TenantModel):
                         SELECT 1 FROM payments_payment p, given, settled
                         WHERE p.id = NEW.payment_id AND p.currency = NEW.currency
                         AND p.amount_received >= NEW.amount + given.whole
-                        AND (NEW.origin = 'surplus'
+                        AND (NEW.origin = 'wallet' AND p.wallet_id IS NOT NULL
+                             OR NEW.origin = 'surplus' AND p.wallet_id IS NULL
                              AND p.amount_received >= NEW.amount + settled.whole + given.of_surplus
                              OR NEW.origin = 'credit' AND settled.of_document >= NEW.amount + given.of_document
                              AND EXISTS (SELECT 1 FROM invoices_invoice n WHERE n.id = NEW.credit_note_id
@@ -116,7 +118,7 @@ class Refund(TenantModel):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 # As above: what left Stripe already is never refused.
-                condition=pgtrigger.Q(new__origin__in=["credit", "surplus"]),
+                condition=pgtrigger.Q(new__origin__in=["credit", "surplus", "wallet"]),
                 func="""
                     PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
                     IF (SELECT amount_received FROM payments_payment WHERE id = NEW.payment_id)

@@ -13,16 +13,17 @@ from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.outcomes import Reference
-from apps.payments.selectors import DEBIT_CURRENCY, is_under_collection, open_amount
+from apps.payments.selectors import DEBIT_CURRENCY, contract_of, is_under_collection, open_amount
 from apps.payments.services.allocating import give_back_surplus, settle_from_credit
 from apps.payments.services.announcing import get_ready
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
 from apps.payments.services.plan import plan_next, usable_method
+from apps.payments.services.wallet_settling import settle_from_wallet
 
 
 def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
-    """Take what is open of an invoice: from the customer's credit first, then from the saved card.
+    """Take what is open of an invoice: from a prepaid wallet or the customer's credit first, then from the saved card.
 
     From a card or account: make an intent, store its id, set its amount, confirm it off-session; on the day that the
     contract says, a debit only once it was announced, after a decline again on the days of ``domain.collecting``.
@@ -31,6 +32,8 @@ def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
     paid for it becomes the customer's credit. Harmless when repeated or run at once.
     Returns the invoice's latest payment, if any.
     """
+    if (contract_id := contract_of(invoice_id)) is not None:
+        settle_from_wallet(contract_id=contract_id, at=at)
     operation = _begin(invoice_id, at=at)
     if operation is not None:
         drive_operation(operation_id=operation.pk, at=at)

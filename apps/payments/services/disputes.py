@@ -33,6 +33,7 @@ from apps.payments.models import Dispute, Payment
 from apps.payments.outcomes import DisputeMovement, DisputeSnapshot, Done, Rejected, Unknown
 from apps.payments.services.posting import Move, post_between
 from apps.payments.services.projection import LOOKS, StrangeObject, StripeUnreachable, lock_payment
+from apps.payments.services.wallets import take_away
 from apps.payments.services.write_offs import document_categories
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,9 @@ def project_dispute(payment: Payment, snapshot: DisputeSnapshot, *, at: datetime
         _post_movement(dispute, movement, at=at)
     if dispute.status == DisputeStatus.LOST and any(movement.amount < 0 for movement in snapshot.movements):
         _post_lost(dispute, at=at)
+        if payment.wallet_id is not None:
+            amount = dispute.amount.amount - dispute.beyond.amount
+            take_away(payment=payment, key=f"dispute:{dispute.pk}", amount=amount, reason="Lost dispute", at=at)
     payment.version += 1
     payment.save()
     return dispute

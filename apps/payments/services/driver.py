@@ -199,11 +199,11 @@ def _project(locked: Locked, seen: Seen | None, *, at: datetime) -> None:
 def _plan(locked: Locked, answer: Answer, *, at: datetime) -> PaymentOperation | None:
     """Ask for what follows; a collection that was refused waits for another card, a hold goes its way all the same.
 
-    A link waits for somebody to pay, and is planned when somebody asks for its page.
+    A link or top-up waits for somebody to pay, and is planned when somebody asks for its page.
     """
     if locked.attempt is not None:
         return plan_hold(locked, at=at)
-    if locked.payment.kind == Payment.Kind.LINK:
+    if locked.payment.kind in (Payment.Kind.LINK, Payment.Kind.TOP_UP):
         return None
     if isinstance(answer, Rejected) or locked.document is None:
         return None

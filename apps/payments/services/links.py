@@ -97,7 +97,7 @@ def plan_link(*, document_id: int, success_url: str, cancel_url: str, at: dateti
     begun: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
     if begun is not None or (payment.page_url and payment.amount.amount == amount):
         return begun
-    closing = None if payment.status == PaymentStatus.PROCESSING else _ask_to_close(payment, at=at)
+    closing = None if payment.status == PaymentStatus.PROCESSING else ask_to_close(payment, at=at)
     if closing is None:
         raise NotPayable("The payment is being finalised.")
     return closing
@@ -188,10 +188,10 @@ def plan_closing(*, payment_id: int, at: datetime) -> PaymentOperation | None:
     begun: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
     if begun is not None or payment.amount.amount == open_amount(document):
         return begun
-    return _ask_to_close(payment, at=at)
+    return ask_to_close(payment, at=at)
 
 
-def _ask_to_close(payment: Payment, *, at: datetime) -> PaymentOperation | None:
+def ask_to_close(payment: Payment, *, at: datetime) -> PaymentOperation | None:
     """Ask for the page's end once; one that Stripe would not close was paid on or had ended, and a look tells which."""
     if payment.page_id is None or payment.operations.filter(kind=OperationKind.EXPIRE_SESSION).exists():
         return None

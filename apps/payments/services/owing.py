@@ -10,6 +10,7 @@ from apps.contracts.spending import set_owed
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
 from apps.payments.selectors import with_open_amounts
+from apps.payments.wallets import unallocated, wallet_of
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr
 
@@ -26,7 +27,10 @@ def state_all_owed(*, at: datetime) -> None:
 
 
 def owed_by(contract_id: int) -> Decimal:
-    """Return what a contract owes, gross, in its limit's currency: billed and open, and not billed yet."""
+    """Return what a contract owes, gross, in its limit's currency: billed and open, and not billed yet.
+
+    Of a prepaid one less what its wallet paid of that and what is in it; so it is below zero while money is left.
+    """
     currency = SpendingLimit.objects.values_list("currency", flat=True).get(contract=contract_id)
     issued = Invoice.objects.filter(
         contract=contract_id, currency=currency, kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED
@@ -37,4 +41,6 @@ def owed_by(contract_id: int) -> Decimal:
     records = Cdr.objects.filter(session__contract=contract_id, currency=currency, purpose=Cdr.Purpose.RETAIL)
     unbilled = current_revisions(records).exclude(Exists(billed)).aggregate(sum=Sum("gross"))["sum"]
     open_now = with_open_amounts(issued).aggregate(sum=Sum("open_amount"))["sum"]
-    return Decimal(unbilled or 0) + Decimal(open_now or 0)
+    wallet = wallet_of(contract_id)
+    prepaid = wallet.balance.amount + unallocated(wallet) if wallet and wallet.currency == currency else Decimal(0)
+    return Decimal(unbilled or 0) + Decimal(open_now or 0) - prepaid

@@ -25,6 +25,7 @@ from apps.payments.services.allocating import allocate, reopen
 from apps.payments.services.letters import tell_refused
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.posting import post_at_stripe
+from apps.payments.services.wallets import take_top_up
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,10 @@ def set_failure(payment: Payment, failure: Failure) -> None:
 
 
 def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
-    """Post what was received, once, and allocate it as far as the document is open; the rest is given back."""
+    """Post what was received, once, and allocate it as far as the document is open; the rest is given back.
+
+    A top-up settles nothing: it goes into its wallet.
+    """
     received = payment.amount_received.amount
     post_at_stripe(
         payment=payment,
@@ -163,6 +167,8 @@ def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
         credit=Role.RECEIVABLE,
         at=at,
     )
+    if payment.wallet_id is not None:
+        take_top_up(payment=payment, at=at)
     if document is None or payment.allocations.exists():
         return
     allocation = allocate(source=payment, document=document, at=at)

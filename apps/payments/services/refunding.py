@@ -17,6 +17,7 @@ from apps.payments.outcomes import Done, RefundSnapshot, Rejected, Unknown
 from apps.payments.selectors import surplus_of
 from apps.payments.services.posting import post_at_stripe
 from apps.payments.services.projection import StripeUnreachable
+from apps.payments.services.wallets import restore, take_away
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def project_refunds(payment: Payment, found: Sequence[RefundSnapshot], *, at: da
 def _made_elsewhere(payment: Payment, snapshot: RefundSnapshot, *, at: datetime) -> Refund:
     """Write down a refund that we hear of only now; what it gives back of a document makes that one open again."""
     log.error("%s: %s was refunded elsewhere (%s)", payment, snapshot.amount, snapshot.stripe_id)
-    return Refund.objects.create(
+    refund: Refund = Refund.objects.create(
         payment=payment,
         origin=Refund.Origin.ELSEWHERE,
         invoice_id=None if surplus_of(payment) >= snapshot.amount else _settled_by(payment),
@@ -68,6 +69,10 @@ def _made_elsewhere(payment: Payment, snapshot: RefundSnapshot, *, at: datetime)
         reason=MADE_ELSEWHERE,
         requested_at=at,
     )
+    if payment.wallet_id is not None:
+        key = f"refund:{refund.pk}"
+        take_away(payment=payment, key=key, amount=snapshot.amount, reason=MADE_ELSEWHERE, refund=refund, at=at)
+    return refund
 
 
 def _settled_by(payment: Payment) -> int | None:
@@ -111,6 +116,8 @@ def _fail(payment: Payment, refund: Refund, reason: str, *, at: datetime) -> Non
             credit=Role.RECEIVABLE,
             at=at,
         )
+    if payment.wallet_id is not None:
+        restore(refund=refund, at=at)
 
 
 def note_refused_refund(refund: Refund, failure: Failure, *, at: datetime) -> None:
@@ -119,4 +126,6 @@ def note_refused_refund(refund: Refund, failure: Failure, *, at: datetime) -> No
     refund.failed_at = at
     refund.failure_message = failure.code
     refund.save()
+    if refund.payment.wallet_id is not None:
+        restore(refund=refund, at=at)
     log.error("%s refused: %s", refund, failure.code)

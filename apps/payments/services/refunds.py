@@ -30,6 +30,7 @@ from apps.payments.outcomes import Reference
 from apps.payments.selectors import surplus_of, to_give_back
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
+from apps.payments.wallets import wallet_of
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def _begin(
     if not refunds and not left:
         latest = Refund.objects.filter(invoice=document_id).first()
         return [latest] if latest else [], list(_waiting(payments))
-    return refunds, [_ask(refund, at=at) for refund in refunds]
+    return refunds, [ask_for(refund, at=at) for refund in refunds]
 
 
 def _lock_attempt(document_id: int) -> PaymentAttempt | None:
@@ -178,7 +179,7 @@ def _refunds(
             requested_by=by,
             requested_at=at,
         )
-    if left:
+    if left and (document.contract is None or wallet_of(document.contract.pk) is None):
         log.error("%s %s of %s were not paid by card and are to be given back by hand", left, note.currency, document)
 
 
@@ -191,7 +192,8 @@ def _returnable(payment: Payment, document: Invoice) -> Decimal:
     return Decimal(settled - (given.aggregate(sum=Sum("amount"))["sum"] or 0))
 
 
-def _ask(refund: Refund, *, at: datetime) -> PaymentOperation:
+def ask_for(refund: Refund, *, at: datetime) -> PaymentOperation:
+    """Write down the call that gives a refund's money back; its payment is locked by the caller."""
     payment = refund.payment
     number = {} if refund.credit_note is None else {Reference.INVOICE: refund.credit_note.number}
     return request_operation(
@@ -215,6 +217,8 @@ def _begin_surplus(payment_id: int, *, at: datetime) -> PaymentOperation | None:
     came_back = payment.refunds.filter(origin=Refund.Origin.SURPLUS, status=RefundStatus.FAILED)
     if waiting is not None or payment.stripe_id is None or came_back.exists() or _waits_for_receipt(payment):
         return None
+    if payment.wallet_id is not None:
+        return None
     if payment.disputes.filter(status__in=[status.value for status in MONEY_AWAY]).exists():
         return None
     amount = surplus_of(payment)
@@ -228,7 +232,7 @@ def _begin_surplus(payment_id: int, *, at: datetime) -> PaymentOperation | None:
         reason=PAID_TWICE,
         requested_at=at,
     )
-    return _ask(refund, at=at)
+    return ask_for(refund, at=at)
 
 
 def _waits_for_receipt(payment: Payment) -> bool:

@@ -18,12 +18,16 @@ from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import remind
 from apps.payments.services.fees import waive_fee
 from apps.payments.services.refunds import refund_document
+from apps.payments.services.syncing import sync_payment
+from apps.payments.services.wallet_refunds import refund_wallet
 from apps.payments.services.write_offs import write_off
 from tests.factories import Site, make_site, make_user
 from tests.integration.invoices.world import APRIL, bill, make_cdr
 from tests.integration.payments.conftest import NOON, journals
 from tests.integration.payments.disputing import decide, open_dispute
 from tests.integration.payments.drivers import capture, make_attempt, pay, receipt_of, sync
+from tests.integration.payments.paying_ahead import bill as bill_prepaid
+from tests.integration.payments.paying_ahead import charged, make_wallet, top_up
 
 from .conftest import DAY, line
 
@@ -115,6 +119,23 @@ class Story:
     def waive(self) -> None:
         waive_fee(step_id=self.step.pk, reason="goodwill", by=make_user(), at=self.step.taken_at)
 
+    def top_up(self) -> None:
+        self.wallet = make_wallet(self.site)
+        top_up(self.wallet)
+
+    def use(self) -> None:
+        charged(self.site)
+
+    def bill_use(self) -> None:
+        bill_prepaid(self.site)
+
+    def refund_rest(self) -> None:
+        refund_wallet(wallet_id=self.wallet.pk, seen=Decimal("39.00"), reason="moved away", by=None, at=NOON)
+
+    def refund_rest_fails(self) -> None:
+        self.sandbox.control.fail_refund(Refund.objects.get().stripe_id)
+        sync_payment(payment_id=Payment.objects.get(wallet=self.wallet).pk, at=NOON)
+
     def fee(self) -> None:
         store_lines(owner=self.site.owner, lines=[line()])
         match_entries(owner=self.site.owner, at=NOON)
@@ -137,6 +158,11 @@ STEPS: dict[str, tuple[Callable[[Story], None], ...]] = {
     "write-off": (Story.bill, Story.write_off),
     "reminder fee": (Story.bill, Story.remind),
     "reminder fee given up": (Story.bill, Story.remind, Story.waive),
+    "wallet top-up": (Story.top_up,),
+    "wallet use": (Story.top_up, Story.use),
+    "wallet use is invoiced": (Story.top_up, Story.use, Story.bill_use),
+    "wallet refund": (Story.top_up, Story.use, Story.refund_rest),
+    "wallet refund comes back": (Story.top_up, Story.use, Story.refund_rest, Story.refund_rest_fails),
     "a fee of Stripe's that belongs to no payment": (Story.fee,),
 }
 

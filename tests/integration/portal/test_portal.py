@@ -14,7 +14,7 @@ from apps.core import clock
 from apps.invoices.domain.references import creditor_reference, in_groups
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
-from apps.payments.models import SavedMethod
+from apps.payments.models import SavedMethod, Wallet
 from apps.payments.selectors import open_amount
 from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import remind
@@ -34,6 +34,7 @@ def pages_of(tenant) -> list[str]:
         reverse("portal:invoice", args=[tenant.invoice.uid]),
         reverse("portal:document", args=[tenant.invoice.uid]),
         reverse("portal:data", args=[tenant.invoice.uid]),
+        reverse("portal:wallet", args=[Wallet.objects.get(contract__customer=tenant.site.customer).uid]),
     ]
 
 
@@ -56,6 +57,8 @@ class TestTheMatrix:
             "payment-method-return",
             "payment-method-remove",
             "invoice-pay",
+            "wallet",
+            "wallet-top-up",
         }
 
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
