@@ -4,6 +4,7 @@ The syntax is factur-x's; here its dictionary of terms is filled. Neither schema
 checked by ``domain.einvoice.rules``, and the tests hold what is written to the official artefacts.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -13,6 +14,7 @@ from apps.core.domain.money import minor_unit
 from apps.invoices.domain.einvoice import xrechnung
 from apps.invoices.domain.einvoice.terms import Buyer, EInvoice, Line, Seller, Vat
 
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _EN16931: Final = "urn:cen.eu:en16931:2017"
 
 
@@ -49,7 +51,7 @@ def _terms(invoice: EInvoice, as_format: InvoiceFormat) -> dict[str, Any]:
             "BT-13": invoice.bt13_purchase_order,
             "BT-20": invoice.bt20_payment_terms,
             "BT-23": xrechnung.PROCESS if as_format.is_xrechnung else "",
-            "BG-1": [{"BT-22": note} for note in invoice.bt22_notes],
+            "BG-1": [_stated({"BT-22": note}) for note in invoice.bt22_notes],
             "BG-3": [
                 _stated({"BT-25": preceding.bt25_number, "BT-26": preceding.bt26_date})
                 for preceding in invoice.bg3_preceding
@@ -101,7 +103,7 @@ def _buyer(buyer: Buyer) -> dict[str, Any]:
     return _stated(
         {
             "name": buyer.bt44_name,
-            "identifiers": {None: buyer.bt46_number} if buyer.bt46_number else {},
+            "identifiers": {None: _plain(buyer.bt46_number)} if buyer.bt46_number else {},
             "vat_identifier": buyer.bt48_vat_id,
             "einvoicing_addr": buyer.bt49_address,
             "einvoicing_addr_schemeid": buyer.bt49_scheme,
@@ -133,6 +135,7 @@ def _line(line: Line, currency: str) -> dict[str, Any]:
             "BT-129": _number(line.bt129_quantity),
             "BT-130": line.bt130_unit,
             "BT-131": _amount(line.bt131_amount, currency),
+            "BT-133": line.bt133_cost_centre,
             "BT-134": line.bt134_start,
             "BT-135": line.bt135_end,
             "BT-146": _number(line.bt146_price),
@@ -146,7 +149,13 @@ def _line(line: Line, currency: str) -> dict[str, Any]:
 
 def _stated(terms: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what is not stated: the library writes an empty element for an empty text."""
-    return {term: value for term, value in terms.items() if value or value == 0}
+    plain = {term: _plain(value) if isinstance(value, str) else value for term, value in terms.items()}
+    return {term: value for term, value in plain.items() if value or value == 0}
+
+
+def _plain(text: str) -> str:
+    """Leave out the characters that XML has no way to state (XML 1.0 § 2.2), such as a pasted vertical tab."""
+    return _NOT_IN_XML.sub("", text)
 
 
 def _amount(amount: Decimal, currency: str) -> str:

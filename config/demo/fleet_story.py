@@ -169,7 +169,9 @@ def look(say: Say, *, running: Installation, fleet: Visitor, invoice: Invoice, p
     fleet.get(f"/portal/invoices/{invoice.uid}/")
     if fleet.get(f"/portal/invoices/{invoice.uid}/document/").content != pdf.read_bytes():
         raise StoryBroken("the portal serves another document than the one stored")
-    say("the customer sees sessions, invoice and document in the portal")
+    if b"CrossIndustryInvoice" not in fleet.get(f"/portal/invoices/{invoice.uid}/data/").content:
+        raise StoryBroken("the portal serves no electronic invoice")
+    say("the customer sees sessions, invoice, document and electronic invoice in the portal")
     trace = f"/admin/console/invoices/{invoice.uid}/"
     owner, stranger = Visitor(running.web_url), Visitor(running.web_url)
     owner.sign_in("/admin/login/", email=OWNER.owner_email, password=PASSWORD)

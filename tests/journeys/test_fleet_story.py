@@ -9,6 +9,7 @@ from apps.accounts.models import User
 from apps.core import audit
 from apps.documents.models import Document
 from apps.invoices.models import Invoice
+from apps.invoices.selectors import document_key
 from apps.invoices.services.crediting import credit_invoice
 from apps.ledger.models import LedgerEntry
 from config.demo.fleet_story import tell
@@ -47,8 +48,6 @@ class TestAFleetsCharge:
         note = credit_invoice(invoice_id=invoice.pk, reason="Wrong vehicle", at=timezone.now(), by=owner)
 
         assert note.gross == -invoice.gross
-        wait_for(
-            "the credit note's document", lambda: Document.objects.filter(key__startswith=f"invoice:{note.pk}:").first()
-        )
+        wait_for("the credit note's document", lambda: Document.objects.filter(key=document_key(note)).first())
         assert balances(journal__key__in=[f"invoice:{invoice.pk}:issued", f"invoice:{note.pk}:issued"]) == {}
         assert list(audit.find_violations()) == []

@@ -24,6 +24,7 @@ from apps.contracts.admin.cards import CostCentreInline, TokenInline, VehicleInl
 from apps.contracts.admin.plans import ContractPlanInline
 from apps.contracts.admin.words import STATUS_LABELS
 from apps.contracts.domain.electronic import SCHEMES, is_address
+from apps.contracts.formats import missing_for_format
 from apps.contracts.models import (
     ASSIGNMENT_PLACES,
     Contract,
@@ -92,15 +93,21 @@ class CustomerAdmin(TenantAdmin):
         ("email", "language"),
         "invoice_format",
         ("electronic_address_scheme", "electronic_address"),
+        "still_missing",
         "portal_access",
     )
-    readonly_fields = ("portal_access",)
+    readonly_fields = ("still_missing", "portal_access")
     inlines = (ContractInline, VehicleInline, CostCentreInline)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
         # Which tenant reads a customer's documents is the platform's to say: it opens them to other people.
         return [*fields, "organisation"] if is_platform_operator(request) else fields
+
+    @admin.display(description="missing for this format")
+    def still_missing(self, customer: Customer) -> str:
+        missing = missing_for_format(customer) if customer.pk else []
+        return " ".join(missing) or "nothing that is known here"
 
     @admin.display(description="portal")
     def portal_access(self, customer: Customer) -> str:

@@ -212,6 +212,7 @@ def _lines(line: InvoiceLine, invoice: Invoice, words: Words) -> Sequence[Line]:
             bands=mirrored(line.prices) if sign < 0 else line.prices,
             category=line.tax_category,
             rate=line.tax_rate,
+            cost_centre=line.cost_centre,
             start=start,
             end=end,
             name=text or words.session,

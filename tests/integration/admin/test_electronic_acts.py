@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 from django.urls import reverse
 
-from apps.contracts.models import Customer
+from apps.accounts.models import Organisation
+from apps.contracts.models import Contract, Customer
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.rendering import render_document
@@ -28,6 +29,8 @@ def save_customer(client, customer: Customer, **changes: str):
         "invoice_format": "facturx",
         "contracts-TOTAL_FORMS": "0",
         "contracts-INITIAL_FORMS": "0",
+        "cost_centres-TOTAL_FORMS": "0",
+        "cost_centres-INITIAL_FORMS": "0",
         "vehicles-TOTAL_FORMS": "0",
         "vehicles-INITIAL_FORMS": "0",
         **changes,
@@ -68,6 +71,21 @@ class TestACustomer:
         assert says in response.content.decode()
         customer.refresh_from_db()
         assert (customer.electronic_address, customer.electronic_address_scheme) == ("", "")
+
+    def test_shows_what_the_format_still_misses(self, ours, owner):
+        customer = ours.site.customer
+        Customer.objects.filter(pk=customer.pk).update(invoice_format="xrechnung_cii")
+        page = reverse("admin:contracts_customer_change", args=[customer.pk])
+
+        before = owner.get(page).content.decode()
+        Contract.objects.filter(customer=customer).update(buyer_reference="04011000-1234512345-06")
+        Organisation.objects.filter(pk=ours.owner.pk).update(phone="+49 30 1234567")
+        after = owner.get(page).content.decode()
+
+        numbers = ", ".join(sorted(contract.number for contract in Contract.objects.filter(customer=customer)))
+        assert f"A buyer reference of contracts {numbers}." in before
+        assert "A telephone number in your organisation" in before
+        assert "nothing that is known here" in after
 
 
 class TestAnInvoice:

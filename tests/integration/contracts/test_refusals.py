@@ -39,6 +39,17 @@ class TestContracts:
         with refused_by("customer_number_unique_per_seller", Customer):
             make_customer(seller=site.owner, number=site.customer.number)
 
+    @pytest.mark.parametrize(
+        ("scheme", "address"), [("", "4000001000005"), ("0088", "")], ids=["no kind", "no address"]
+    )
+    def test_refuse_half_an_electronic_address(self, site, scheme, address):
+        with refused_by("customer_electronic_address_has_a_scheme", Customer):
+            make_customer(seller=site.owner, electronic_address_scheme=scheme, electronic_address=address)
+
+    def test_refuse_a_format_that_nobody_writes(self, site):
+        with refused_by("customer_invoice_format_is_known", Customer):
+            make_customer(seller=site.owner, invoice_format="fax")
+
     def test_refuse_a_contract_number_twice(self, site):
         with refused_by("contract_number_unique_per_seller", Contract):
             make_contract(customer=site.customer, number=site.contract.number)

@@ -12,15 +12,17 @@ from django.db import IntegrityError, connections, transaction
 
 from apps.contracts.models import Contract
 from apps.core import audit
+from apps.documents.models import Document
 from apps.invoices.models import Invoice, InvoiceLine, NumberSeries
 from apps.invoices.services import drafting, issuing
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.crediting import credit_invoice
 from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.issuing import issue_invoice
+from apps.invoices.services.rendering import render_document
 from apps.ledger.models import Journal
 from tests.factories import make_contract, make_site, make_token
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, NIGHT_AND_DAY, make_cdr
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, NIGHT_AND_DAY, bill, make_cdr
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -176,3 +178,20 @@ class TestTwoCreditsAtOnce:
 
         assert {note.number for note in notes} == {"CN-2026-000001"}
         assert Journal.objects.count() == 2
+
+
+class TestTwoRenderingsAtOnce:
+    def test_keep_one_pdf_and_its_data(self, site):
+        make_cdr(site=site)
+        (invoice,) = bill(site)
+        both = threading.Barrier(2)
+
+        def render():
+            both.wait()
+            return render_document(invoice_id=invoice.pk, at=APRIL)
+
+        first, second = at_once(render, render)
+
+        assert first == second
+        assert sorted(Document.objects.values_list("kind", flat=True)) == ["e_invoice", "invoice"]
+        assert [found for found in audit.find_violations() if found.invariant == "I6"] == []

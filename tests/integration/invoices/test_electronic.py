@@ -9,6 +9,7 @@ from lxml import etree
 from apps.contracts.domain.electronic import InvoiceFormat
 from apps.contracts.models import Customer
 from apps.invoices import writers
+from apps.invoices.domain.receipts import Buyer
 from apps.invoices.errors import NotElectronic
 from apps.invoices.models import BillingRun, Invoice, NumberSeries
 from apps.invoices.services.crediting import credit_amounts, credit_invoice
@@ -17,8 +18,9 @@ from apps.invoices.services.einvoicing import electronic_terms, missing_for_elec
 from apps.invoices.services.fees import issue_fee_invoice
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.receipts import issue_receipt
+from apps.invoices.services.replacing import replace_receipt
 from apps.ledger.models import Journal
-from tests.factories import give_plan, make_owner, make_plan, make_site
+from tests.factories import give_plan, make_cost_centre, make_owner, make_plan, make_site
 from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr, make_paid_cdr
 from tests.official import complaints
 
@@ -161,6 +163,28 @@ class TestOfficialRules:
         for as_format in (InvoiceFormat.FACTURX, InvoiceFormat.UBL):
             assert complaints(writers.write(terms, as_format=as_format), as_format=as_format) == []
 
+    def test_accept_an_invoice_of_a_seller_without_an_account(self, site):
+        ready_for_xrechnung(site)
+        site.owner.iban = site.owner.bic = ""
+        site.owner.save()
+        make_cdr(site=site)
+        (invoice,) = bill(site)
+
+        assert electronic_terms(invoice).bg16_payment.bt81_means == "68"
+        assert every_format(invoice) == NOTHING
+
+    def test_accept_an_invoice_in_a_receipts_stead_as_paid(self, site):
+        receipt = issue_receipt(cdr_id=make_paid_cdr(site=site).pk, at=APRIL)
+        buyer = Buyer(name="Lade AG", street="Ring 2", postcode="20095", city="Hamburg", country="DE")
+        invoice = replace_receipt(receipt_id=receipt.pk, buyer=buyer, at=APRIL)
+
+        terms = electronic_terms(invoice)
+
+        assert (terms.bg22_totals.bt113_paid, terms.bg22_totals.bt115_due) == (invoice.gross.amount, 0)
+        assert terms.bg3_preceding[0].bt25_number == receipt.number
+        for as_format in (InvoiceFormat.FACTURX, InvoiceFormat.UBL):
+            assert complaints(writers.write(terms, as_format=as_format), as_format=as_format) == []
+
     @pytest.mark.parametrize("as_format", InvoiceFormat)
     def test_refuse_what_was_falsified(self, invoice, as_format):
         xml = writers.write(electronic_terms(invoice), as_format=as_format)
@@ -211,6 +235,23 @@ class TestCii:
         (node,) = cii(invoice).findall(".//ram:BuyerTradeParty/ram:URIUniversalCommunication/ram:URIID", _CII)
 
         assert (node.text, node.get("schemeID")) == ("4000001000005", "0088")
+
+    def test_names_the_cost_centre_of_each_line(self, site):
+        ready_for_xrechnung(site)
+        make_cdr(site=site, cost_centre=make_cost_centre(customer=site.customer, code="4711", name="Sales"))
+        (invoice,) = bill(site)
+
+        centres = said(cii(invoice), "ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID")
+
+        assert {centre.split(" · ")[0] for centre in centres} == {"4711 Sales"}
+        assert every_format(invoice) == NOTHING
+
+    def test_leaves_out_what_xml_cannot_state(self, site):
+        ready_for_xrechnung(site, name="Fleet\x0b & Söhne\ufffe <AG>")
+        make_cdr(site=site)
+        (invoice,) = bill(site)
+
+        assert said(cii(invoice), "ram:BuyerTradeParty/ram:Name") == ["Fleet & Söhne <AG>"]
 
     def test_is_none_of_a_receipt_which_names_no_buyer(self, site):
         receipt = issue_receipt(cdr_id=make_paid_cdr(site=site).pk, at=APRIL)

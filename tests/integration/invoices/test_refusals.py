@@ -32,6 +32,8 @@ class TestIssuedInvoices:
             "status = 'draft'",
             "seller_party = '{}'",
             "reason = 'x'",
+            "buyer_reference = 'x'",
+            "invoice_format = 'ubl'",
         ],
     )
     def test_are_never_changed(self, invoice, change):
@@ -77,6 +79,7 @@ class TestInvoices:
             ("number = 'INV-2026-000009'", "invoice_has_a_number_when_issued"),
             ("status = 'issued'", "invoice_has_a_number_when_issued"),
             ("kind = 'credit_note'", "invoice_credit_note_names_invoice_and_reason"),
+            ("invoice_format = 'fax'", "invoice_format_is_known"),
             ("gross = gross + 1", "invoice_net_and_tax_make_gross"),
             ("period_to = period_from - 1", "invoice_period_is_forward"),
             ("net = net + 0.001, gross = gross + 0.001", "invoice_amounts_are_rounded"),

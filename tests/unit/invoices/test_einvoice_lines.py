@@ -26,6 +26,7 @@ DAY_AND_NIGHT = LineFacts(
     ],
     category="S",
     rate=Decimal("0.19"),
+    cost_centre="",
     start=None,
     end=None,
     name="Charging session",

@@ -52,6 +52,7 @@ LINE = Line(
     bt129_quantity=Decimal(11),
     bt130_unit="KWH",
     bt131_amount=Decimal("8.49"),
+    bt133_cost_centre="",
     bt134_start=date(2026, 3, 10),
     bt135_end=date(2026, 3, 10),
     bt146_price=Decimal("0.771818"),

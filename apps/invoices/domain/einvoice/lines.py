@@ -42,6 +42,7 @@ class LineFacts:
     bands: Sequence[PriceBand]
     category: str
     rate: Decimal
+    cost_centre: str
     start: date | None
     end: date | None
     name: str
@@ -110,6 +111,7 @@ def _line(
         bt129_quantity=quantity,
         bt130_unit=unit,
         bt131_amount=net,
+        bt133_cost_centre=facts.cost_centre,
         bt134_start=facts.start,
         bt135_end=facts.end,
         bt146_price=price,

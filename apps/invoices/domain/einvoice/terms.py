@@ -106,6 +106,7 @@ class Line:
     bt129_quantity: Decimal
     bt130_unit: str
     bt131_amount: Decimal
+    bt133_cost_centre: str
     bt134_start: date | None
     bt135_end: date | None
     bt146_price: Decimal
