@@ -24,7 +24,7 @@ from apps.payments.services.attempts import CheckoutUnavailable
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.top_ups import AmountNotOffered, NotToppedUp, open_top_up_page, sync_top_ups
-from apps.payments.wallets import is_topped_up, limit_of, offer_of
+from apps.payments.wallets import is_topped_up, limit_of, movements_shown, offer_of
 from apps.portal import selectors
 from apps.portal.access import customer_page, may_pay
 from apps.portal.views import PAGE_SIZE, page_for
@@ -41,9 +41,7 @@ def wallet(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpRe
         with suppress(StripeUnreachable, WrongMode):
             sync_top_ups(wallet_id=found.pk, at=clock.now())
         return redirect("portal:wallet", uid=found.uid)
-    movements = found.movements.select_related(
-        "cdr__session__station__location", "invoice", "payment", "refund"
-    ).order_by("-pk")
+    movements = movements_shown(found).select_related("cdr__session__station__location", "invoice").order_by("-pk")
     context = {
         "wallet": found,
         "limit": limit_of(found),
