@@ -12,7 +12,7 @@ from django.db import OperationalError
 from apps.core.clock import now
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
-from apps.payments import reminders, selectors
+from apps.payments import reminders, selectors, vouchers
 from apps.payments import wallets as of_wallets
 from apps.payments.services import (
     answering,
@@ -102,7 +102,7 @@ def sweep_wallets(**_: object) -> None:
     """Hand out every charge record that its wallet has not paid, and the wallets whose invoices they could settle."""
     for cdr_id in of_wallets.uncharged_records().values_list("pk", flat=True)[:500]:
         charge_wallet.apply_async(kwargs={"id": cdr_id}, expires=SWEPT_LIVES)
-    for wallet_id in of_wallets.wallets_to_settle():
+    for wallet_id in sorted({*of_wallets.wallets_to_settle(), *vouchers.overdrawn_wallets()}):
         settle_from_wallet.apply_async(kwargs={"id": wallet_id}, expires=SWEPT_LIVES)
 
 

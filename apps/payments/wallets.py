@@ -48,8 +48,13 @@ def offer_of(wallet: Wallet) -> WalletOffer | None:
 
 
 def paid_by(wallet: Wallet) -> Decimal:
-    """Return what a wallet paid for sessions and on invoices."""
-    return -_sum(wallet.movements.filter(kind__in=PAID_FOR))
+    """Return what a wallet paid for sessions and on invoices that state their VAT."""
+    return -_sum(wallet.movements.filter(kind__in=PAID_FOR, lot__isnull=True))
+
+
+def untaxed_in(wallet: Wallet) -> Decimal:
+    """Return what of a wallet's balance is not of taxed top-ups; below zero where they pay for what is invoiced."""
+    return _sum(wallet.movements.filter(lot__isnull=True))
 
 
 def unallocated(wallet: Wallet) -> Decimal:
@@ -63,11 +68,12 @@ def earmarked(wallet: Wallet) -> Decimal:
         cdr__in=current_revisions(Cdr.objects.filter(session=OuterRef("cdr__session"))).values("pk"),
         invoice__status=InvoiceStatus.ISSUED,
     )
-    return -_sum(wallet.movements.filter(kind=Kind.SESSION).exclude(Exists(billed)))
+    paid = wallet.movements.filter(kind=Kind.SESSION, lot__isnull=True)
+    return -_sum(paid.exclude(Exists(billed)))
 
 
 def charged_for(wallet: Wallet, session_id: int) -> Decimal:
-    """Return what a wallet paid for one session so far."""
+    """Return what a wallet paid for one session so far, whatever top-ups it came from."""
     return -_sum(wallet.movements.filter(kind=Kind.SESSION, cdr__session=session_id))
 
 
@@ -119,6 +125,11 @@ def refundable_top_ups(wallet: Wallet) -> list[Refundable]:
     with_given = paid.annotate(given=sum_of(kept, by="payment")).order_by("-succeeded_at", "-pk")
     found = (Refundable(payment.pk, payment.amount_received.amount - payment.given) for payment in with_given)
     return [top_up for top_up in found if top_up.left > 0]
+
+
+def movements_shown(wallet: Wallet) -> QuerySet[Any]:
+    """Return what moved for the customer: where VAT alone moves from a top-up to an invoice, nothing does."""
+    return wallet.movements.exclude(kind=Kind.RETAXED)
 
 
 def is_topped_up(wallet: Wallet) -> bool:

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -19,12 +20,14 @@ from apps.accounts.models import Membership
 from apps.core import clock
 from apps.core.domain.money import NotRounded, to_minor
 from apps.core.words import amount as in_words
+from apps.documents import renderer
 from apps.payments.models import Wallet
 from apps.payments.services.attempts import CheckoutUnavailable
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.top_ups import AmountNotOffered, NotToppedUp, open_top_up_page, sync_top_ups
-from apps.payments.wallets import is_topped_up, limit_of, offer_of
+from apps.payments.wallet_statements import months_of, statement_html, statement_of
+from apps.payments.wallets import is_topped_up, limit_of, movements_shown, offer_of
 from apps.portal import selectors
 from apps.portal.access import customer_page, may_pay
 from apps.portal.views import PAGE_SIZE, page_for
@@ -41,18 +44,34 @@ def wallet(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpRe
         with suppress(StripeUnreachable, WrongMode):
             sync_top_ups(wallet_id=found.pk, at=clock.now())
         return redirect("portal:wallet", uid=found.uid)
-    movements = found.movements.select_related(
-        "cdr__session__station__location", "invoice", "payment", "refund"
-    ).order_by("-pk")
+    movements = movements_shown(found).select_related("cdr__session__station__location", "invoice").order_by("-pk")
     context = {
         "wallet": found,
         "limit": limit_of(found),
         "offer": offer_of(found),
         "is_waiting": is_topped_up(found),
         "may_pay": may_pay(membership),
+        "months": months_of(found, zone=selectors.zone_of(membership))[:24],
         "page": Paginator(movements, PAGE_SIZE).get_page(request.GET.get("page")),
     }
     return page_for(request, "portal/wallet.html", membership, **context)
+
+
+@require_GET
+@customer_page
+def statement(request: HttpRequest, uid: UUID, year: int, month: int, *, membership: Membership) -> HttpResponse:
+    """Send the statement of a local month in which the wallet moved."""
+    found = _wallet_of(membership, uid)
+    zone = selectors.zone_of(membership)
+    asked = next((day for day in months_of(found, zone=zone) if (day.year, day.month) == (year, month)), None)
+    if asked is None:
+        raise Http404("nothing moved in that month")
+    sheet = renderer.render(statement_html(statement_of(found, month=asked, zone=zone), zone=zone))
+    response = HttpResponse(sheet.content, content_type=sheet.media_type)
+    name = f"prepaid-{found.contract.number}-{asked:%Y-%m}{sheet.extension}"
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 @require_POST

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final
 
-PREFIXES: Final[Mapping[str, str]] = {"invoice": "INV", "receipt": "REC", "credit_note": "CN", "fee": "FEE"}
+PREFIXES: Final[Mapping[str, str]] = {
+    "invoice": "INV",
+    "receipt": "REC",
+    "credit_note": "CN",
+    "fee": "FEE",
+    "top_up": "TOP",
+}
 
 
 def format_number(*, kind: str, year: int, sequence: int) -> str:

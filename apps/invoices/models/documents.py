@@ -95,7 +95,8 @@ class NumberSeries(TenantModel):
 
 
 class Invoice(TenantModel):
-    """An invoice, receipt or credit note (EN 16931 BT-3: 380, 381); or a platform's fee invoice to an owner.
+    """An invoice, receipt or credit note (EN 16931 BT-3: 380, 381); or a platform's fee invoice to an owner; or that of
+    a prepaid wallet's top-up, whose VAT is due when it is paid in.
 
     customer, contract         null on a receipt and what corrects it: the driver is anonymous;
                                and on a fee invoice
@@ -116,6 +117,7 @@ class Invoice(TenantModel):
         RECEIPT = "receipt", "Receipt"
         CREDIT_NOTE = "credit_note", "Credit note"
         FEE = "fee", "Fee invoice"
+        TOP_UP = "top_up", "Top-up invoice"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
@@ -191,13 +193,14 @@ class Invoice(TenantModel):
                 name="invoice_has_a_number_when_issued",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["invoice", "receipt", "fee"], credits__isnull=True)
+                condition=Q(kind__in=["invoice", "receipt", "fee", "top_up"], credits__isnull=True)
                 | (Q(kind="credit_note", credits__isnull=False) & ~Q(reason="")),
                 name="invoice_credit_note_names_invoice_and_reason",
             ),
             # A credit note has the customer of what it credits, or none with it (I13).
             models.CheckConstraint(
-                condition=Q(kind__in=["invoice", "credit_note"], customer__isnull=False, contract__isnull=False)
+                condition=Q(kind__in=["invoice", "credit_note", "top_up"], customer__isnull=False)
+                & Q(contract__isnull=False)
                 | Q(kind__in=["receipt", "credit_note", "fee"], customer__isnull=True, contract__isnull=True)
                 | Q(kind="invoice", customer__isnull=True, contract__isnull=True, replaces__isnull=False),
                 name="invoice_has_a_customer_receipt_has_none",

@@ -158,12 +158,17 @@ def _buyer(party: dict[str, str], *, is_outside_scope: bool) -> Buyer:
     )
 
 
+def _is_paid(invoice: Invoice) -> bool:
+    """Tell whether a document is over what was paid before it: a driver's receipt, or a wallet's top-up."""
+    return invoice.replaces is not None or invoice.kind == Invoice.Kind.TOP_UP
+
+
 def _payment(invoice: Invoice) -> Payment:
     """By transfer where money is asked for and the seller has an account; else online, or set off."""
     party = invoice.seller_party
     if invoice.kind in {Invoice.Kind.CREDIT_NOTE, Invoice.Kind.FEE}:
         return Payment(bt81_means="97", bt83_reference="", bt84_account="", bt85_holder="", bt86_bic="")
-    if invoice.replaces is not None or not party.get("iban"):
+    if _is_paid(invoice) or not party.get("iban"):
         return Payment(bt81_means="68", bt83_reference="", bt84_account="", bt85_holder="", bt86_bic="")
     return Payment(
         bt81_means="58" if invoice.currency == "EUR" else "30",
@@ -177,7 +182,7 @@ def _payment(invoice: Invoice) -> Payment:
 def _totals(invoice: Invoice) -> Totals:
     sign = _sign(invoice)
     gross = sign * invoice.gross.amount
-    paid = gross if invoice.replaces is not None else Decimal(0)
+    paid = gross if _is_paid(invoice) else Decimal(0)
     return Totals(
         bt106_lines=sign * invoice.net.amount,
         bt109_net=sign * invoice.net.amount,

@@ -210,7 +210,7 @@ def _owner_party(owner: Organisation, *, on: date) -> dict[str, str]:
 
 def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at: datetime) -> None:
     """Debit the receivable, credit revenue and VAT per category; a credit note's amounts are negative, so reversed."""
-    revenue = Role.REVENUE_SERVICES if invoice.kind == Invoice.Kind.FEE else Role.REVENUE_ENERGY
+    revenue = _revenue_of(invoice)
     lines = [PostingLine(role=Role.RECEIVABLE, amount=invoice.gross.amount)]
     for row in taxes:
         vat = Vat(country=row.country, category=row.category, rate=row.rate).code
@@ -228,6 +228,14 @@ def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at:
     )
 
 
+def _revenue_of(invoice: Invoice) -> Role:
+    """Return what the net is earned as; of a top-up nothing is earned before the customer charges."""
+    kinds = {invoice.kind, invoice.credits.kind if invoice.credits else invoice.kind}
+    if Invoice.Kind.TOP_UP in kinds:
+        return Role.PREPAYMENT_TAXED
+    return Role.REVENUE_SERVICES if invoice.kind == Invoice.Kind.FEE else Role.REVENUE_ENERGY
+
+
 def _posting_text(invoice: Invoice) -> str:
     """Say what was issued to whom for which days; of an anonymous driver's documents, for what."""
     days = f"{invoice.period_from} to {invoice.period_to}"
@@ -237,6 +245,8 @@ def _posting_text(invoice: Invoice) -> str:
         if invoice.replaces is not None:
             return f"Invoice in the stead of {invoice.replaces.number}"
         return f"Credit note for {invoice.credits.number}" if invoice.credits else f"Receipt, {days}"
+    if invoice.kind == Invoice.Kind.TOP_UP:
+        return f"Top-up by {invoice.customer.name}"
     what = "Invoice to" if invoice.kind == Invoice.Kind.INVOICE else "Credit note to"
     return f"{what} {invoice.customer.name}, {days}"
 

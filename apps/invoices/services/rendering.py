@@ -131,7 +131,8 @@ def _context(invoice: Invoice) -> dict[str, Any]:
         "is_receipt": invoice.kind == Invoice.Kind.RECEIPT,
         "seller": invoice.seller_party,
         "buyer": invoice.buyer_party,
-        "is_fee": invoice.kind == Invoice.Kind.FEE,
+        # Such a line charges something else than a session.
+        "is_fee": invoice.kind in (Invoice.Kind.FEE, Invoice.Kind.TOP_UP),
         "is_credit_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
         "buyer_country": _country_abroad(invoice),
         "pay_heading": _pay_heading(invoice, words),
@@ -153,6 +154,7 @@ def _name(invoice: Invoice, words: Words) -> str:
         Invoice.Kind.RECEIPT: words.receipt,
         Invoice.Kind.CREDIT_NOTE: words.credit_note,
         Invoice.Kind.FEE: words.invoice,
+        Invoice.Kind.TOP_UP: words.invoice,
     }
     return names[Invoice.Kind(invoice.kind)]
 
@@ -169,6 +171,7 @@ def _pay_heading(invoice: Invoice, words: Words) -> str:
         Invoice.Kind.RECEIPT: words.payment,
         Invoice.Kind.CREDIT_NOTE: words.settlement,
         Invoice.Kind.FEE: words.settlement,
+        Invoice.Kind.TOP_UP: words.payment,
     }
     return headings[Invoice.Kind(invoice.kind)]
 

@@ -36,6 +36,8 @@ def pay_sentence(invoice: Invoice, words: Words) -> str:
         return words.settled_by_receipt.format(amount=quantities.money(invoice.gross))
     if invoice.kind == Invoice.Kind.FEE:
         return words.set_off
+    if invoice.kind == Invoice.Kind.TOP_UP:
+        return words.paid_by_card.format(amount=quantities.money(invoice.gross))
     if invoice.kind == Invoice.Kind.RECEIPT:
         return (
             words.paid_by_hold.format(amount=quantities.money(invoice.gross))

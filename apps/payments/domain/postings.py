@@ -50,5 +50,10 @@ def wallet_moved(amount: Decimal) -> Lines:
     return move(amount, debit=Role.RECEIVABLE, credit=Role.PREPAYMENT)
 
 
+def taxed_wallet_used(net: Decimal) -> Lines:
+    """So much net of a taxed top-up is earned by a session, its VAT being paid; below zero: it is given back."""
+    return move(net, debit=Role.PREPAYMENT_TAXED, credit=Role.REVENUE_ENERGY)
+
+
 def move(amount: Decimal, *, debit: Role, credit: Role) -> Lines:
     return PostingLine(role=debit, amount=amount), PostingLine(role=credit, amount=-amount)

@@ -73,6 +73,7 @@ class Allocation(TenantModel):
                         LEFT JOIN payments_paymentattempt t ON t.id = p.attempt_id
                         WHERE p.id = NEW.payment_id AND i.status = 'issued'
                         AND (p.invoice_id = i.id OR i.kind = 'invoice' AND p.customer_id = i.customer_id
+                             OR i.kind = 'top_up' AND p.wallet_id IS NOT NULL AND p.customer_id = i.customer_id
                              OR i.id = t.receipt_id OR i.replaces_id IN (t.receipt_id, p.invoice_id))
                         AND (p.seller_id, p.currency) = (i.seller_id, i.currency)
                         AND p.currency = NEW.currency
@@ -134,7 +135,8 @@ class Allocation(TenantModel):
                         AND (w.currency, w.currency) = (i.currency, NEW.currency)
                         AND (NEW.amount < 0 OR NEW.amount <= (SELECT coalesce(-sum(amount), 0)
                                 FROM payments_walletmovement
-                                WHERE wallet_id = w.id AND kind IN ('session', 'invoice', 'returned'))
+                                WHERE wallet_id = w.id AND kind IN ('session', 'invoice', 'returned')
+                                AND lot_id IS NULL)
                             - (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE wallet_id = w.id))
                         AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)

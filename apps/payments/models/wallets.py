@@ -125,11 +125,14 @@ class WalletMovement(TenantModel):
     """One movement of a wallet, gross, with what caused it; > 0 pays in.
 
     key      natural key within the wallet, e.g. ``payment:12``; with it also the journal's key
+    lot      the top-up whose VAT was paid with it that this is taken from, or given back to; null: VAT is due at use
+    tax      the VAT in the amount, with its sign; 0 without a lot
     balance  of the wallet afterwards, written by the database
     kind     SESSION: a charge record's price, or what its correction changed · INVOICE: what an invoice says beyond
              its sessions, or was left open of it · RETURNED: what a credited invoice does not need any more ·
              REFUND, RESTORED: given back to a card, and come back since that failed · TAKEN: what was taken back at
-             Stripe without our asking, as by a lost dispute; it alone passes the bound
+             Stripe without our asking, as by a lost dispute; it alone passes the bound · RETAXED: a taxed top-up pays
+             for what an invoice taxes, so its VAT is credited; out of the lot and in again without one
     """
 
     TENANT = ("wallet__contract__seller", "wallet__contract__customer__organisation")
@@ -142,13 +145,16 @@ class WalletMovement(TenantModel):
         REFUND = "refund", "Refund"
         RESTORED = "restored", "Refund that failed"
         TAKEN = "taken", "Taken back by the bank"
+        RETAXED = "retaxed", "VAT moved to an invoice"
 
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="movements")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     key = models.CharField(max_length=60)
     currency = models.CharField(max_length=3)
     amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    tax = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
     balance = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    lot = models.ForeignKey("payments.Payment", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     payment = models.ForeignKey("payments.Payment", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     cdr = models.ForeignKey("charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     invoice = models.ForeignKey("invoices.Invoice", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -161,7 +167,13 @@ class WalletMovement(TenantModel):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["wallet", "key"], name="wallet_movement_once_per_key"),
-            models.UniqueConstraint(fields=["cdr"], name="wallet_movement_one_per_charge_record"),
+            models.UniqueConstraint(
+                fields=["cdr"], condition=Q(lot__isnull=True), name="wallet_movement_one_per_charge_record"
+            ),
+            models.UniqueConstraint(
+                fields=["cdr", "lot"], condition=Q(lot__isnull=False), name="wallet_movement_one_per_record_and_lot"
+            ),
+            models.CheckConstraint(condition=Q(lot__isnull=False) | Q(tax=0), name="wallet_movement_of_a_lot_has_vat"),
             models.CheckConstraint(condition=~Q(amount=0), name="wallet_movement_is_not_zero"),
             models.CheckConstraint(
                 condition=Q(kind="top_up", payment__isnull=False, amount__gt=0)
@@ -170,10 +182,12 @@ class WalletMovement(TenantModel):
                 | Q(kind="returned", amount__gt=0)
                 | Q(kind="refund", refund__isnull=False, amount__lt=0)
                 | Q(kind="restored", refund__isnull=False, amount__gt=0)
-                | Q(kind="taken", payment__isnull=False, amount__lt=0),
+                | Q(kind="taken", payment__isnull=False, amount__lt=0)
+                | Q(kind="retaxed", lot__isnull=False, amount__lt=0)
+                | Q(kind="retaxed", lot__isnull=True, amount__gt=0),
                 name="wallet_movement_names_its_cause",
             ),
-            is_rounded_money("amount", "balance", name="wallet_movement_amounts_are_rounded"),
+            is_rounded_money("amount", "balance", "tax", name="wallet_movement_amounts_are_rounded"),
         ]
         triggers = [
             *append_only("wallet_movement_append_only", what="movements of wallets"),
@@ -184,7 +198,13 @@ class WalletMovement(TenantModel):
                 func="""
                     UPDATE payments_wallet SET balance = balance + NEW.amount
                     WHERE id = NEW.wallet_id AND currency = NEW.currency RETURNING balance INTO NEW.balance;
-                    IF NEW.balance IS NULL OR NEW.amount < 0 AND NEW.kind <> 'taken' AND NEW.balance < -coalesce((
+                    IF NEW.lot_id IS NOT NULL AND NEW.amount + (
+                        SELECT coalesce(sum(amount), 0) FROM payments_walletmovement WHERE lot_id = NEW.lot_id)
+                        NOT BETWEEN 0 AND (SELECT amount_received FROM payments_payment WHERE id = NEW.lot_id) THEN
+                        RAISE EXCEPTION 'a taxed top-up pays no more than it brought' USING ERRCODE = 'check_violation';
+                    END IF;
+                    IF NEW.balance IS NULL OR NEW.amount < 0 AND NEW.kind NOT IN ('taken', 'retaxed')
+                       AND NEW.balance < -coalesce((
                         SELECT l.amount FROM contracts_spendinglimit l
                         JOIN payments_wallet w ON w.contract_id = l.contract_id
                         WHERE w.id = NEW.wallet_id AND l.is_prepaid), 0) THEN
@@ -202,6 +222,8 @@ class WalletMovement(TenantModel):
                         SELECT 1 FROM payments_wallet w WHERE w.id = NEW.wallet_id
                         AND (NEW.payment_id IS NULL OR EXISTS (
                             SELECT 1 FROM payments_payment p WHERE p.id = NEW.payment_id AND p.wallet_id = w.id))
+                        AND (NEW.lot_id IS NULL OR EXISTS (
+                            SELECT 1 FROM payments_payment p WHERE p.id = NEW.lot_id AND p.wallet_id = w.id))
                         AND (NEW.refund_id IS NULL OR EXISTS (
                             SELECT 1 FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
                             WHERE r.id = NEW.refund_id AND p.wallet_id = w.id))

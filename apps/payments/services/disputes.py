@@ -215,6 +215,9 @@ def _loss(dispute: Dispute) -> Loss:
     """Split what a dispute lost over the documents that its payment had settled, by their VAT categories."""
     beyond = dispute.beyond.amount
     left = dispute.amount.amount - beyond
+    if dispute.payment.wallet_id is not None:
+        # Its wallet pays for it, as far as it can; the rest is owed.
+        return Loss(categories=(), owed=left, beyond=beyond)
     shares: list[CategoryShare] = []
     settled = dispute.payment.allocations.order_by("invoice").values("invoice").annotate(sum=Sum("amount"))
     for row in settled:

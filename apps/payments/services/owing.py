@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Sum
 from apps.contracts.models import SpendingLimit
 from apps.contracts.spending import set_owed
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import Invoice, InvoiceLine
+from apps.invoices.models import Invoice, InvoiceLine, PrepaidRecord
 from apps.payments.selectors import with_open_amounts
 from apps.payments.wallets import unallocated, wallet_of
 from apps.sessions.explanation import current_revisions
@@ -39,7 +39,9 @@ def owed_by(contract_id: int) -> Decimal:
         cdr__session=OuterRef("session"), invoice__status=InvoiceStatus.ISSUED, credited_by__isnull=True
     )
     records = Cdr.objects.filter(session__contract=contract_id, currency=currency, purpose=Cdr.Purpose.RETAIL)
-    unbilled = current_revisions(records).exclude(Exists(billed)).aggregate(sum=Sum("gross"))["sum"]
+    taxed_before = PrepaidRecord.objects.filter(cdr=OuterRef("pk"), is_taxed_before=True)
+    current = current_revisions(records).exclude(Exists(taxed_before))
+    unbilled = current.exclude(Exists(billed)).aggregate(sum=Sum("gross"))["sum"]
     open_now = with_open_amounts(issued).aggregate(sum=Sum("open_amount"))["sum"]
     wallet = wallet_of(contract_id)
     prepaid = wallet.balance.amount + unallocated(wallet) if wallet and wallet.currency == currency else Decimal(0)

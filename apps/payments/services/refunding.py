@@ -77,6 +77,8 @@ def _made_elsewhere(payment: Payment, snapshot: RefundSnapshot, *, at: datetime)
 
 def _settled_by(payment: Payment) -> int | None:
     """Return the document that most of a payment settles now, if any."""
+    if payment.wallet_id is not None:
+        return None
     settled = payment.allocations.order_by().values("invoice").annotate(sum=Sum("amount")).filter(sum__gt=0)
     return settled.order_by("-sum").values_list("invoice", flat=True).first()
 

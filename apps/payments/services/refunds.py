@@ -94,6 +94,8 @@ def _begin(
 ) -> _Begun:
     attempt = _lock_attempt(document_id)
     document = lock_creditable(document_id, reason=reason)
+    if document.kind == Invoice.Kind.TOP_UP:
+        raise NotRefundable("Give it back from its wallet: what is left of it is known there.")
     payments = _lock_payments(document, attempt)
     left = sum((each.left.stated for each in creditable_lines(document)), start=Decimal(0))
     if seen_left is not None and left != seen_left:

@@ -2,19 +2,21 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
 from apps.accounts.models import User
 from apps.contracts.models import SpendingLimit
 from apps.payments.domain.status import UNFINISHED
-from apps.payments.domain.wallets import ZERO, spread_back
+from apps.payments.domain.wallets import ZERO, Refundable, spread_back
 from apps.payments.models import Payment, PaymentOperation, Refund, Wallet
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.owing import state_owed
 from apps.payments.services.refunds import NotRefundable, ask_for
-from apps.payments.services.wallets import lock_wallet, move
+from apps.payments.services.voucher_credits import credit_lot, lock_with_papers
+from apps.payments.services.wallets import move
+from apps.payments.vouchers import get_lot, lots_of
 from apps.payments.wallets import Kind, refundable_top_ups
 
 
@@ -53,8 +55,7 @@ def _begin(
 ) -> tuple[list[PaymentOperation], Decimal]:
     if not reason.strip():
         raise NotRefundable("A refund needs a reason.")
-    payments = {one.pk: one for one in Payment.objects.select_for_update().filter(wallet=wallet_id).order_by("pk")}
-    wallet = lock_wallet(wallet_id)
+    wallet, payments = lock_with_papers(wallet_id)
     # Held until the commit, so that no session begins on money that leaves.
     SpendingLimit.objects.select_for_update().get(contract=wallet.contract_id)
     amount = refundable(wallet)
@@ -62,33 +63,41 @@ def _begin(
         raise NotRefundable("The wallet has moved meanwhile. Look at what is left of it.")
     if amount <= 0:
         raise NotRefundable("Nothing is left that no running session has reserved.")
-    parts = list(spread_back(amount, refundable_top_ups(wallet)))
-    if not parts:
+    taxed, untaxed = _parts(wallet, amount)
+    if not taxed and not untaxed:
         raise NotRefundable("No card takes it back: pay it by bank.")
-    if PaymentOperation.objects.filter(payment__in=[one.payment_id for one in parts], status__in=UNFINISHED).exists():
+    asked = [part.payment_id for part in (*taxed, *untaxed)]
+    if PaymentOperation.objects.filter(payment__in=asked, status__in=UNFINISHED).exists():
         raise NotRefundable("A call about a top-up is under way. Try again in a minute.")
-    operations = []
-    for part in parts:
-        payment = payments[part.payment_id]
-        refund = Refund.objects.create(
-            payment=payment,
-            origin=Refund.Origin.WALLET,
-            currency=payment.currency,
-            amount=part.left,
-            reason=reason.strip()[:200],
-            requested_by=by,
-            requested_at=at,
-        )
-        move(
-            wallet,
-            kind=Kind.REFUND,
-            key=f"refund:{refund.pk}",
-            amount=-part.left,
-            refund=refund,
-            reason=reason,
-            by=by,
-            at=at,
-        )
-        operations.append(ask_for(refund, at=at))
+    said = {"reason": reason.strip()[:200], "requested_by": by, "requested_at": at}
+    refunds = []
+    for part in taxed:
+        lot = get_lot(wallet, part.payment_id)
+        note, told = credit_lot(wallet, lot, part.left, reason=reason, by=by, at=at)
+        papers = {"invoice": note.credits, "credit_note": note, "origin": Refund.Origin.CREDIT}
+        refund = _write(payments[part.payment_id], part.left, **papers, **said)
+        move(wallet, kind=Kind.REFUND, key=f"refund:{refund.pk}", refund=refund, reason=reason, by=by, at=at, **told)
+        refunds.append(refund)
+    for part in untaxed:
+        refund = _write(payments[part.payment_id], part.left, origin=Refund.Origin.WALLET, **said)
+        told = {"amount": -part.left, "refund": refund, "reason": reason, "by": by}
+        move(wallet, kind=Kind.REFUND, key=f"refund:{refund.pk}", at=at, **told)
+        refunds.append(refund)
+    operations = [ask_for(refund, at=at) for refund in refunds]
     state_owed(contract_id=wallet.contract_id, at=at)
-    return operations, amount - sum((part.left for part in parts), ZERO)
+    return operations, amount - sum((part.left for part in (*taxed, *untaxed)), ZERO)
+
+
+def _parts(wallet: Wallet, amount: Decimal) -> tuple[list[Refundable], list[Refundable]]:
+    """Spread an amount over the top-ups: first those whose VAT is paid; one refund a card at a time."""
+    top_ups, lots = refundable_top_ups(wallet), {lot.payment_id: lot.left for lot in lots_of(wallet)}
+    taxed = list(spread_back(amount, [Refundable(pk, min(left, lots[pk])) for pk, left in top_ups if pk in lots]))
+    asked = {part.payment_id for part in taxed}
+    rest = amount - sum((part.left for part in taxed), ZERO)
+    others = [Refundable(pk, left - lots.get(pk, ZERO)) for pk, left in top_ups if pk not in asked]
+    return taxed, list(spread_back(rest, others))
+
+
+def _write(payment: Payment, amount: Decimal, **told: Any) -> Refund:
+    refund: Refund = Refund.objects.create(payment=payment, currency=payment.currency, amount=amount, **told)
+    return refund

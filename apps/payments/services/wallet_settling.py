@@ -16,17 +16,24 @@ from apps.payments.domain.wallets import ZERO, payable
 from apps.payments.models import Allocation, Wallet
 from apps.payments.selectors import open_amount
 from apps.payments.services.owing import state_owed
+from apps.payments.services.voucher_credits import move_vat
 from apps.payments.services.wallet_letters import tell_when_low
 from apps.payments.services.wallets import lock_wallet, move
 from apps.payments.wallets import Kind, documents_to_settle, earmarked, limit_of, unallocated, wallet_of
 
 
-@transaction.atomic
 def settle_from_wallet(*, contract_id: int, at: datetime) -> None:
     """Settle what is open of a prepaid contract's invoices, take back what was settled beyond them.
 
-    Harmless when repeated, or for a contract without a wallet; documents that a card is paying are left alone.
+    What invoices tax is not paid by money whose VAT was paid at its top-up: that VAT is credited. Harmless when
+    repeated, or for a contract without a wallet; documents that a card is paying are left alone.
     """
+    _settle_documents(contract_id, at=at)
+    move_vat(contract_id=contract_id, at=at)
+
+
+@transaction.atomic
+def _settle_documents(contract_id: int, *, at: datetime) -> None:
     found = wallet_of(contract_id)
     if found is None:
         return

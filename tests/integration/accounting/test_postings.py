@@ -19,7 +19,9 @@ from apps.payments.services.dunning import remind
 from apps.payments.services.fees import waive_fee
 from apps.payments.services.refunds import refund_document
 from apps.payments.services.syncing import sync_payment
+from apps.payments.services.voucher_credits import move_vat
 from apps.payments.services.wallet_refunds import refund_wallet
+from apps.payments.services.wallets import charge_record
 from apps.payments.services.write_offs import write_off
 from tests.factories import Site, make_site, make_user
 from tests.integration.invoices.world import APRIL, bill, make_cdr
@@ -27,7 +29,7 @@ from tests.integration.payments.conftest import NOON, journals
 from tests.integration.payments.disputing import decide, open_dispute
 from tests.integration.payments.drivers import capture, make_attempt, pay, receipt_of, sync
 from tests.integration.payments.paying_ahead import bill as bill_prepaid
-from tests.integration.payments.paying_ahead import charged, make_wallet, top_up
+from tests.integration.payments.paying_ahead import charged, charged_at_use, make_taxed_wallet, make_wallet, top_up
 
 from .conftest import DAY, line
 
@@ -136,6 +138,21 @@ class Story:
         self.sandbox.control.fail_refund(Refund.objects.get().stripe_id)
         sync_payment(payment_id=Payment.objects.get(wallet=self.wallet).pk, at=NOON)
 
+    def top_up_taxed(self) -> None:
+        self.site = make_site(tax_included=True)
+        self.wallet = make_taxed_wallet(self.site)
+        top_up(self.wallet)
+
+    def refund_taxed(self) -> None:
+        refund_wallet(wallet_id=self.wallet.pk, seen=Decimal("40.00"), reason="moved away", by=None, at=NOON)
+
+    def use_elsewhere(self) -> None:
+        cdr = charged_at_use(self.site)
+        assert charge_record(cdr_id=cdr.pk, at=NOON).amount.amount == Decimal("-10.00")
+
+    def move_vat(self) -> None:
+        move_vat(contract_id=self.site.contract.pk, at=NOON)
+
     def fee(self) -> None:
         store_lines(owner=self.site.owner, lines=[line()])
         match_entries(owner=self.site.owner, at=NOON)
@@ -163,6 +180,11 @@ STEPS: dict[str, tuple[Callable[[Story], None], ...]] = {
     "wallet use is invoiced": (Story.top_up, Story.use, Story.bill_use),
     "wallet refund": (Story.top_up, Story.use, Story.refund_rest),
     "wallet refund comes back": (Story.top_up, Story.use, Story.refund_rest, Story.refund_rest_fails),
+    "taxed wallet top-up": (Story.top_up_taxed,),
+    "taxed wallet use": (Story.top_up_taxed, Story.use),
+    "taxed wallet refund": (Story.top_up_taxed, Story.use, Story.refund_taxed),
+    "taxed wallet refund comes back": (Story.top_up_taxed, Story.use, Story.refund_taxed, Story.refund_rest_fails),
+    "taxed top-up pays for what is invoiced": (Story.top_up_taxed, Story.use_elsewhere, Story.move_vat),
     "a fee of Stripe's that belongs to no payment": (Story.fee,),
 }
 
@@ -178,11 +200,11 @@ class TestThePostingTable:
         story = Story(sandbox, site)
         for step in before:
             step(story)
-        known = journals(site.owner)
+        known = journals(story.site.owner)
 
         last(story)
 
-        new = {key: entries for key, entries in journals(site.owner).items() if key not in known}
+        new = {key: entries for key, entries in journals(story.site.owner).items() if key not in known}
         expected = {
             key: {code: Decimal(amount) for code, amount in entries.items()} for key, entries in row["journals"].items()
         }

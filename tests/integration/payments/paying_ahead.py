@@ -1,9 +1,11 @@
 """Prepaid contracts for tests: opened on an offer, topped up on the double's page, charged by real charge records."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from apps.accounts.models import TaxRegistration
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.payments.models import Payment, Wallet, WalletMovement, WalletOffer
@@ -12,7 +14,8 @@ from apps.payments.services.collection import collect_invoice
 from apps.payments.services.top_ups import open_top_up_page, sync_top_ups
 from apps.payments.services.wallets import charge_record, open_wallet
 from apps.sessions.models import Cdr
-from tests.factories import Site
+from apps.stations.models import Location
+from tests.factories import Site, make_evse, make_location, make_station
 from tests.integration.invoices.world import make_cdr
 
 from .conftest import GOOD, NOON
@@ -22,7 +25,20 @@ EUR = Decimal
 
 
 def make_wallet(site: Site, *, bound: str = "0", session_amount: str = "10", **offer: Any) -> Wallet:
-    """Let a site's contract be prepaid: top-ups of 10.00 to 500.00 EUR."""
+    """Let a site's contract be prepaid: top-ups of 10.00 to 500.00 EUR, whose VAT is due at use.
+
+    Since the seller also sells in Austria, nobody knows at the top-up whose VAT will be due.
+    """
+    if not Location.objects.filter(owner=site.owner, country="AT").exists():
+        make_location(owner=site.owner, country="AT", time_zone="Europe/Vienna")
+        TaxRegistration.objects.create(
+            organisation=site.owner, country="AT", vat_id="ATU12345675", valid_from=date(2020, 1, 1)
+        )
+    return make_taxed_wallet(site, bound=bound, session_amount=session_amount, **offer)
+
+
+def make_taxed_wallet(site: Site, *, bound: str = "0", session_amount: str = "10", **offer: Any) -> Wallet:
+    """Let the contract of a site in Germany be prepaid, whose top-ups' VAT of 19 % is due at once."""
     WalletOffer.objects.get_or_create(
         seller=site.owner, defaults={"currency": "EUR", "bound": bound, "session_amount": session_amount, **offer}
     )
@@ -45,6 +61,17 @@ def charged(site: Site, *, kwh: str = "20", **fields: Any) -> Cdr:
     cdr = make_cdr(site=site, kwh=kwh, started_at=NOON - timedelta(hours=30), **fields)
     charge_record(cdr_id=cdr.pk, at=NOON)
     return cdr
+
+
+def charged_at_use(site: Site, *, kwh: str = "20") -> Cdr:
+    """Let the wallet pay for a session in Austria, where its seller began to sell after the top-up."""
+    abroad = replace(site, location=make_location(owner=site.owner, country="AT", time_zone="Europe/Vienna"))
+    TaxRegistration.objects.get_or_create(
+        organisation=site.owner, country="AT", defaults={"vat_id": "ATU12345675", "valid_from": date(2020, 1, 1)}
+    )
+    station = make_station(location=abroad.location)
+    abroad = replace(abroad, station=station, evse=make_evse(station=station))
+    return charged(abroad, kwh=kwh)
 
 
 def bill(site: Site) -> list[Invoice]:

@@ -59,6 +59,7 @@ class TestTheMatrix:
             "invoice-pay",
             "wallet",
             "wallet-top-up",
+            "wallet-statement",
         }
 
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details

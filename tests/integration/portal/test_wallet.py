@@ -1,6 +1,7 @@
 """The customer's wallet page: what is left, every movement explained, and the top-up told through Stripe's double."""
 
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
@@ -9,6 +10,7 @@ from apps.accounts.domain.roles import Role
 from apps.contracts.models import SpendingLimit
 from apps.payments.models import Payment, WalletOffer
 from apps.payments.sandbox import complete_checkout
+from apps.payments.wallet_statements import months_of, statement_html, statement_of
 from tests.factories import make_member, make_organisation
 from tests.integration.payments.conftest import GOOD, sandbox, site
 from tests.integration.payments.paying_ahead import charged, make_wallet, top_up
@@ -130,3 +132,41 @@ class TestWhoMay:
         ]
 
         assert (statuses, Payment.objects.count()) == ([404, 404], 0)
+
+
+class TestTheStatement:
+    def test_tells_every_movement_between_two_balances(self, sandbox, site, wallet):
+        top_up(wallet)
+        cdr = charged(site)
+        zone = ZoneInfo("Europe/Berlin")
+        (month,) = months_of(wallet, zone=zone)
+
+        found = statement_of(wallet, month=month, zone=zone)
+        page = statement_html(found, zone=zone)
+
+        assert (found.opening, found.paid_in, found.used, found.given_back) == (0, Decimal(50), Decimal(-10), 0)
+        assert found.closing == Decimal("40.00")
+        for words in ("Statement of your prepaid wallet", "€50.00", "-€10.00", "20.000 kWh", "€40.00"):
+            assert words in page
+        assert str(cdr.session.station.location) in page
+
+    def test_is_sent_for_a_month_in_which_something_moved(self, sandbox, wallet, fleet, page):
+        top_up(wallet)
+        (month,) = months_of(wallet, zone=ZoneInfo("Europe/Berlin"))
+        address = reverse("portal:wallet-statement", args=[wallet.uid, month.year, month.month])
+
+        sheet = fleet.get(address)
+
+        assert address in words(fleet.get(page))
+        assert sheet.content[:5] in (b"%PDF-", b"<!doc")
+        assert f"prepaid-{wallet.contract.number}-{month:%Y-%m}" in sheet["Content-Disposition"]
+        assert fleet.get(reverse("portal:wallet-statement", args=[wallet.uid, 2020, 1])).status_code == 404
+
+    def test_is_nobody_elses(self, sandbox, wallet):
+        top_up(wallet)
+        (month,) = months_of(wallet, zone=ZoneInfo("Europe/Berlin"))
+        stranger = signed_in(make_member(organisation=make_organisation(), role=Role.FLEET_ADMIN).user)
+
+        address = reverse("portal:wallet-statement", args=[wallet.uid, month.year, month.month])
+
+        assert stranger.get(address).status_code == 404

@@ -62,6 +62,8 @@ class Words:
     how_to_pay: str
     settlement: str
     set_off: str
+    top_up: str
+    paid_by_card: str
     service: str
     pay_by: str
     nothing_to_pay: str
