@@ -1,6 +1,7 @@
 """Stripe's books beside ours, and owners for whom a platform collects: agreements, monthly statements, payouts."""
 
 from apps.accounting.models.books import BalanceEntry, Discrepancy, Payout, PullMark
+from apps.accounting.models.exports import ExportedJournal, JournalExport
 from apps.accounting.models.settlement import (
     Agreement,
     OwnerPayout,
@@ -14,6 +15,8 @@ __all__ = [
     "Agreement",
     "BalanceEntry",
     "Discrepancy",
+    "ExportedJournal",
+    "JournalExport",
     "OwnerPayout",
     "Payout",
     "PayoutFile",

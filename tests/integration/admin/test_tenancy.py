@@ -30,6 +30,7 @@ ACTS = {
     "payments_wallet": ("give_back", "limit"),
     "payments_dunningstep": ("waive",),
     "ledger_closing": ("reopen",),
+    "accounting_journalexport": ("download", "withdraw"),
     "accounting_discrepancy": ("resolve",),
     "analytics_tarifftrial": ("progress", "export"),
     "accounting_statement": ("pdf",),
