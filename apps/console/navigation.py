@@ -74,6 +74,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
             _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
             _row(_("Payments"), "payments", "payments_payment"),
+            _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
+            _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),
             _row(_("Money by bank"), "account_balance", "payments_bankreceipt"),
             _row(_("To be paid back"), "undo", "payments_bankrepayment"),
             _row(_("What settles what"), "call_split", "payments_allocation"),
