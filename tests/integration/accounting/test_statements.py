@@ -214,7 +214,7 @@ class TestCsv:
         later = SPARKASSE.replace(b"20.07.26", b"22.07.26")
         statement = upload(seller, later, name="b.csv")
 
-        assert [outcome for outcome, _ in outcomes(statement)] == ["recorded", "known"]
+        assert [outcome for outcome, _ in outcomes(statement)] == ["recorded", "left"]
         assert CsvLayout.objects.count() == 1
 
     def test_is_remembered_for_the_seller_alone(self, seller):
