@@ -73,14 +73,14 @@ class JournalExportAdmin(TenantAdmin):
     list_select_related = ("made_by",)
     search_fields = ("sha256",)
     fields = (
-        ("format", "month", "number"),
+        ("format", "month_name", "addition"),
         ("journals", "adds_up_to", "state"),
         "sha256",
         ("made_by", "made_at"),
         ("withdrawn_by", "withdrawn_at"),
         "reason",
     )
-    readonly_fields = ("adds_up_to", "state")
+    readonly_fields = ("month_name", "addition", "adds_up_to", "state")
     actions_list = ("export",)
     actions_detail = ("download", "withdraw")
 
@@ -89,6 +89,14 @@ class JournalExportAdmin(TenantAdmin):
 
     def has_own_money_permission(self, request: HttpRequest) -> bool:
         return acting_membership(request) is not None and has_role(request, MONEY_ROLES)
+
+    @admin.display(description="month", ordering="month")
+    def month_name(self, export: JournalExport) -> str:
+        return date_format(export.month, "F Y")
+
+    @admin.display(description="tells")
+    def addition(self, export: JournalExport) -> str:
+        return f"what was added to {export.number} before" if export.number else "the whole month"
 
     @admin.display(description="debits", ordering="debits")
     def adds_up_to(self, export: JournalExport) -> str:
