@@ -9,7 +9,7 @@ from typing import Any, Final
 from apps.accounting.models import OwnerPayout, Payout, Statement
 from apps.contracts.models import Customer
 from apps.invoices.models import Invoice
-from apps.payments.models import BankReceipt, Dispute, DunningStep, Payment, Refund, Transfer, WriteOff
+from apps.payments.models import BankReceipt, Dispute, DunningStep, Payment, Refund, Transfer, Wallet, WriteOff
 
 _SHOWN: Final = 36
 
@@ -139,6 +139,19 @@ def _statements(pks: list[int]) -> dict[int, Source]:
     }
 
 
+def _wallets(pks: list[int]) -> dict[int, Source]:
+    rows = Wallet.objects.filter(pk__in=pks).select_related("contract__customer")
+    return {
+        row.pk: Source(
+            document=row.contract.number,
+            party=row.contract.customer.name,
+            customer_number=row.contract.customer.number,
+            target=("wallet", str(row.pk)),
+        )
+        for row in rows
+    }
+
+
 def _owner_payouts(pks: list[int]) -> dict[int, Source]:
     rows = OwnerPayout.objects.filter(pk__in=pks).select_related("owner")
     return {
@@ -156,6 +169,7 @@ _READERS: Final[Mapping[str, Callable[[list[int]], dict[int, Source]]]] = {
     "bank_receipt": _receipts,
     "write_off": _write_offs,
     "reminder": _reminders,
+    "wallet": _wallets,
     "payout": _payouts,
     "statement": _statements,
     "owner_payout": _owner_payouts,

@@ -9,6 +9,7 @@ from django.db import OperationalError
 from apps.accounting import selectors_settlement as selectors
 from apps.accounting.services import rendering, settlement, shares
 from apps.accounting.services.reconciling import GRACE, reconcile
+from apps.accounting.services.statements import unfinished_statements, work_off
 from apps.core.clock import now
 from apps.payments.models import StripeEvent
 from apps.payments.services.projection import StripeUnreachable
@@ -73,3 +74,10 @@ def follow_event(*, id: int, **_: object) -> None:  # noqa: A002 the bell's own 
     """Read Stripe's books when an event tells of a payout."""
     if StripeEvent.objects.filter(pk=id, type__startswith=FOLLOWED).exists():
         reconcile(since=None, at=now(), grace=GRACE)
+
+
+@shared_task(name="accounting.sweep_bank_statements", acks_late=True)
+def sweep_bank_statements(**_: object) -> None:
+    """Go on with bank statements whose upload was cut off before all their lines were decided."""
+    for statement_id in unfinished_statements():
+        work_off(statement_id=statement_id, at=now())

@@ -52,6 +52,7 @@ _PAGES: Final = {
     "payment": "admin:payments_payment_change",
     "dispute": "admin:payments_dispute_change",
     "transfer": "admin:payments_transfer_change",
+    "wallet": "admin:payments_wallet_change",
     "bank_receipt": "admin:payments_bankreceipt_change",
     "payout": "admin:accounting_payout_change",
     "statement": "admin:accounting_statement_change",

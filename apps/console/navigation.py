@@ -74,6 +74,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
             _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
             _row(_("Payments"), "payments", "payments_payment"),
+            _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
+            _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),
             _row(_("Money by bank"), "account_balance", "payments_bankreceipt"),
             _row(_("To be paid back"), "undo", "payments_bankrepayment"),
             _row(_("What settles what"), "call_split", "payments_allocation"),
@@ -90,6 +92,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             _("Books"),
             {"title": _("Reports"), "icon": "monitoring", "link": reverse("console:books")},
+            _row(_("Exports"), "file_export", "accounting_journalexport"),
             _row(_("Closed months"), "lock_clock", "ledger_closing"),
             _row(_("Charts of accounts"), "tag", "ledger_chart"),
             _row(_("Journals"), "menu_book", "ledger_journal"),

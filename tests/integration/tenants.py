@@ -12,9 +12,12 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
+from apps.accounting.domain.statements.tables import Layout
 from apps.accounting.models import Agreement, BalanceEntry, Discrepancy, Payout
+from apps.accounting.services.exporting import export_month
 from apps.accounting.services.owner_payouts import make_payout_file
 from apps.accounting.services.settlement import make_statement
+from apps.accounting.services.statements import read_statement
 from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
@@ -453,12 +456,18 @@ def _make_payout(name: str, site: Site) -> None:
 
 
 def _make_books(name: str, owner: Organisation) -> None:
-    """Choose a chart with a number of the tenant's own, and close a month long ago."""
+    """Read a bank statement, choose a chart with a number of the tenant's own, close a month, export another."""
     clerk, long_ago = make_user(name=f"{name} Bookkeeper"), date(2020, 1, 1)
+    content = f"Date;Amount;Name;Text\n2020-01-02;-1.00;{name} Bank;{name} fee\n".encode()
+    layout = Layout(
+        booked_on="Date", amount="Amount", payer="Name", reference="Text", day_format="%Y-%m-%d", decimal_comma=False
+    )
+    read_statement(seller_id=owner.pk, file_name=f"{name}.csv", content=content, layout=layout, by=clerk, at=BILLED_AT)
     choose_chart(entity_id=owner.pk, kind=ChartKind.SKR03, valid_from=long_ago, by=clerk, at=BILLED_AT)
     numbers = {(Role.BANK, ""): NumberedAccount("1221", f"{name} Bank")}
     set_numbers(entity_id=owner.pk, numbers=numbers, valid_from=long_ago, by=clerk, at=BILLED_AT)
     close_month(entity_id=owner.pk, month=long_ago, by=clerk, at=BILLED_AT)
+    export_month(seller_id=owner.pk, file_format="csv", month=date(2026, 7, 1), currency="EUR", by=clerk, at=BILLED_AT)
 
 
 def _make_trial(site: Site) -> None:

@@ -1,6 +1,8 @@
 """Stripe's books beside ours, and owners for whom a platform collects: agreements, monthly statements, payouts."""
 
+from apps.accounting.models.bank import BankStatement, BankStatementRow, CsvLayout
 from apps.accounting.models.books import BalanceEntry, Discrepancy, Payout, PullMark
+from apps.accounting.models.exports import ExportedJournal, JournalExport
 from apps.accounting.models.settlement import (
     Agreement,
     OwnerPayout,
@@ -13,7 +15,12 @@ from apps.accounting.models.settlement import (
 __all__ = [
     "Agreement",
     "BalanceEntry",
+    "BankStatement",
+    "BankStatementRow",
+    "CsvLayout",
     "Discrepancy",
+    "ExportedJournal",
+    "JournalExport",
     "OwnerPayout",
     "Payout",
     "PayoutFile",

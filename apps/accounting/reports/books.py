@@ -1,5 +1,6 @@
 """Trial balance, one account's sheet, and the VAT summary: straight from ledger entries."""
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Final
 
@@ -17,17 +18,18 @@ from apps.ledger.models import Account, Closing, LedgerEntry
 from apps.ledger.selectors import numbering_on, trial_balance
 
 _ZERO: Final = Decimal(0)
+_CATEGORIES: Final = {"S": "taxed", "AE": "reverse charge", "E": "exempt", "O": "not taxable", "Z": "zero rate"}
 _REVENUE: Final = (Role.REVENUE_ENERGY, Role.REVENUE_SERVICES)
 
 
 def trial_balance_sheet(entity: Organisation, period: Period) -> Sheet:
     """Return each account's opening balance, turnovers and closing balance, by posting day."""
-    numbering = numbering_on(entity=entity, day=period.last)
+    numbers = _numbers(entity, period)
     rows = [
         Row(
             cells=cells(
                 Cell(row.account.code, ("account", str(row.account.pk))),
-                numbering.account(role_of(row.account.code)).number,
+                ", ".join(sorted(numbers[row.account.pk])),
                 row.account.name,
                 row.account.get_kind_display(),
                 row.opening,
@@ -56,6 +58,15 @@ def trial_balance_sheet(entity: Organisation, period: Period) -> Sheet:
         totals=added(rows, label="Together", of=(4, 5, 6, 7), width=8),
         note="By posting day. Debits are above zero, credits below; opening and closing balances add up to zero.",
     )
+
+
+def _numbers(entity: Organisation, period: Period) -> dict[int, set[str]]:
+    """Return the accountant's numbers of each account's entries up to the end of a period."""
+    numbering, found = numbering_on(entity=entity, day=period.last), defaultdict(set)
+    entries = LedgerEntry.objects.filter(journal__entity=entity, journal__posted_on__lt=period.end).order_by()
+    for account, code, vat in entries.values_list("account", "account__code", "vat").distinct():
+        found[account].add(numbering.account(role_of(code), vat).number)
+    return found
 
 
 def account_sheet(account: Account, period: Period) -> Sheet:
@@ -229,4 +240,4 @@ def _vat_words(code: str) -> tuple[str, str, str]:
     if not code:
         return ("–", "without VAT", "")
     vat = Vat.from_code(code)
-    return (vat.country, vat.category, rate(vat.rate))
+    return (vat.country, f"{vat.category} {_CATEGORIES.get(vat.category, '')}".strip(), rate(vat.rate))

@@ -78,7 +78,7 @@ def _rest(rows: list[Row], balances: Mapping[str, Decimal]) -> list[Row]:
     left = {currency: balances.get(currency, Decimal(0)) - owed[currency] for currency in {*balances, *owed}}
     return [
         Row(
-            cells=cells("Fees of reminders, refunds under way, posted later", *[""] * (_WIDTH - 1), amount),
+            cells=cells("Fees of reminders, wallets, refunds under way, posted later", *[""] * (_WIDTH - 1), amount),
             currency=currency,
         )
         for currency, amount in sorted(left.items())

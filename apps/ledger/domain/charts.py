@@ -197,13 +197,14 @@ def vat_keys(vat: str, *, home: str) -> tuple[str, ...]:
 
 
 def key_in_words(key: str) -> str:
-    """Say which entries a key stands for: ``DE 19 %``, ``reverse charge``."""
+    """Say which entries a key stands for: ``VAT of DE, 19 %``, ``reverse charge``."""
     if "|" in key:
         vat = Vat.from_code(key)
-        return f"{vat.country} {vat.category} {(vat.rate * 100).normalize():f} %"
+        category = "" if vat.category == "S" else f"{vat.category} "
+        return f"VAT of {vat.country}, {category}{(vat.rate * 100).normalize():f} %"
     names = {"AE": "reverse charge", "E": "exempt", "O": "not taxable", "Z": "zero rate", "S": "other rates"}
     place, _, category = key.rpartition(" ")
     if key == "abroad":
         return "another country's VAT"
     said = names.get(category, category)
-    return f"another country: {said}" if place else said or "all else"
+    return f"another country: {said}" if place else said or "all others"

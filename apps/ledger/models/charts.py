@@ -41,15 +41,17 @@ class Chart(TenantModel):
 
     entity = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=13, choices=[(kind.value, name) for kind, name in CHART_NAMES.items()])
-    valid_from = models.DateField()
-    account_length = models.PositiveSmallIntegerField(default=4)
-    consultant_number = models.PositiveIntegerField(null=True, blank=True)
-    client_number = models.PositiveIntegerField(null=True, blank=True)
-    year_begins = models.PositiveSmallIntegerField(default=1)
+    valid_from = models.DateField("from")
+    account_length = models.PositiveSmallIntegerField("digits of an account", default=4)
+    consultant_number = models.PositiveIntegerField("DATEV consultant", null=True, blank=True)
+    client_number = models.PositiveIntegerField("DATEV client", null=True, blank=True)
+    year_begins = models.PositiveSmallIntegerField("month in which the year begins", default=1)
     decided_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "chart of accounts"
+        verbose_name_plural = "charts of accounts"
         ordering = ["-valid_from", "-pk"]
         constraints = [
             models.CheckConstraint(

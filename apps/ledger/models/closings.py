@@ -26,6 +26,7 @@ class Closing(TenantModel):
     reason = models.CharField("why it was reopened", max_length=200, blank=True)
 
     class Meta:
+        verbose_name = "closed month"
         ordering = ["-month", "-pk"]
         constraints = [
             models.CheckConstraint(condition=Q(month=TruncMonth("month")), name="closing_is_of_a_whole_month"),

@@ -19,7 +19,9 @@ from apps.accounts.domain.roles import Role as MemberRole
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.crediting import credit_invoice
+from apps.ledger.domain.charts import ChartKind
 from apps.ledger.models import Account, Closing, Journal
+from apps.ledger.services.charts import choose_chart
 from apps.ledger.services.closings import close_month
 from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import remind
@@ -97,12 +99,21 @@ class TestTheTrialBalance:
         opened = {row.cells[0].value: row.cells[4].value for row in august.rows}
         assert closed == {code: amount for code, amount in opened.items() if code in closed}
 
+    def test_names_the_numbers_under_which_the_accountant_finds_the_entries(self, books):
+        choose_chart(
+            entity_id=books.owner.pk, kind=ChartKind.SKR03, valid_from=date(2026, 1, 1), by=make_user(), at=JULY
+        )
+
+        numbers = {row.cells[0].value: row.cells[1].value for row in trial_balance_sheet(books.owner, SUMMER).rows}
+
+        assert numbers == {"1000": "1200", "1200": "1410", "2200": "1776", "4000": "8400"}
+
 
 class TestTheVatSummary:
     def test_adds_up_to_revenue_losses_and_vat_in_the_ledger_by_tax_date(self, books):
         sheet = vat_sheet(books.owner, SUMMER)
 
-        assert [[cell.value for cell in row.cells[:3]] for row in sheet.rows] == [["DE", "S", "19%"]]
+        assert [[cell.value for cell in row.cells[:3]] for row in sheet.rows] == [["DE", "S taxed", "19%"]]
         assert column(sheet, 3) == sum_of_roles(books.owner, "4000", by="tax_date", period=SUMMER) > 0
         assert column(sheet, 5) == sum_of_roles(books.owner, "2200", by="tax_date", period=SUMMER) > 0
 

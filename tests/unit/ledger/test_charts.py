@@ -85,11 +85,11 @@ class TestVatCodes:
     @pytest.mark.parametrize(
         ("key", "said"),
         [
-            ("DE|S|0.0700", "DE S 7 %"),
+            ("DE|S|0.0700", "VAT of DE, 7 %"),
             ("AE", "reverse charge"),
             ("abroad", "another country's VAT"),
             ("abroad AE", "another country: reverse charge"),
-            ("", "all else"),
+            ("", "all others"),
         ],
     )
     def test_are_told_in_words(self, key, said):

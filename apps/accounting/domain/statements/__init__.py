@@ -1,0 +1,1 @@
+"""Bank statements as they are read: camt.053 and CSV become the same lines."""

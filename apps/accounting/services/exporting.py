@@ -1,0 +1,147 @@
+"""Tell a month's journals to other software, each once a format; what is downloaded again is the same file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.db import transaction
+
+from apps.accounting import exports as selectors
+from apps.accounting.domain.exports import as_json, datev, tables
+from apps.accounting.domain.exports.bookings import Batch, added
+from apps.accounting.models import ExportedJournal, JournalExport
+from apps.accounts.models import Organisation, User
+from apps.documents.models import Document
+from apps.documents.services import store_document
+from apps.ledger.models import Journal
+from apps.ledger.selectors import chart_on, numbering_on
+
+Format = JournalExport.Format
+_RENDERERS: Final[Mapping[str, Callable[[Batch], bytes]]] = {
+    Format.XERO: tables.xero,
+    Format.QUICKBOOKS: tables.quickbooks,
+    Format.CSV: tables.plain,
+    Format.JSON: as_json.render,
+}
+
+
+class NotExportable(Exception):
+    """There is nothing to export, or something is missing for it; the message says what, and nothing was changed."""
+
+
+@transaction.atomic
+def export_month(
+    *, seller_id: int, file_format: str, month: date, currency: str, by: User | None, at: datetime
+) -> JournalExport:
+    """Write what of a month no export of this format has told yet, as a file that is kept.
+
+    month  its first day, by which journals were posted
+
+    :raises NotExportable: all is told already, or a DATEV export lacks what DATEV asks for
+    """
+    # Two at once wait for each other here; keys that point at the seller do not.
+    seller: Organisation = Organisation.objects.select_for_update(no_key=True).get(pk=seller_id)
+    journals = list(selectors.untold(seller=seller, file_format=file_format, month=month, currency=currency))
+    if not journals:
+        raise NotExportable(_nothing(seller, file_format=file_format, month=month, currency=currency))
+    before = JournalExport.objects.filter(seller=seller, format=file_format, month=month, currency=currency)
+    batch = selectors.batch_of(
+        journals, seller=seller, month=month, currency=currency, number=before.count(), made_at=at
+    )
+    document = _store(batch, seller=seller, file_format=file_format, month=month, at=at)
+    export: JournalExport = JournalExport.objects.create(
+        seller=seller,
+        format=file_format,
+        month=month,
+        currency=currency,
+        number=batch.number,
+        journals=len(journals),
+        debits=added(batch.bookings),
+        document=document,
+        sha256=document.sha256,
+        made_by=by,
+        made_at=at,
+    )
+    ExportedJournal.objects.bulk_create(
+        [ExportedJournal(export=export, journal=journal, format=file_format) for journal in journals], batch_size=5000
+    )
+    return export
+
+
+@transaction.atomic
+def withdraw_export(*, export_id: int, reason: str, by: User, at: datetime) -> JournalExport:
+    """Say that a file was not used: its journals are told again by the next export; again changes nothing.
+
+    :raises NotExportable: the reason is empty
+    """
+    export: JournalExport = JournalExport.objects.select_for_update().get(pk=export_id)
+    if export.withdrawn_at is not None:
+        return export
+    if not reason.strip():
+        raise NotExportable("Withdrawing an export needs a reason.")
+    export.withdrawn_by, export.withdrawn_at, export.reason = by, at, reason.strip()[:200]
+    export.save()
+    export.told.update(is_withdrawn=True)
+    return export
+
+
+def _store(batch: Batch, *, seller: Organisation, file_format: str, month: date, at: datetime) -> Document:
+    if file_format == Format.DATEV:
+        content, name = datev.render(batch, _client(seller, month)), datev.file_name(batch)
+    else:
+        content = _RENDERERS[file_format](batch)
+        extension = "json" if file_format == Format.JSON else "csv"
+        name = f"{file_format}_{month:%Y-%m}_{batch.currency}_{batch.number + 1}.{extension}"
+    return store_document(
+        seller_id=seller.pk,
+        recipient_id=None,
+        key=f"export:{file_format}:{month:%Y-%m}:{batch.currency}:{batch.number}",
+        kind="journal_export",
+        media_type="application/json" if file_format == Format.JSON else "text/csv",
+        language="de" if file_format == Format.DATEV else "en",
+        file_name=name,
+        content=content,
+        at=at,
+    )
+
+
+def _client(seller: Organisation, month: date) -> datev.Client:
+    """Return whom DATEV knows the seller as.
+
+    :raises NotExportable: no German chart was chosen, or its numbers at DATEV are missing
+    """
+    numbering, chart = numbering_on(entity=seller, day=month), chart_on(entity_id=seller.pk, day=month)
+    if chart is None or not numbering.is_datev:
+        raise NotExportable(f"For DATEV choose SKR 03 or SKR 04 from {month:%B %Y} on, under Charts of accounts.")
+    asked = (("consultant number", chart.consultant_number), ("client number", chart.client_number))
+    if absent := datev.missing(asked):
+        raise NotExportable(f"The DATEV {absent} is missing. Choose the chart again with it, under Charts of accounts.")
+    return datev.Client(
+        consultant=chart.consultant_number or 0,
+        number=chart.client_number or 0,
+        chart=chart.kind.removeprefix("skr"),
+        account_length=chart.account_length,
+        home=seller.country.code,
+        year_begins=chart.year_begins,
+    )
+
+
+def _nothing(seller: Organisation, **asked: Any) -> str:
+    told = JournalExport.objects.filter(
+        seller=seller,
+        format=asked["file_format"],
+        month=asked["month"],
+        currency=asked["currency"],
+        withdrawn_at__isnull=True,
+    ).first()
+    if told is None:
+        return f"Nothing was posted in {asked['month']:%B %Y} in {asked['currency']}."
+    return (
+        f"All of {asked['month']:%B %Y} is told by “{told}” of {told.made_at:%-d %B %Y} and before. Download that file "
+        "again, or withdraw it if it was not used."
+    )
+
+
+def journals_told(export: JournalExport) -> Sequence[Journal]:
+    """Return the journals of an export in the order of its file."""
+    return list(Journal.objects.filter(pk__in=export.told.values("journal")).order_by("posted_on", "pk"))
