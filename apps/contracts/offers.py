@@ -26,6 +26,7 @@ from apps.documents.services import store_document
 from apps.tariffs.models import Tariff
 
 _SALT: Final = "contracts.offer"
+LINK_LIVES_ON: Final = timedelta(days=30)
 _NO_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -173,8 +174,11 @@ def offer_link(version: ContractVersion) -> str:
     return f"{settings.PUBLIC_URL}{reverse('portal:offer', args=[offer_token(version)])}"
 
 
-def version_of(token: str) -> ContractVersion | None:
-    """Return the version that a link was sent for, offered or settled; None for a forged one or a mere draft."""
+def version_of(token: str, *, at: datetime) -> ContractVersion | None:
+    """Return the version that a link was sent for, offered or settled; None for a forged or old one or a mere draft.
+
+    A document names people, so its link dies 30 days after the offer is over.
+    """
     try:
         pk, document_hash = signing.loads(token, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):
@@ -184,7 +188,7 @@ def version_of(token: str) -> ContractVersion | None:
         .select_related("contract__seller", "contract__customer", "document")
         .first()
     )
-    return found
+    return found if found is not None and at < acceptable_until(found) + LINK_LIVES_ON else None
 
 
 def tell(

@@ -95,7 +95,7 @@ def contract_document(request: HttpRequest, version_id: int, *, membership: Memb
 @require_http_methods(["GET", "POST"])
 def offer(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is offered to whoever was mailed the link, and let them accept it. A look changes nothing."""
-    version = version_of(token)
+    version = version_of(token, at=clock.now())
     if version is None:
         raise Http404("no such link")
     form = AcceptForm(
@@ -117,7 +117,7 @@ def offer(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def offer_document(request: HttpRequest, token: str) -> HttpResponse:
     """Send the file that the link is for."""
-    version = version_of(token)
+    version = version_of(token, at=clock.now())
     if version is None or version.document is None:
         raise Http404("no such link")
     return as_download(version.document)

@@ -206,7 +206,18 @@ class ContractAdmin(AgreeingPages):
     readonly_fields = ("state_and_why",)
     # A few numbers with commas between them fit on one line.
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
-    actions_detail = ("which_tariff", "preview", "wallet", "on_a_day", "draft", "terminate", "suspend", "lift", "end", "reopen")
+    actions_detail = (
+        "which_tariff",
+        "preview",
+        "wallet",
+        "on_a_day",
+        "draft",
+        "terminate",
+        "suspend",
+        "lift",
+        "end",
+        "reopen",
+    )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)

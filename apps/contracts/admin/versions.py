@@ -41,7 +41,6 @@ _SAMPLE = """# Parties
 
 # What is agreed
 From {first_day} on the cards of contract {contract} charge at the seller's sites at the prices of the price sheet.
-{term}
 
 # Payment
 Invoices are due {payment_days} days after they are issued.

@@ -9,7 +9,7 @@ from django.db import connections
 
 from apps.contracts.contract_sheets import Wanted, print_html
 from apps.contracts.domain.versions import VersionKind
-from apps.contracts.models import Contract, ContractPlan, ContractVersion, TariffAssignment
+from apps.contracts.models import Contract, ContractPlan, ContractVersion, Plan, TariffAssignment
 from apps.contracts.offers import (
     OfferRefused,
     accept_version,
@@ -197,16 +197,23 @@ class TestAnOfferedContract:
         assert (mail.recipient, mail.attachment_key) == (site.customer.email, version.document.key)
         assert f"/portal/offers/{offer_token(version)}/" in mail.body
         assert "until the end of 01 Jul 2026" in mail.body
-        assert version_of(offer_token(version)) == version
+        assert version_of(offer_token(version), at=LATER) == version
 
     @pytest.mark.parametrize("token", ["", "x", "WzEsImEiXQ:1x:y"])
     def test_is_not_found_by_a_forged_link(self, site, token):
         offer(site)
 
-        assert version_of(token) is None
+        assert version_of(token, at=LATER) is None
+
+    def test_is_found_by_its_link_until_a_month_after_it_is_over(self, site):
+        token = offer_token(offer(site))
+        over = datetime(2026, 7, 1, 22, tzinfo=UTC) + timedelta(days=30)
+
+        assert version_of(token, at=over - timedelta(seconds=1)) is not None
+        assert version_of(token, at=over) is None
 
     def test_is_no_offer_while_it_is_drafted(self, site):
-        assert version_of(offer_token(draft(site))) is None
+        assert version_of(offer_token(draft(site)), at=LATER) is None
 
 
 class TestAccepting:
