@@ -66,4 +66,5 @@ SWEEPERS: dict[str, float] = {
     "documents.send_mails": 60.0,
     "sessions.forget_unbilled": 21_600.0,
     "ocpp.forget_frames": 21_600.0,
+    "contracts.sweep_contracts": 3600.0,
 }

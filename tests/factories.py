@@ -14,6 +14,7 @@ from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.contracts.models import (
     Contract,
     ContractPlan,
+    ContractTemplate,
     CostCentre,
     Customer,
     IdToken,
@@ -198,6 +199,11 @@ def make_vehicle(*, customer: Customer, **fields: Any) -> Vehicle:
 def make_cost_centre(*, customer: Customer, **fields: Any) -> CostCentre:
     number = next_number()
     return CostCentre.objects.create(customer=customer, **{"code": f"{number}", "name": f"Team {number}", **fields})
+
+
+def make_template(*, seller: Organisation, **fields: Any) -> ContractTemplate:
+    values = {"name": f"Terms {next_number()}", "terms": "# Parties\n{seller} and {customer}\n\n{term}"}
+    return ContractTemplate.objects.create(seller=seller, **{**values, **fields})
 
 
 def make_token(*, contract: Contract | None = None, **fields: Any) -> IdToken:

@@ -51,6 +51,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _("Customers"),
             _row(_("Customers"), "business_center", "contracts_customer"),
             _row(_("Contracts"), "handshake", "contracts_contract"),
+            _row(_("Versions and offers"), "history_edu", "contracts_contractversion"),
+            _row(_("Templates"), "description", "contracts_contracttemplate"),
             _row(_("Plans"), "subscriptions", "contracts_plan"),
             _row(_("Spending limits"), "speed", "contracts_spendinglimit"),
             _row(_("Prepaid wallets"), "account_balance_wallet", "payments_wallet"),

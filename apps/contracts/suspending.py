@@ -25,7 +25,7 @@ def suspend_contract(
 
     by  None: the system, since something is overdue
 
-    :raises NotSuspended: the contract has ended, or the reason is empty
+    :raises NotSuspended: the contract has ended or is not accepted yet, or the reason is empty
     """
     contract: Contract = Contract.objects.select_for_update().get(pk=contract_id)
     standing = standing_suspension(contract_id)
@@ -33,6 +33,8 @@ def suspend_contract(
         return standing
     if contract.status == Contract.Status.ENDED:
         raise NotSuspended(f"{contract} has ended.")
+    if contract.status == Contract.Status.OFFERED:
+        raise NotSuspended(f"{contract} is not accepted yet: none of its cards charges.")
     if not reason.strip():
         raise NotSuspended("Blocking a contract's cards needs a reason.")
     suspension: Suspension = Suspension.objects.create(
@@ -69,9 +71,11 @@ def lift_suspension(*, contract_id: int, reason: str, at: datetime, by: User | N
 def end_contract(*, contract_id: int) -> Contract:
     """Let none of a contract's cards start any more; ending it again changes nothing.
 
-    :raises NotSuspended: it is suspended: lift that first, so that it is known what became of it
+    :raises NotSuspended: it is suspended: lift that first, so that it is known what became of it; or only offered
     """
     contract: Contract = Contract.objects.select_for_update().get(pk=contract_id)
+    if contract.status == Contract.Status.OFFERED:
+        raise NotSuspended(f"{contract} is not accepted yet: withdraw its offer instead.")
     if standing_suspension(contract_id) is not None:
         raise NotSuspended(f"{contract} is suspended. Lift that first.")
     contract.status = Contract.Status.ENDED

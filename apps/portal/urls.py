@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 from django.views.i18n import set_language
 
-from apps.portal import pay_views, views, wallet_views
+from apps.portal import contract_views, pay_views, views, wallet_views
 
 app_name = "portal"
 urlpatterns = [
@@ -28,6 +28,12 @@ urlpatterns = [
     path("invoices/<uuid:uid>/pay/", views.pay_invoice, name="invoice-pay"),
     path("invoices/<uuid:uid>/document/", views.document, name="document"),
     path("invoices/<uuid:uid>/data/", views.data, name="data"),
+    path("contracts/", contract_views.contracts, name="contracts"),
+    path("contracts/<int:contract_id>/", contract_views.contract, name="contract"),
+    path("contracts/versions/<int:version_id>/document/", contract_views.contract_document, name="contract-document"),
+    path("contracts/versions/<int:version_id>/accept/", contract_views.accept, name="contract-accept"),
+    path("offers/<str:token>/", contract_views.offer, name="offer"),
+    path("offers/<str:token>/document/", contract_views.offer_document, name="offer-document"),
     path("pay/<str:token>/", pay_views.pay, name="pay"),
     path("prepaid/<uuid:uid>/", wallet_views.wallet, name="wallet"),
     path("prepaid/<uuid:uid>/statement/<int:year>-<int:month>/", wallet_views.statement, name="wallet-statement"),

@@ -21,7 +21,7 @@ from apps.accounting.services.statements import read_statement
 from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
-from apps.contracts.models import SpendingLimit
+from apps.contracts.models import ContractVersion, SpendingLimit
 from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document
 from apps.documents.services import store_document
@@ -77,6 +77,7 @@ from tests.factories import (
     make_station,
     make_tariff,
     make_tariff_version,
+    make_template,
     make_tier,
     make_token,
     make_user,
@@ -243,6 +244,7 @@ def make_tenant(name: str) -> Tenant:
     )
     remind(invoice_id=invoice.pk, at=BILLED_AT + timedelta(days=30))
     _make_wallet(name, site)
+    _make_version(name, site)
     _make_settlement(name, site.owner)
     _make_payout(name, site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
@@ -286,6 +288,35 @@ def make_tenant(name: str) -> Tenant:
         invoice=invoice,
         document=document,
         payment=_make_payment(name, site, invoice),
+    )
+
+
+def _make_version(name: str, site: Site) -> None:
+    """Make terms, and an amendment of the contract that the customer may accept."""
+    make_template(seller=site.owner, name=f"{name} Terms", terms=f"{name} {{customer}}")
+    document = store_document(
+        seller_id=site.owner.pk,
+        recipient_id=site.customer.organisation_id,
+        key=f"contract:{site.contract.pk}:version:1",
+        kind="contract",
+        media_type="application/pdf",
+        language="en",
+        file_name=f"{name}-V1-1.pdf",
+        content=PDF + name.encode() + b" contract",
+        at=BILLED_AT,
+    )
+    ContractVersion.objects.create(
+        contract=site.contract,
+        number=1,
+        kind="amendment",
+        status="offered",
+        first_day=date(2199, 1, 1),
+        content={"title": f"{name} contract", "customer": {"name": f"{name} Fleet AG"}},
+        document=document,
+        document_hash=document.sha256,
+        made_at=BILLED_AT,
+        offered_at=BILLED_AT,
+        offered_to=site.customer.email,
     )
 
 

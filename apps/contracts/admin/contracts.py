@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count
@@ -9,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.scope import is_platform_operator, operator_of
@@ -20,8 +21,10 @@ from apps.accounts.tenant_admin import (
     TenantForm,
     TenantTabular,
 )
+from apps.contracts.admin.agreeing import AgreeingPages
 from apps.contracts.admin.cards import CostCentreInline, TokenInline, VehicleInline
 from apps.contracts.admin.plans import ContractPlanInline
+from apps.contracts.admin.versions import VersionInline
 from apps.contracts.admin.words import STATUS_LABELS
 from apps.contracts.domain.electronic import SCHEMES, is_address
 from apps.contracts.formats import missing_for_format
@@ -139,7 +142,16 @@ class ContractForm(TenantForm):
     """A contract's customer and tier are its seller's; only the platform's operator could mix them up.
 
     A wallet is opened by an act of its own, so nobody chooses it here or leaves it by choosing something else.
+
+    waits  asked of a new one alone: whether a person must accept its document before it begins
     """
+
+    waits = forms.BooleanField(
+        label="Begins when the customer accepts it",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Until then none of its cards charges and nothing of it is billed. Draft its document afterwards.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -166,7 +178,7 @@ def _seller_id(form: TenantForm, cleaned: dict[str, Any]) -> int | None:
 
 
 @admin.register(Contract)
-class ContractAdmin(TenantAdmin):
+class ContractAdmin(AgreeingPages):
     change_roles = MASTER_DATA_ROLES
     deletable = True
     owner_field = "seller"
@@ -197,11 +209,31 @@ class ContractAdmin(TenantAdmin):
         ("reminder_least", "suspends_after"),
         ("purchase_order", "buyer_reference"),
     )
-    inlines = (ContractPlanInline, TokenInline)
+    inlines = (VersionInline, ContractPlanInline, TokenInline)
     readonly_fields = ("state_and_why",)
     # A few numbers with commas between them fit on one line.
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
-    actions_detail = ("which_tariff", "preview", "wallet", "suspend", "lift", "end", "reopen")
+    actions_detail = (
+        "which_tariff",
+        "preview",
+        "wallet",
+        "on_a_day",
+        "draft",
+        "terminate",
+        "suspend",
+        "lift",
+        "end",
+        "reopen",
+    )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return [*fields, "waits"] if obj is None else fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # What was agreed in writing says from when until when it runs.
+        is_written = obj is not None and obj.versions.exists()
+        return (*self.readonly_fields, "valid_from", "valid_to") if is_written else self.readonly_fields
 
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
     def which_tariff(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -209,6 +241,8 @@ class ContractAdmin(TenantAdmin):
         return HttpResponseRedirect(reverse("console:which-tariff", query={"contract": contract.pk}))
 
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:
+        if not change and form.cleaned_data.get("waits"):
+            obj.status = Contract.Status.OFFERED
         # Only what was changed, so that a block that came while the page was open stays.
         obj.save(update_fields=form.changed_data if change else None)
 
@@ -238,9 +272,10 @@ class ContractAdmin(TenantAdmin):
         contract = self.get_object(request, object_id)
         status = contract.status if contract is not None else Contract.Status.ENDED
         hidden = {
+            Contract.Status.OFFERED: {"preview", "suspend", "lift", "end", "reopen", "terminate"},
             Contract.Status.ACTIVE: {"lift", "reopen"},
             Contract.Status.SUSPENDED: {"suspend", "end", "reopen"},
-            Contract.Status.ENDED: {"suspend", "lift", "end"},
+            Contract.Status.ENDED: {"suspend", "lift", "end", "draft", "terminate"},
         }[Contract.Status(status)]
         return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
 

@@ -1,3 +1,10 @@
 """How states of contracts and cards look in lists."""
 
-STATUS_LABELS = {"Active": "success", "Suspended": "warning", "Blocked": "warning", "Ended": "info", "Retired": "info"}
+STATUS_LABELS = {
+    "Offered": "warning",
+    "Active": "success",
+    "Suspended": "warning",
+    "Blocked": "warning",
+    "Ended": "info",
+    "Retired": "info",
+}

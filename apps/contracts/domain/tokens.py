@@ -31,12 +31,14 @@ def judge_token(
     """Tell whether a known token may charge at ``at``.
 
     is_active             whether the token itself is not blocked (a retired one is unknown to begin with)
-    contract_status       active | suspended | ended
+    contract_status       offered | active | suspended | ended
     valid_from, valid_to  the contract's span, half-open; None: open
     own_from, own_to      the card's own span within it, half-open; None: open
     """
     if not is_active or contract_status == "suspended":
         return TokenVerdict.BLOCKED
+    if contract_status == "offered":
+        return TokenVerdict.EXPIRED
     is_valid = all(
         (first is None or first <= at) and (end is None or at < end)
         for first, end in ((valid_from, valid_to), (own_from, own_to))

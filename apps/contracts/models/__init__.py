@@ -9,11 +9,14 @@ from apps.contracts.models.contracts import (
 )
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
 from apps.contracts.models.suspensions import Suspension
+from apps.contracts.models.versions import ContractTemplate, ContractVersion
 
 __all__ = [
     "ASSIGNMENT_PLACES",
     "Contract",
     "ContractPlan",
+    "ContractTemplate",
+    "ContractVersion",
     "CostCentre",
     "Customer",
     "IdToken",

@@ -167,13 +167,15 @@ class NoneNegative(Func):
 class Contract(TenantModel):
     """An agreement between a seller and a customer, half-open in UTC (null = open).
 
-    status  ``suspended`` while a ``Suspension`` of it is not lifted; only ``suspending`` moves to it and back
+    status  ``offered`` until a version of it is accepted: nothing is billed or authorised by it; ``suspended`` while a
+            ``Suspension`` of it is not lifted; only ``suspending`` moves to it and back
     reminder_days, reminder_fees  one of each a reminder; fees in the invoice's currency
     """
 
     TENANT = ("seller", "customer__organisation")
 
     class Status(models.TextChoices):
+        OFFERED = "offered", "Offered"
         ACTIVE = "active", "Active"
         SUSPENDED = "suspended", "Suspended"
         ENDED = "ended", "Ended"
@@ -269,6 +271,23 @@ class Contract(TenantModel):
                 condition=LessThanOrEqual(F("suspends_after"), Cardinality(F("reminder_days"))),
                 name="contract_blocks_cards_with_a_reminder_it_sends",
             ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="contract_offered_begins_by_acceptance",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status="offered") & ~pgtrigger.Q(new__status="offered"),
+                func="""
+                    IF NEW.status <> 'active' OR NOT EXISTS (
+                        SELECT 1 FROM contracts_contractversion WHERE contract_id = NEW.id AND status = 'accepted'
+                    ) THEN
+                        RAISE EXCEPTION 'an offered contract begins by acceptance alone'
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
         ]
 
     def __str__(self) -> str:

@@ -111,10 +111,13 @@ def begin_period(contract: Contract, period: Days) -> BilledPeriod:
 
 
 def contracts_with_open_periods(seller_id: int, *, until_date: date) -> list[int]:
-    """Return the contracts of a seller with a plan of which a period has begun that is not closed."""
+    """Return the contracts of a seller with a plan of which a period has begun that is not closed; no offered ones."""
     spans: dict[int, list[PlanSpan]] = {}
     for row in (
-        ContractPlan.objects.filter(contract__seller=seller_id).select_related("plan").prefetch_related("plan__steps")
+        ContractPlan.objects.filter(contract__seller=seller_id)
+        .exclude(contract__status=Contract.Status.OFFERED)
+        .select_related("plan")
+        .prefetch_related("plan__steps")
     ):
         spans.setdefault(row.contract_id, []).append(row.span())
     closed = set(

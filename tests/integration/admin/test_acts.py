@@ -200,6 +200,8 @@ class TestThePlatformsOperator:
             "suspends_after": "2",
             "plans-TOTAL_FORMS": "0",
             "plans-INITIAL_FORMS": "0",
+            "versions-TOTAL_FORMS": "0",
+            "versions-INITIAL_FORMS": "0",
         }
 
         refused = platform.post(reverse("admin:contracts_contract_add"), form)

@@ -49,6 +49,8 @@ def contract_form(contract: Contract, *plans: tuple[Plan, str, str]) -> dict[str
         "suspends_after": "0",
         "tokens-TOTAL_FORMS": "0",
         "tokens-INITIAL_FORMS": "0",
+        "versions-TOTAL_FORMS": "0",
+        "versions-INITIAL_FORMS": "0",
         "plans-TOTAL_FORMS": 1 + len(plans),
         "plans-INITIAL_FORMS": "1",
         "plans-0-id": stored.pk,

@@ -11,7 +11,19 @@ from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, row_of, signed_in
 
 ACTS = {
-    "contracts_contract": ("which_tariff", "preview", "wallet", "suspend", "lift", "end", "reopen"),
+    "contracts_contract": (
+        "which_tariff",
+        "preview",
+        "wallet",
+        "suspend",
+        "lift",
+        "end",
+        "reopen",
+        "on_a_day",
+        "draft",
+        "terminate",
+    ),
+    "contracts_contractversion": ("show_document", "offer", "withdraw"),
     "contracts_idtoken": ("holders", "block", "unblock", "replace", "retire"),
     "contracts_plan": ("copy",),
     "stations_evse": ("which_tariff",),
@@ -52,6 +64,7 @@ HAND_MADE = {
     "contracts_spendinglimit",
     "contracts_membershiptier",
     "contracts_plan",
+    "contracts_contracttemplate",
     "contracts_vehicle",
     "contracts_costcentre",
     "contracts_idtoken",
@@ -258,7 +271,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 40
+        assert len(answers) == 41
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 

@@ -23,7 +23,7 @@ from apps.portal.urls import urlpatterns
 from tests.factories import make_member, make_user
 from tests.integration.tenants import BILLED_AT, CANARY, answer, signed_in
 
-LISTS = ["portal:home", "portal:sessions", "portal:invoices", "portal:payment-method"]
+LISTS = ["portal:home", "portal:sessions", "portal:invoices", "portal:contracts", "portal:payment-method"]
 
 
 def pages_of(tenant) -> list[str]:
@@ -35,6 +35,8 @@ def pages_of(tenant) -> list[str]:
         reverse("portal:document", args=[tenant.invoice.uid]),
         reverse("portal:data", args=[tenant.invoice.uid]),
         reverse("portal:wallet", args=[Wallet.objects.get(contract__customer=tenant.site.customer).uid]),
+        reverse("portal:contract", args=[tenant.site.contract.pk]),
+        reverse("portal:contract-document", args=[tenant.site.contract.versions.get().pk]),
     ]
 
 
@@ -46,7 +48,7 @@ def fleet(ours) -> Client:
 
 class TestTheMatrix:
     def test_knows_every_address_of_the_portal(self):
-        anybodys = {"login", "logout", "language", "password", "organisations", "pay"}
+        anybodys = {"login", "logout", "language", "password", "organisations", "pay", "offer", "offer-document"}
         lists = {name.removeprefix("portal:") for name in LISTS}
         details = {
             "session",
@@ -60,6 +62,9 @@ class TestTheMatrix:
             "wallet",
             "wallet-top-up",
             "wallet-statement",
+            "contract",
+            "contract-document",
+            "contract-accept",
         }
 
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
@@ -76,8 +81,8 @@ class TestACustomer:
         own = [fleet.get(page).status_code for page in [*map(reverse, LISTS), *pages_of(ours)]]
         foreign = [fleet.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 10
-        assert foreign == [404] * 6
+        assert own == [200] * 14
+        assert foreign == [404] * 9
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, fleet):
         pages = [*map(reverse, LISTS), *pages_of(ours), reverse("portal:organisations")]
