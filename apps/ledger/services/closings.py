@@ -41,6 +41,8 @@ def close_month(*, entity_id: int, month: date, by: User, at: datetime) -> Closi
 
 @transaction.atomic
 def _close(entity: Organisation, *, month: date, by: User, at: datetime) -> Closing:
+    # Whoever closes at the same moment waits here, and then finds the month closed.
+    Organisation.objects.select_for_update(no_key=True).get(pk=entity.pk)
     closed = Closing.objects.select_for_update().filter(entity=entity, reopened_at__isnull=True)
     known = {row.month: row for row in closed}
     if month in known:

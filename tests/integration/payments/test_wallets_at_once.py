@@ -6,7 +6,7 @@ from decimal import Decimal
 from unittest import mock
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 
 from apps.contracts.models import SpendingLimit
@@ -126,7 +126,8 @@ class TestARefundAgainstTheEndOfASession:
         )
 
         given = sum(one.amount.amount for one in Refund.objects.all())
-        assert given == (0 if isinstance(refunded, NotRefundable) else Decimal("50.00"))
+        # Whoever comes second is told so, or is the one that a deadlock picks: nothing is half done.
+        assert given == (0 if isinstance(refunded, NotRefundable | DatabaseError) else Decimal("50.00")), repr(refunded)
         assert balance(wallet) in (Decimal("40.00"), Decimal("-1.00"))
         assert violations() == []
 
