@@ -156,6 +156,8 @@ def make_customer(*, seller: Organisation | None = None, **fields: Any) -> Custo
         "country": "DE",
         "vat_id": f"DE{200_000_000 + number}",
         "email": f"invoices{number}@fleet.example",
+        # A test that counts mails counts its own.
+        "mails_documents": False,
     }
     return Customer.objects.create(seller=seller or make_owner(), **{**values, **fields})
 

@@ -66,6 +66,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _("Documents"),
             _row(_("Invoices"), "receipt_long", "invoices_invoice"),
             _row(_("Billing runs"), "event_repeat", "invoices_billingrun"),
+            _row(_("Held from billing"), "pause_circle", "invoices_billinghold"),
             _row(_("Charge records"), "fact_check", "charging_sessions_cdr"),
             _row(_("Files"), "folder", "documents_document"),
             _row(_("Mails"), "mail", "documents_mail"),

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import books, previewing, provisioning, refunding, review, station_views, strangers, views
+from apps.console import billing, books, previewing, provisioning, refunding, review, station_views, strangers, views
 
 app_name = "console"
 urlpatterns = [
@@ -38,6 +38,11 @@ urlpatterns = [
     path("cards/<int:token_id>/", admin.site.admin_view(station_views.card), name="card"),
     path("locations/<int:location_id>/stickers/", admin.site.admin_view(views.stickers), name="stickers"),
     path("which-tariff/", admin.site.admin_view(views.which_tariff), name="which-tariff"),
+    path("billing/<int:run_id>/", admin.site.admin_view(billing.run), name="billing-run"),
+    path("billing/<int:run_id>/decide/", admin.site.admin_view(billing.decide), name="billing-decide"),
+    path("billing/hold/session/<uuid:uid>/", admin.site.admin_view(billing.hold_session), name="hold-session"),
+    path("billing/hold/draft/<uuid:uid>/", admin.site.admin_view(billing.hold_draft), name="hold-draft"),
+    path("billing/release/<int:hold_id>/", admin.site.admin_view(billing.release), name="release-hold"),
     path("books/", admin.site.admin_view(books.report), name="books"),
     path("books/accounts/<int:account_id>/", admin.site.admin_view(books.account), name="account-sheet"),
     path("books/<slug:name>/", admin.site.admin_view(books.report), name="report"),

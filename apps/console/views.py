@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.accounts.domain.roles import OPERATOR_ROLES
+from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES
 from apps.accounts.scope import has_role, operated_rows
 from apps.console.selectors import unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
@@ -64,7 +64,8 @@ def signed_record(request: HttpRequest, record_id: int) -> HttpResponse:
 def invoice(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Show what an invoice is made of, what it posted and what settled it."""
     trace = trace_invoice(request, uid=str(uid))
-    return _page(request, "console/invoice.html", title=str(trace.invoice), trace=trace)
+    may_hold = has_role(request, MONEY_ROLES)
+    return _page(request, "console/invoice.html", title=str(trace.invoice), trace=trace, may_hold=may_hold)
 
 
 @require_GET

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminSingleDateWidget
+from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldBooleanWidget
 
 from apps.accounts.domain.roles import MONEY_ROLES
 from apps.accounts.scope import acting_membership, has_role, operator_of
@@ -19,9 +19,9 @@ from apps.core.words import kwh, money, rate
 from apps.documents.downloads import as_download, shown_inline
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import DocumentRefused
-from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
+from apps.invoices.models import BillingHold, BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.selectors import get_data, get_file
-from apps.invoices.services.billing import run_billing
+from apps.invoices.services.billing import start_run
 from apps.invoices.services.einvoicing import missing_for_electronic, names_buyer
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.previewing import preview_draft
@@ -211,6 +211,13 @@ class BillingForm(ActForm):
         widget=UnfoldAdminSingleDateWidget,
         help_text="The last local day of supply that is billed. What is billed already stays billed.",
     )
+    is_reviewed = forms.BooleanField(
+        label="Let me look at the drafts first",
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanWidget,
+        help_text="Nothing is issued until you let it go. You see each draft beside what was billed last.",
+    )
 
 
 @admin.register(BillingRun)
@@ -219,8 +226,20 @@ class BillingRunAdmin(TenantAdmin):
     list_display = ("started_at", "until_date", "status", "contracts_done", "contracts_total", "ended_at")
     list_filter = ("status",)
     date_hierarchy = "until_date"
-    fields = (("seller", "until_date"), "status", ("contracts_done", "contracts_total"), ("started_at", "ended_at"))
+    fields = (
+        ("seller", "until_date"),
+        ("status", "is_reviewed"),
+        ("contracts_done", "contracts_total"),
+        ("started_at", "ended_at"),
+        ("approved_at", "approved_by"),
+    )
     actions_list = ("run",)
+    actions_detail = ("look",)
+
+    @action(description="Look at it", url_path="look", permissions=["view"], icon="visibility")
+    def look(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        run = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:billing-run", args=[run.pk]))
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return acting_membership(request) is not None and has_role(request, MONEY_ROLES)
@@ -231,9 +250,13 @@ class BillingRunAdmin(TenantAdmin):
         assert membership is not None, "the permission asks for one"
 
         def do(cleaned: dict[str, Any]) -> HttpResponse:
-            run = run_billing(seller_id=membership.organisation_id, until_date=cleaned["until_date"], at=clock.now())
-            messages.success(request, f"{run.contracts_done} of {run.contracts_total} contracts billed.")
-            return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist") + f"?run__id__exact={run.pk}")
+            run = start_run(
+                seller_id=membership.organisation_id,
+                until_date=cleaned["until_date"],
+                is_reviewed=cleaned["is_reviewed"],
+                at=clock.now(),
+            )
+            return HttpResponseRedirect(reverse("console:billing-run", args=[run.pk]))
 
         return self.act(
             request,
@@ -254,3 +277,17 @@ class NumberSeriesAdmin(TenantAdmin):
     list_filter = ("kind", "year")
     list_select_related = ("seller",)
     fields = ("kind", "year", "last_number", "seller")
+
+
+@admin.register(BillingHold)
+class BillingHoldAdmin(TenantAdmin):
+    empty_hint = "Hold a session or a contract on the page of a billing run: no run bills it until it is let go."
+    list_display = ("what", "reason", "held_at", "held_by", "released_at")
+    list_filter = (("released_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("session", "contract", "held_by")
+    search_fields = ("reason", "contract__number")
+    fields = (("session", "contract"), "reason", ("held_at", "held_by"), ("released_at", "released_by"))
+
+    @admin.display(description="held")
+    def what(self, hold: BillingHold) -> str:
+        return str(hold.session or hold.contract)

@@ -43,3 +43,15 @@ class NotReplaceable(DocumentRefused):
 
 class NotForReceipt(DocumentRefused):
     """A charge record is not an anonymous driver's, or its session is not settled: no receipt is written for it."""
+
+
+class DraftOutdated(DocumentRefused):
+    """What a draft bills has changed since it was written: a newer revision, a review, a hold."""
+
+
+class RunRefused(DocumentRefused):
+    """A billing run cannot be started, approved or given up as it stands; the message says why."""
+
+
+class HoldRefused(DocumentRefused):
+    """Nothing is held back or let go: it is billed already, held already, or the reason is empty."""

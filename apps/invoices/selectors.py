@@ -1,5 +1,6 @@
 """What is due, what was billed, and what waits for a person."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from apps.core.domain.zones import zone
 from apps.documents.models import Document
 from apps.documents.selectors import get_document
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import BilledPeriod, BillingRun, Invoice, InvoiceLine, PrepaidRecord
+from apps.invoices.models import BilledPeriod, BillingHold, BillingRun, Invoice, InvoiceLine, PrepaidRecord
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import Cdr
 
@@ -30,13 +31,20 @@ def _newer_revisions(session: str, purpose: str, revision: str) -> QuerySet[Cdr]
 
 
 def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
-    """Return the current charge records on contracts that no line points at, oldest supply first.
+    """Return the current charge records on contracts that no line points at and nobody holds, oldest supply first.
 
     Those of a prepaid contract wait until its wallet has paid for them; those taxed at top-up are never due.
     """
     return current_records(seller=seller, until_date=until_date).filter(
-        ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by()), is_billable_if_prepaid()
+        ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by()),
+        ~Exists(open_holds().filter(session=OuterRef("session")).order_by()),
+        is_billable_if_prepaid(),
     )
+
+
+def open_holds() -> QuerySet[BillingHold]:
+    """Return what is kept from being billed."""
+    return BillingHold.objects.filter(released_at__isnull=True)
 
 
 def is_billable_if_prepaid() -> Q:
@@ -70,6 +78,13 @@ def current_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
         )
         .order_by("ended_at", "pk")
     )
+
+
+def outdated_records(cdr_ids: Collection[int]) -> QuerySet[Cdr]:
+    """Return those of these charge records that are not to be billed any more: revised, in review, or held."""
+    is_current = Q(session__status=SessionStatus.SETTLED) & ~Exists(_newer_revisions("session", "purpose", "revision"))
+    is_free = ~Exists(open_holds().filter(session=OuterRef("session")).order_by())
+    return Cdr.objects.filter(pk__in=cdr_ids).exclude(is_current & is_free).select_related("session").order_by("pk")
 
 
 def closed_until(contract: Contract) -> date | None:
@@ -156,6 +171,15 @@ def awaiting_correction(*, seller: Organisation) -> QuerySet[InvoiceLine]:
         invoice__status=InvoiceStatus.ISSUED,
     )
     return with_something_left(revised).select_related("invoice", "cdr").order_by("invoice", "position")
+
+
+def drafts_of(run: BillingRun) -> QuerySet[Invoice]:
+    """Return the drafts of a billing run, by customer."""
+    return (
+        run.invoices.filter(status=InvoiceStatus.DRAFT)
+        .select_related("customer", "contract")
+        .order_by("customer__name", "pk")
+    )
 
 
 def documents_of(run: BillingRun) -> QuerySet[Invoice]:

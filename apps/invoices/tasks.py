@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from apps.core.clock import now
 from apps.invoices import selectors
 from apps.invoices.errors import DocumentRefused
-from apps.invoices.services import rendering
+from apps.invoices.services import billing, rendering
 from apps.invoices.services.receipts import issue_receipt as issue
 from apps.sessions.models import Cdr
 
@@ -56,3 +56,16 @@ def sweep_undocumented(**_: object) -> None:
     """Render issued documents that have no file, whatever became of their bell."""
     for invoice_id in selectors.undocumented().values_list("pk", flat=True)[:SWEEP_SIZE]:
         rendering.render_document(invoice_id=invoice_id, at=now())
+
+
+@shared_task(name="invoices.carry_on_run", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def carry_on_run(*, id: int, **_: object) -> None:  # noqa: A002
+    """Do the step that a billing run is at; carried out twice at once it bills nothing twice."""
+    billing.carry_on(run_id=id, at=now())
+
+
+@shared_task(name="invoices.sweep_runs", acks_late=True)
+def sweep_runs(**_: object) -> None:
+    """Take up the billing runs of which nothing was heard for a while."""
+    for run_id in billing.stalled_run_ids(at=now()):
+        billing.carry_on(run_id=run_id, at=now())

@@ -25,7 +25,7 @@ from apps.contracts.models import ContractVersion, SpendingLimit
 from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document
 from apps.documents.services import store_document
-from apps.invoices.models import Invoice
+from apps.invoices.models import BillingHold, Invoice
 from apps.invoices.selectors import data_key, document_key
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role
@@ -207,6 +207,9 @@ def make_tenant(name: str) -> Tenant:
     cdr = rate_settled(session_id=session.pk, at=session.settled_at)
     run_billing(seller_id=site.owner.pk, until_date=date(2026, 6, 30), at=BILLED_AT)
     invoice = Invoice.objects.get(seller=site.owner)
+    BillingHold.objects.create(
+        seller=site.owner, session=session, reason=name, held_at=BILLED_AT, released_at=BILLED_AT
+    )
     document = store_document(
         seller_id=site.owner.pk,
         recipient_id=site.customer.organisation_id,

@@ -93,7 +93,7 @@ class CustomerAdmin(TenantAdmin):
         "name",
         ("street", "postcode", "city"),
         ("country", "vat_id"),
-        ("email", "language"),
+        ("email", "language", "mails_documents"),
         "invoice_format",
         ("electronic_address_scheme", "electronic_address"),
         "still_missing",

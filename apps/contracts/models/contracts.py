@@ -46,6 +46,12 @@ class Customer(TenantModel):
     country = CountryField()
     vat_id = models.CharField("VAT identifier", max_length=20, blank=True)
     email = models.EmailField(help_text="Where invoices go.")
+    mails_documents = models.BooleanField(
+        "invoices by e-mail",
+        default=True,
+        help_text="Each invoice and credit note is sent with its PDF when it is issued. Without it they are in the "
+        "portal alone.",
+    )
     language = models.CharField(
         max_length=2,
         choices=[("en", "English"), ("de", "German"), ("fr", "French"), ("nl", "Dutch")],

@@ -13,7 +13,10 @@ class InvoiceStatus(StrEnum):
 
 
 class RunStatus(StrEnum):
+    """Drafted: a run under review waits for a person; approved, it runs again, and issues."""
+
     RUNNING = "running"
+    DRAFTED = "drafted"
     DONE = "done"
 
 

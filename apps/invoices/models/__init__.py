@@ -1,9 +1,11 @@
 from apps.invoices.models.documents import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
+from apps.invoices.models.holds import BillingHold
 from apps.invoices.models.periods import BilledPeriod, PeriodCharge
 from apps.invoices.models.prepaid import PrepaidRecord
 
 __all__ = [
     "BilledPeriod",
+    "BillingHold",
     "BillingRun",
     "Invoice",
     "InvoiceLine",

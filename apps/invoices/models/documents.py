@@ -23,7 +23,9 @@ from apps.invoices.domain.status import InvoiceStatus, RunStatus
 class BillingRun(TenantModel):
     """One pull of what is due for a seller, up to and including the local day ``until_date``; repeatable.
 
-    problems  a sentence for each contract whose documents were refused
+    is_reviewed   it drafts, waits for a person, and issues what that person has let go
+    contracts_total, contracts_done  of the step under way; progressed_at: when the last one was done
+    problems      a sentence for each contract whose documents were refused
     """
 
     TENANT = ("seller",)
@@ -31,6 +33,10 @@ class BillingRun(TenantModel):
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     until_date = models.DateField()
     status = models.CharField(max_length=8, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.RUNNING)
+    is_reviewed = models.BooleanField("looked at before it issues", default=False)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    progressed_at = models.DateTimeField(null=True, blank=True, editable=False)
     contracts_total = models.PositiveIntegerField(default=0)
     contracts_done = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list, blank=True)
@@ -51,8 +57,22 @@ class BillingRun(TenantModel):
                 name="run_one_running_per_seller_and_day",
             ),
             models.CheckConstraint(
-                condition=Q(status="running", ended_at__isnull=True) | Q(status="done", ended_at__isnull=False),
+                condition=Q(status__in=["running", "drafted"], ended_at__isnull=True)
+                | Q(status="done", ended_at__isnull=False),
                 name="run_ends_when_done",
+            ),
+            # Its drafts are what a person looks at: no second run may write others over them.
+            models.UniqueConstraint(
+                fields=["seller"],
+                condition=Q(is_reviewed=True, ended_at__isnull=True),
+                name="run_one_under_review_per_seller",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_reviewed=True) | Q(approved_at__isnull=True, status__in=["running", "done"]),
+                name="run_is_approved_where_it_is_reviewed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="drafted") | Q(approved_at__isnull=True), name="run_is_drafted_until_it_is_approved"
             ),
         ]
 
@@ -171,11 +191,6 @@ class Invoice(TenantModel):
                 fields=["seller", "number"], condition=~Q(number=""), name="invoice_number_unique_per_seller"
             ),
             # One draft a contract at a time: two billing runs at once meet here.
-            models.UniqueConstraint(
-                fields=["contract"],
-                condition=Q(status="draft", kind="invoice"),
-                name="invoice_one_draft_per_contract",
-            ),
             models.CheckConstraint(
                 condition=Q(
                     status="draft",

@@ -1,24 +1,35 @@
-"""The billing run: pull what is due, correct what was revised, draft, issue. Repeatable at any point."""
+"""The billing run: pull what is due, correct what was revised, draft, issue. Repeatable at any point.
+
+A run under review stops between the two: a person looks at its drafts, keeps back what must not go out, and lets the
+rest go. What comes in meanwhile is left to the next run.
+"""
 
 from collections import defaultdict
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Least
 
-from apps.accounts.models import Organisation
+from apps.accounts.models import Organisation, User
 from apps.contracts.models import Contract
 from apps.core import failpoints
+from apps.core.bells import ring_on_commit
 from apps.invoices.domain.status import InvoiceStatus, RunStatus
-from apps.invoices.errors import DocumentRefused
+from apps.invoices.errors import DocumentRefused, RunRefused
 from apps.invoices.models import BillingRun, Invoice
-from apps.invoices.selectors import awaiting_correction, due_records
+from apps.invoices.selectors import awaiting_correction, drafts_of, due_records, open_holds
 from apps.invoices.services.crediting import credit_lines
-from apps.invoices.services.drafting import draft_next
+from apps.invoices.services.drafting import discard_drafts, draft_contract
 from apps.invoices.services.issuing import issue_invoice
-from apps.invoices.services.plans import contracts_with_open_periods
+from apps.invoices.services.plans import contracts_with_open_periods, has_plan
 from apps.sessions.models import Cdr
+
+STALLED_AFTER: Final = timedelta(minutes=3)
+"""A running run of which nothing was heard for so long has lost whoever carried it out."""
 
 
 def run_billing(*, seller_id: int, until_date: date, at: datetime) -> BillingRun:
@@ -26,19 +37,49 @@ def run_billing(*, seller_id: int, until_date: date, at: datetime) -> BillingRun
 
     Each contract is a story of its own: a contract whose documents are refused is named in the run's ``problems`` and
     stops no other. A run that was killed is taken up by the next one for the same day: what it issued is no longer
-    due, and a draft it left behind is filled again and issued.
+    due, and a draft it left behind is written anew and issued.
+
+    :raises RunRefused: a run of the seller's waits for a person
     """
-    seller = Organisation.objects.get(pk=seller_id)
-    contract_ids = _contracts_with_work(seller, until_date=until_date)
-    run = _open_run(seller, until_date=until_date, contracts=len(contract_ids), at=at)
-    for contract_id in contract_ids:
-        try:
-            bill_contract(contract_id=contract_id, run=run, at=at)
-        except DocumentRefused as refusal:
-            _note_progress(run, problem=f"{Contract.objects.get(pk=contract_id).number}: {refusal}")
-        else:
-            _note_progress(run)
-    return _close_run(run, at=at)
+    run = start_run(seller_id=seller_id, until_date=until_date, is_reviewed=False, at=at)
+    return carry_on(run_id=run.pk, at=at)
+
+
+@transaction.atomic
+def start_run(*, seller_id: int, until_date: date, is_reviewed: bool, at: datetime) -> BillingRun:
+    """Open a run, or return the one for the same day that never ended; whoever hears its bell carries it out.
+
+    :raises RunRefused: another run of the seller's is under review
+    """
+    Organisation.objects.select_for_update(no_key=True).get(pk=seller_id)
+    open_runs = BillingRun.objects.filter(seller=seller_id, ended_at__isnull=True)
+    waiting = open_runs.filter(is_reviewed=True).first()
+    if waiting is not None and not (is_reviewed and waiting.until_date == until_date):
+        raise RunRefused(
+            f"The billing run until {waiting.until_date.isoformat()} is not finished: let its drafts go, or give it up."
+        )
+    run = open_runs.filter(until_date=until_date, is_reviewed=is_reviewed).first()
+    if run is None:
+        # Whoever starts at the same moment waits for the seller's row, and finds this run.
+        run = BillingRun.objects.create(
+            seller_id=seller_id, until_date=until_date, is_reviewed=is_reviewed, started_at=at, progressed_at=at
+        )
+    ring_on_commit("billing.run", id=run.pk)
+    return run
+
+
+def carry_on(*, run_id: int, at: datetime) -> BillingRun:
+    """Do the step that a run is at, for all its contracts; one that waits for a person or is done is left as it is."""
+    run = BillingRun.objects.select_related("seller").get(pk=run_id)
+    if run.status == RunStatus.RUNNING and run.approved_at is not None:
+        _for_each(run, _contracts_of(run), lambda contract_id: _issue_drafts(contract_id, run=run, at=at), at=at)
+        return _end(run, RunStatus.DONE, at=at)
+    if run.status == RunStatus.RUNNING:
+        step = _draft if run.is_reviewed else bill_contract
+        contract_ids = _contracts_with_work(run.seller, until_date=run.until_date)
+        _for_each(run, contract_ids, lambda contract_id: step(contract_id=contract_id, run=run, at=at), at=at)
+        return _end(run, RunStatus.DRAFTED if run.is_reviewed else RunStatus.DONE, at=at)
+    return run
 
 
 def bill_contract(*, contract_id: int, run: BillingRun, at: datetime) -> None:
@@ -47,9 +88,92 @@ def bill_contract(*, contract_id: int, run: BillingRun, at: datetime) -> None:
     :raises DocumentRefused: a document is refused; those before it stand
     """
     _credit_revised(contract_id, run=run, at=at)
-    while invoice := draft_next(contract_id=contract_id, until_date=run.until_date, run=run):
+    while drafts := draft_contract(contract_id=contract_id, until_date=run.until_date, run=run):
         failpoints.hit("billing.drafted")
-        issue_invoice(invoice_id=invoice.pk, issued_at=at)
+        for draft in drafts:
+            # Another run at once may have thrown it away, having found less to bill: then it bills the rest.
+            with suppress(Invoice.DoesNotExist):
+                issue_invoice(invoice_id=draft.pk, issued_at=at)
+        if not has_plan(contract_id):
+            # Only a plan's periods are looked at again: they close when nothing more is due of them.
+            return
+
+
+def _draft(*, contract_id: int, run: BillingRun, at: datetime) -> None:
+    """Credit what was revised since it was billed, and draft what is due, the corrected included."""
+    _credit_revised(contract_id, run=run, at=at)
+    draft_contract(contract_id=contract_id, until_date=run.until_date, run=run)
+
+
+def _issue_drafts(contract_id: int, *, run: BillingRun, at: datetime) -> None:
+    """Issue the drafts of a run as they were looked at.
+
+    :raises DraftOutdated: what one of them bills has changed since; it stays a draft
+    """
+    for draft_id in drafts_of(run).filter(contract=contract_id).values_list("pk", flat=True):
+        issue_invoice(invoice_id=draft_id, issued_at=at, issued_by=run.approved_by)
+
+
+@transaction.atomic
+def approve_run(*, run_id: int, by: User | None, at: datetime) -> BillingRun:
+    """Let the drafts of a run go: they are issued as they stand. Approving it again changes nothing.
+
+    :raises RunRefused: it is still drafting, or is not under review
+    """
+    run: BillingRun = BillingRun.objects.select_for_update().get(pk=run_id)
+    if run.approved_at is not None:
+        return run
+    if run.status != RunStatus.DRAFTED:
+        raise RunRefused("It is still drafting. Look at it when it is done.")
+    run.status, run.approved_at, run.approved_by = RunStatus.RUNNING, at, by
+    run.contracts_done, run.contracts_total, run.problems, run.progressed_at = 0, 0, [], at
+    run.save()
+    ring_on_commit("billing.run", id=run.pk)
+    return run
+
+
+@transaction.atomic
+def draft_again(*, run_id: int, at: datetime) -> BillingRun:
+    """Write the drafts of a run anew, with what is due and not held now.
+
+    :raises RunRefused: it does not wait for a person
+    """
+    run: BillingRun = BillingRun.objects.select_for_update().get(pk=run_id)
+    if run.status != RunStatus.DRAFTED:
+        raise RunRefused("Only a run that waits for you can be drafted again.")
+    run.status, run.contracts_done, run.contracts_total, run.problems = RunStatus.RUNNING, 0, 0, []
+    run.progressed_at = at
+    run.save()
+    ring_on_commit("billing.run", id=run.pk)
+    return run
+
+
+@transaction.atomic
+def give_up_run(*, run_id: int, at: datetime) -> BillingRun:
+    """Throw away the drafts of a run under review and end it; what they list is due again.
+
+    :raises RunRefused: it does not wait for a person
+    """
+    run: BillingRun = BillingRun.objects.select_for_update().get(pk=run_id)
+    if run.status != RunStatus.DRAFTED:
+        raise RunRefused("Only a run that waits for you can be given up.")
+    for contract in Contract.objects.select_for_update().filter(pk__in=_contracts_of(run)).order_by("pk"):
+        discard_drafts(contract)
+    run.status, run.ended_at = RunStatus.DONE, at
+    run.save()
+    return run
+
+
+def stalled_run_ids(*, at: datetime) -> list[int]:
+    """Return the runs that nobody carries out any more."""
+    running = BillingRun.objects.filter(status=RunStatus.RUNNING)
+    quiet = Q(progressed_at__lte=at - STALLED_AFTER) | Q(progressed_at__isnull=True)
+    return list(running.filter(quiet).order_by("pk").values_list("pk", flat=True))
+
+
+def _contracts_of(run: BillingRun) -> list[int]:
+    ids = drafts_of(run).order_by().values_list("contract_id", flat=True).distinct()
+    return sorted(contract_id for contract_id in ids if contract_id is not None)
 
 
 def _contracts_with_work(seller: Organisation, *, until_date: date) -> list[int]:
@@ -58,13 +182,29 @@ def _contracts_with_work(seller: Organisation, *, until_date: date) -> list[int]
     drafts = Invoice.objects.filter(seller=seller, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE).values_list(
         "contract_id", flat=True
     )
-    return sorted({*due.distinct(), *drafts, *contracts_with_open_periods(seller.pk, until_date=until_date)})
+    held = set(open_holds().filter(seller=seller, contract__isnull=False).values_list("contract_id", flat=True))
+    found = {*due.distinct(), *drafts, *contracts_with_open_periods(seller.pk, until_date=until_date)}
+    return sorted(found - held | {*drafts})
+
+
+def _for_each(run: BillingRun, contract_ids: Sequence[int], work: Callable[[int], None], *, at: datetime) -> None:
+    """Do a step for each contract; what is refused is named and stops no other."""
+    _count(run, contracts=len(contract_ids), at=at)
+    for contract_id in contract_ids:
+        try:
+            work(contract_id)
+        except DocumentRefused as refusal:
+            _note_progress(run, problem=f"{Contract.objects.get(pk=contract_id).number}: {refusal}", at=at)
+        else:
+            _note_progress(run, at=at)
 
 
 def _credit_revised(contract_id: int, *, run: BillingRun, at: datetime) -> None:
     """Credit the lines whose record has a newer revision that is due now; that revision is billed next."""
     due = due_records(seller=run.seller, until_date=run.until_date).filter(session__contract_id=contract_id)
     revision_of = {cdr.session_id: cdr for cdr in due.filter(revision__gt=1)}
+    if not revision_of:
+        return
     lines = awaiting_correction(seller=run.seller).filter(
         invoice__contract_id=contract_id, cdr__session_id__in=list(revision_of)
     )
@@ -82,31 +222,32 @@ def _credit_revised(contract_id: int, *, run: BillingRun, at: datetime) -> None:
 
 
 @transaction.atomic
-def _open_run(seller: Organisation, *, until_date: date, contracts: int, at: datetime) -> BillingRun:
-    """Start a run, or take up the one for the same day that never ended; there is one at a time (a constraint)."""
-    run, is_new = BillingRun.objects.select_for_update().get_or_create(
-        seller=seller,
-        until_date=until_date,
-        status=RunStatus.RUNNING,
-        defaults={"started_at": at, "contracts_total": contracts},
-    )
-    if not is_new:
-        run.contracts_total = run.contracts_done + contracts
-        run.save(update_fields=["contracts_total"])
-    return run
+def _count(run: BillingRun, *, contracts: int, at: datetime) -> None:
+    """Say how many contracts are to be done; who takes up a run that was killed adds to what was done."""
+    current = BillingRun.objects.select_for_update().get(pk=run.pk)
+    current.contracts_total, current.progressed_at = current.contracts_done + contracts, at
+    current.save(update_fields=["contracts_total", "progressed_at"])
 
 
 @transaction.atomic
-def _note_progress(run: BillingRun, *, problem: str = "") -> None:
+def _note_progress(run: BillingRun, *, problem: str = "", at: datetime) -> None:
     """Count one contract; two runs at once share the row, so the count is capped by the total."""
     current = BillingRun.objects.select_for_update().get(pk=run.pk)
     current.contracts_done = Least(F("contracts_done") + 1, F("contracts_total"))
+    current.progressed_at = at
     if problem and problem not in current.problems:
         current.problems = [*current.problems, problem]
-    current.save(update_fields=["contracts_done", "problems"])
+    current.save(update_fields=["contracts_done", "problems", "progressed_at"])
 
 
-def _close_run(run: BillingRun, *, at: datetime) -> BillingRun:
-    BillingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(status=RunStatus.DONE, ended_at=at)
+def _end(run: BillingRun, status: RunStatus, *, at: datetime) -> BillingRun:
+    """End a step; a run whose drafts were not all issued waits for a person again."""
+    if run.approved_at is not None and drafts_of(run).exists():
+        status = RunStatus.DRAFTED
+    ended_at = at if status is RunStatus.DONE else None
+    approved_at = run.approved_at if status is RunStatus.DONE else None
+    BillingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(
+        status=status, ended_at=ended_at, approved_at=approved_at
+    )
     run.refresh_from_db()
     return run

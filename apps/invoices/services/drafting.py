@@ -18,7 +18,7 @@ from apps.invoices.domain.bands import PriceBand, price_bands, prices_energy
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words, legal_text
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
-from apps.invoices.selectors import due_records, uncredited_lines
+from apps.invoices.selectors import due_records, open_holds, uncredited_lines
 from apps.invoices.services.plan_charges import charge_amounts, charge_line, keep_charges
 from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_spans, plan_state
 from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
@@ -46,13 +46,13 @@ class DueGroup:
 
 
 @transaction.atomic
-def draft_next(*, contract_id: int, until_date: date, run: BillingRun | None = None) -> Invoice | None:
-    """Draft one invoice of what is due on a contract; None when nothing is.
+def draft_contract(*, contract_id: int, until_date: date, run: BillingRun | None = None) -> list[Invoice]:
+    """Draft the invoices of what is due on a contract; none when nothing is.
 
-    The contract is locked first, so that two runs at once meet here and one of them finds the other's work. A draft
-    left behind by a killed run is filled again with what is due now. Records of another currency or another country
-    of supply are left for the next draft: an invoice states one currency and one VAT identifier of the seller, or none
-    where what it charges is not subject to VAT.
+    The contract is locked first, so that two runs at once meet here and one of them finds the other's work. Drafts
+    left behind by a killed run are written anew with what is due now. There is one for each currency and each country
+    of supply: an invoice states one currency and one VAT identifier of the seller, or none where what it charges is
+    not subject to VAT. A contract that is held has none.
 
     A record that cost nothing is listed where it says something: it makes an invoice of its own accord if energy was
     delivered; one without energy waits until an invoice is written anyway.
@@ -60,25 +60,42 @@ def draft_next(*, contract_id: int, until_date: date, run: BillingRun | None = N
     :raises TaxRefused: the seller has no VAT registration where a charger stands
     :raises TaxDisagrees: a record was rated with another VAT rate than the rule book gives
     """
-    contract = Contract.objects.select_for_update().get(pk=contract_id)
-    draft = Invoice.objects.filter(contract=contract, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE).first()
-    if draft is not None:
+    contract = Contract.objects.select_for_update(of=("self",)).select_related("seller", "customer").get(pk=contract_id)
+    emptied = _empty_drafts(contract)
+    is_held = open_holds().filter(contract=contract).exists()
+    groups = [] if is_held else _groups(contract, until_date=until_date)
+    # Filled again under the same key: whoever is about to issue it issues what it lists now.
+    empty = [*emptied, *(Invoice(kind=Invoice.Kind.INVOICE) for _ in groups[len(emptied) :])]
+    drafts = [
+        _fill(draft, contract=contract, run=run, group=group) for draft, group in zip(empty, groups, strict=False)
+    ]
+    for draft in empty[len(groups) :]:
+        draft.delete()
+    return drafts
+
+
+def discard_drafts(contract: Contract) -> None:
+    """Delete the drafts of a locked contract; what they list is due again."""
+    for draft in _empty_drafts(contract):
+        draft.delete()
+
+
+def _empty_drafts(contract: Contract) -> list[Invoice]:
+    drafts = Invoice.objects.filter(contract=contract, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE)
+    found = list(drafts.order_by("pk"))
+    for draft in found:
         draft.lines.all().delete()
         draft.taxes.all().delete()
-    group = _next_group(contract, until_date=until_date)
-    if group is not None:
-        return _fill(draft or Invoice(kind=Invoice.Kind.INVOICE), contract=contract, run=run, group=group)
-    if draft is not None:
-        draft.delete()
-    return None
+    return found
 
 
-def _next_group(contract: Contract, *, until_date: date) -> DueGroup | None:
-    """Return what the next invoice lists: the first currency and country with something to bill.
+def _groups(contract: Contract, *, until_date: date) -> list[DueGroup]:
+    """Return what the next invoices list: each currency and country with something to bill.
 
     A revision that was made since the run credited what was revised waits for the next run, which credits first. What
     comes to less than nothing waits for more to bill: an invoice does not give money back.
     """
+    groups: list[DueGroup] = []
     spans = plan_spans(contract)
     closing = closing_day(spans, until_date=until_date)
     of_contract = due_records(seller=contract.seller, until_date=closing).filter(session__contract=contract)
@@ -94,8 +111,8 @@ def _next_group(contract: Contract, *, until_date: date) -> DueGroup | None:
             ]
             group = DueGroup(currency=key[0], records=tuple(taxed), charges=of_plan)
             if _net_of(group) >= 0:
-                return group
-    return None
+                groups.append(group)
+    return groups
 
 
 def _plan_charges(contract: Contract, spans: Sequence[PlanSpan], *, until_date: date) -> tuple[DueCharge, ...]:

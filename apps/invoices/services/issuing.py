@@ -13,9 +13,11 @@ from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import LineAmounts, total_up
 from apps.invoices.domain.numbers import due_date, format_number
 from apps.invoices.domain.status import InvoiceStatus, advance
-from apps.invoices.errors import AmountsDisagree, NothingToIssue, PartyIncomplete, TaxRefused
+from apps.invoices.errors import AmountsDisagree, DraftOutdated, NothingToIssue, PartyIncomplete, TaxRefused
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
+from apps.invoices.selectors import open_holds, outdated_records
 from apps.invoices.services.content import content_hash
+from apps.invoices.services.delivering import deliver
 from apps.invoices.services.einvoicing import check_electronic
 from apps.ledger import services as ledger
 from apps.ledger.domain.vat import Vat
@@ -30,6 +32,7 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
 
     issued_by  the person who asked for it; None: the billing run, or the rating of an anonymous session
 
+    :raises DraftOutdated: what it bills was revised, sent to review or held since it was drafted
     :raises NothingToIssue: it has no lines
     :raises AmountsDisagree: lines, VAT and totals do not add up by the rule
     :raises PartyIncomplete: seller or buyer lacks legal data
@@ -41,6 +44,8 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
         return invoice
     advance(InvoiceStatus(invoice.status), InvoiceStatus.ISSUED)
     lines, taxes = list(invoice.lines.all()), list(invoice.taxes.all())
+    if invoice.kind == Invoice.Kind.INVOICE and invoice.contract is not None:
+        _check_current(invoice, lines=lines)
     _check_amounts(invoice, lines=lines, taxes=taxes)
     issue_date = fill_in(invoice, taxes=taxes, issued_at=issued_at)
     check_electronic(invoice)
@@ -53,6 +58,7 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     invoice.issued_at, invoice.issued_by = issued_at, issued_by
     invoice.content_hash = content_hash(invoice, lines=lines, taxes=taxes)
     invoice.save()
+    deliver(invoice, at=issued_at)
     ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
     return invoice
 
@@ -91,6 +97,18 @@ def _payment_days(invoice: Invoice) -> int:
     if invoice.kind != Invoice.Kind.INVOICE or invoice.contract is None:
         return 0
     return invoice.contract.payment_days
+
+
+def _check_current(invoice: Invoice, *, lines: Sequence[InvoiceLine]) -> None:
+    """Look at what an invoice on a contract bills as it is now; minutes or days may lie between draft and issue.
+
+    :raises DraftOutdated: a record was revised, sent to review or held, or the contract was held
+    """
+    changed = outdated_records([line.cdr_id for line in lines if line.cdr_id is not None]).first()
+    if changed is not None:
+        raise DraftOutdated(f"{changed.session} has changed since it was drafted. Draft it again and look at it.")
+    if open_holds().filter(contract=invoice.contract_id).exists():
+        raise DraftOutdated("The contract is held from billing.")
 
 
 def _check_amounts(invoice: Invoice, *, lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax]) -> None:

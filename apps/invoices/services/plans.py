@@ -20,6 +20,7 @@ from apps.core.domain.tax import (
 )
 from apps.core.domain.zones import zone
 from apps.invoices.domain.plan_lines import SeveralSupplies, Usage, base_fee_line, usage_lines
+from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.supplies import Supply
 from apps.invoices.errors import PlanRefused, TaxRefused
 from apps.invoices.models import BilledPeriod, InvoiceTax, PeriodCharge
@@ -63,6 +64,11 @@ def plan_spans(contract: Contract) -> list[PlanSpan]:
     return [row.span() for row in plans.order_by("first_day")]
 
 
+def has_plan(contract_id: int) -> bool:
+    """Tell whether a contract has, or had, a plan."""
+    return ContractPlan.objects.filter(contract=contract_id).exists()
+
+
 def closing_day(spans: Sequence[PlanSpan], *, until_date: date) -> date:
     """Return the day up to which sessions are billed: a period that is not over waits until it is."""
     for period in periods_until(spans, until=until_date):
@@ -95,8 +101,15 @@ def plan_state(contract: Contract, *, spans: Sequence[PlanSpan], until_date: dat
 
 
 def close_periods(contract: Contract, periods: Iterable[Days]) -> None:
-    """Remember of which periods all that is due was billed; the caller has locked the contract."""
+    """Remember of which periods all that is due was billed, not only drafted; the caller has locked the contract."""
+    drafted = set(
+        PeriodCharge.objects.filter(period__contract=contract, line__invoice__status=InvoiceStatus.DRAFT).values_list(
+            "period__first_day", flat=True
+        )
+    )
     for period in periods:
+        if period.first in drafted:
+            continue
         BilledPeriod.objects.update_or_create(
             contract=contract, first_day=period.first, defaults={"last_day": period.last, "is_closed": True}
         )

@@ -9,7 +9,7 @@ from apps.documents.renderer import Rendered
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import NothingToIssue
 from apps.invoices.models import Invoice
-from apps.invoices.services.drafting import draft_next
+from apps.invoices.services.drafting import draft_contract
 from apps.invoices.services.issuing import fill_in
 from apps.invoices.services.rendering import print_html
 
@@ -21,10 +21,10 @@ def preview_next(*, contract_id: int, until_date: date, at: datetime) -> Rendere
     :raises DocumentRefused: the document would be refused; the message says why
     """
     with transaction.atomic():
-        draft = draft_next(contract_id=contract_id, until_date=until_date)
-        if draft is None:
+        drafts = draft_contract(contract_id=contract_id, until_date=until_date)
+        if not drafts:
             raise NothingToIssue(f"nothing is due until {until_date:%d %B %Y}")
-        html = _html(draft, at=at)
+        html = _html(drafts[0], at=at)
         transaction.set_rollback(True)
     # Rendering takes a quarter of a second and more, so it happens when the contract's lock is given back.
     return renderer.render(html)

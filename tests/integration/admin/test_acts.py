@@ -6,7 +6,9 @@ from django.urls import reverse
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, User
 from apps.contracts.models import Contract, IdToken, TariffAssignment
+from apps.core import clock
 from apps.invoices.models import BillingRun, Invoice
+from apps.invoices.services.billing import carry_on
 from apps.stations.models import ChargingStation, Location
 from apps.stations.services import hash_key
 from tests.factories import make_member, make_user
@@ -128,8 +130,41 @@ class TestABillingRun:
         response = owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": "2026-07-31"})
 
         run = BillingRun.objects.latest("pk")
-        assert response.status_code == 302
-        assert (run.seller, str(run.until_date), run.status) == (ours.owner, "2026-07-31", "done")
+        page = reverse("console:billing-run", args=[run.pk])
+        assert (response.status_code, response["Location"]) == (302, page)
+        assert (run.seller, str(run.until_date), run.status) == (ours.owner, "2026-07-31", "running")
+        assert "contracts are done" in owner.get(page).content.decode()
+        assert carry_on(run_id=run.pk, at=clock.now()).status == "done"
+
+    def test_under_review_is_looked_at_held_and_let_go(self, ours, owner):
+        owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": "2026-08-31", "is_reviewed": "on"})
+        run = BillingRun.objects.latest("pk")
+        carry_on(run_id=run.pk, at=clock.now())
+        page = reverse("console:billing-run", args=[run.pk])
+
+        looked = owner.get(page).content.decode()
+        response = owner.post(reverse("console:billing-decide", args=[run.pk]), {"decision": "give up"}, follow=True)
+
+        assert "Look at what would be issued" in looked
+        assert "The drafts are thrown away." in response.content.decode()
+        run.refresh_from_db()
+        assert run.status == "done"
+
+    def test_of_another_owner_is_not_there(self, ours, theirs, owner):
+        run = BillingRun.objects.filter(seller=theirs.owner).first()
+
+        assert owner.get(reverse("console:billing-run", args=[run.pk])).status_code == 404
+        assert owner.post(reverse("console:billing-decide", args=[run.pk])).status_code == 404
+        assert owner.get(reverse("console:hold-session", args=[theirs.session.uid])).status_code == 404
+
+    def test_asks_why_a_session_is_held(self, ours, owner):
+        address = reverse("console:hold-session", args=[ours.session.uid])
+
+        asked = owner.get(address).content.decode()
+        refused = owner.post(address, {"reason": "They ask about it"}).content.decode()
+
+        assert "Why it is not billed now" in asked
+        assert "An invoice bills this session already" in refused
 
 
 class TestAddingAPerson:

@@ -17,12 +17,19 @@ from apps.invoices.models import Invoice, InvoiceLine, NumberSeries
 from apps.invoices.services import drafting, issuing
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.crediting import credit_invoice
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.rendering import render_document
 from apps.ledger.models import Journal
 from tests.factories import make_contract, make_site, make_token
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, NIGHT_AND_DAY, bill, make_cdr
+from tests.integration.invoices.world import (
+    APRIL,
+    END_OF_MARCH,
+    MARCH_EVENING,
+    NIGHT_AND_DAY,
+    bill,
+    draft_next,
+    make_cdr,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,16 +69,16 @@ class TestTwoDraftsAtOnce:
     def meet_after_pulling(self, monkeypatch) -> None:
         """Let both drafters look at what is due before either writes (at most for a second)."""
         barrier = threading.Barrier(2, timeout=1)
-        pull = drafting._next_group
+        pull = drafting._groups
 
         def pull_and_wait(*args, **kwargs):
-            group = pull(*args, **kwargs)
+            groups = pull(*args, **kwargs)
             # With the lock on the other one waits for us, so that we wait for it in vain, as it should be.
             with suppress(threading.BrokenBarrierError):
                 barrier.wait()
-            return group
+            return groups
 
-        monkeypatch.setattr(drafting, "_next_group", pull_and_wait)
+        monkeypatch.setattr(drafting, "_groups", pull_and_wait)
 
     def draft(self, site):
         return at_once(*[lambda: draft_next(contract_id=site.contract.pk, until_date=END_OF_MARCH)] * 2)

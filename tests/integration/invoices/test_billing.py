@@ -7,13 +7,21 @@ from apps.core import audit
 from apps.invoices import selectors
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine
 from apps.invoices.services import billing
-from apps.invoices.services.drafting import draft_next
 from apps.ledger.domain.chart import Role
 from apps.ledger.models import Journal
 from apps.ledger.selectors import balance, trial_balance
 from apps.tariffs.domain.facts import GrantTerms
 from tests.factories import make_contract, make_customer, make_site, make_tariff_version, make_token
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, NIGHT_AND_DAY, bill, make_cdr, revise
+from tests.integration.invoices.world import (
+    APRIL,
+    END_OF_MARCH,
+    MARCH_EVENING,
+    NIGHT_AND_DAY,
+    bill,
+    draft_next,
+    make_cdr,
+    revise,
+)
 
 TEN_KWH_NET = {"quantity": "10", "unit": "kWh", "basis": "net"}
 

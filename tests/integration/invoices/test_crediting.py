@@ -7,12 +7,20 @@ from apps.core import audit
 from apps.invoices import errors, selectors
 from apps.invoices.models import Invoice, InvoiceLine, NumberSeries
 from apps.invoices.services.crediting import credit_amounts, credit_invoice, credit_lines, preview_credit
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.receipts import issue_receipt
 from apps.ledger.models import Journal
 from apps.ledger.selectors import trial_balance
 from tests.factories import make_site, make_user
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr, make_paid_cdr, revise
+from tests.integration.invoices.world import (
+    APRIL,
+    END_OF_MARCH,
+    MARCH_EVENING,
+    bill,
+    draft_next,
+    make_cdr,
+    make_paid_cdr,
+    revise,
+)
 from tests.refusals import refused_by
 
 LATER = APRIL + timedelta(days=3)

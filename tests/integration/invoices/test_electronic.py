@@ -13,7 +13,6 @@ from apps.invoices.domain.receipts import Buyer
 from apps.invoices.errors import NotElectronic
 from apps.invoices.models import BillingRun, Invoice, NumberSeries
 from apps.invoices.services.crediting import credit_amounts, credit_invoice
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.einvoicing import electronic_terms, missing_for_electronic
 from apps.invoices.services.fees import issue_fee_invoice
 from apps.invoices.services.issuing import issue_invoice
@@ -21,7 +20,15 @@ from apps.invoices.services.receipts import issue_receipt
 from apps.invoices.services.replacing import replace_receipt
 from apps.ledger.models import Journal
 from tests.factories import give_plan, make_cost_centre, make_owner, make_plan, make_site
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr, make_paid_cdr
+from tests.integration.invoices.world import (
+    APRIL,
+    END_OF_MARCH,
+    MARCH_EVENING,
+    bill,
+    draft_next,
+    make_cdr,
+    make_paid_cdr,
+)
 from tests.official import complaints
 
 LEITWEG_ID = "04011000-1234512345-06"

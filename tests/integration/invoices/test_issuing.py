@@ -8,11 +8,10 @@ from apps.accounts.models import TaxRegistration
 from apps.core import audit
 from apps.invoices import errors
 from apps.invoices.models import Invoice, InvoiceTax, NumberSeries
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.issuing import issue_invoice
 from apps.ledger.models import Journal
 from tests.factories import make_user
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, draft_next, make_cdr
 
 
 @pytest.fixture

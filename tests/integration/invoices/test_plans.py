@@ -13,10 +13,9 @@ from apps.contracts.models import ContractPlan, Customer, Plan, PlanStep
 from apps.contracts.plans import copy_plan, why_not_given
 from apps.core import audit
 from apps.invoices.models import BilledPeriod, Invoice, PeriodCharge
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.einvoicing import electronic_terms
 from tests.factories import Site, give_plan, make_plan
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr, revise
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, draft_next, make_cdr, revise
 from tests.refusals import refused_by, run_sql
 
 MARCH_1 = date(2026, 3, 1)

@@ -10,10 +10,9 @@ from apps.contracts.models import Customer
 from apps.documents.models import Document
 from apps.invoices.errors import NothingToIssue, PartyIncomplete
 from apps.invoices.models import Invoice, InvoiceLine, NumberSeries
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.previewing import preview_draft, preview_next
 from apps.ledger.models import Journal
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, draft_next, make_cdr
 
 ROWS = (Invoice, InvoiceLine, NumberSeries, Journal, Document)
 

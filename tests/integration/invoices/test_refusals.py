@@ -5,8 +5,7 @@ from django.db import connection
 
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.services.crediting import credit_invoice
-from apps.invoices.services.drafting import draft_next
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, draft_next, make_cdr
 from tests.integration.ledger.refusal import refuses
 
 
@@ -61,18 +60,6 @@ class TestIssuedInvoices:
 
 
 class TestInvoices:
-    def test_have_one_draft_a_contract(self, draft):
-        refuses(
-            "INSERT INTO invoices_invoice (uid, seller_id, customer_id, contract_id, kind, status, reason, number,"
-            " period_from, period_to, tax_date, currency, amounts_are_gross, net, tax, gross, language, seller_party,"
-            " buyer_party, purchase_order, buyer_reference, invoice_format, content_hash)"
-            " SELECT gen_random_uuid(), seller_id, customer_id, contract_id, kind, status, reason, number, period_from,"
-            " period_to, tax_date, currency, amounts_are_gross, net, tax, gross, language, seller_party, buyer_party,"
-            " purchase_order, buyer_reference, invoice_format, content_hash FROM invoices_invoice WHERE id = %s",
-            draft.pk,
-            says="invoice_one_draft_per_contract",
-        )
-
     @pytest.mark.parametrize(
         ("change", "constraint"),
         [
@@ -186,8 +173,9 @@ class TestRuns:
 
     def test_run_one_at_a_time_per_seller_and_day(self, invoice):
         again = (
-            "INSERT INTO invoices_billingrun (seller_id, until_date, status, contracts_total, contracts_done, problems,"
-            " started_at) SELECT seller_id, until_date, 'running', 0, 0, '[]', started_at FROM invoices_billingrun"
+            "INSERT INTO invoices_billingrun (seller_id, until_date, status, is_reviewed, contracts_total,"
+            " contracts_done, problems, started_at)"
+            " SELECT seller_id, until_date, 'running', false, 0, 0, '[]', started_at FROM invoices_billingrun"
         )
         with connection.cursor() as cursor:
             cursor.execute(again)

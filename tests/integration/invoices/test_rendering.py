@@ -9,10 +9,17 @@ from apps.documents import renderer
 from apps.documents.models import Document
 from apps.invoices import selectors, tasks
 from apps.invoices.services.crediting import credit_invoice
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.receipts import issue_receipt
 from apps.invoices.services.rendering import print_html, render_document
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, MARCH_EVENING, bill, make_cdr, make_paid_cdr
+from tests.integration.invoices.world import (
+    APRIL,
+    END_OF_MARCH,
+    MARCH_EVENING,
+    bill,
+    draft_next,
+    make_cdr,
+    make_paid_cdr,
+)
 
 
 @pytest.fixture

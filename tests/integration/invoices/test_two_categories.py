@@ -13,7 +13,6 @@ from apps.core import audit
 from apps.invoices.models import Invoice, InvoiceLine
 from apps.invoices.selectors import due_records
 from apps.invoices.services.crediting import credit_invoice
-from apps.invoices.services.drafting import draft_next
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.receipts import issue_receipt
 from apps.invoices.services.rendering import print_html
@@ -22,6 +21,7 @@ from tests.integration.invoices.world import (
     APRIL,
     END_OF_MARCH,
     bill,
+    draft_next,
     make_cdr,
     make_paid_cdr,
     revise,

@@ -7,6 +7,7 @@ from typing import Any
 from apps.core.clock import to_epoch_ms
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
+from apps.invoices.services.drafting import draft_contract
 from apps.sessions.models import Cdr
 from apps.sessions.services.rating import price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
@@ -93,6 +94,11 @@ def facts_of(session: Any, *, kwh: str) -> SessionFacts:
             Reading(at_ms=to_epoch_ms(session.ended_at), energy_milliwh=begin + int(Decimal(kwh) * 1_000_000)),
         ),
     )
+
+
+def draft_next(**what: Any) -> Invoice | None:
+    """Draft a contract; return the first of its drafts, if there is one."""
+    return next(iter(draft_contract(**what)), None)
 
 
 def bill(site: Site, *, until_date: date = END_OF_MARCH, at: datetime = APRIL) -> list[Invoice]:
