@@ -25,12 +25,15 @@ USED_ELSEWHERE = "It pays for what an invoice taxes."
 
 
 def lock_with_papers(wallet_id: int) -> tuple[Wallet, dict[int, Payment]]:
-    """Lock a wallet with everything that a credit of its top-ups touches; return it and its top-ups."""
+    """Lock a wallet with everything that a credit of its top-ups touches; return it and its top-ups.
+
+    Keys stay free: whoever holds the wallet already writes movements that point to these rows, and we wait for them.
+    """
     contract_id = Wallet.objects.values_list("contract_id", flat=True).get(pk=wallet_id)
-    Contract.objects.select_for_update().get(pk=contract_id)
-    papers = Invoice.objects.select_for_update().filter(contract=contract_id, kind=Invoice.Kind.TOP_UP)
+    Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
+    papers = Invoice.objects.select_for_update(no_key=True).filter(contract=contract_id, kind=Invoice.Kind.TOP_UP)
     list(papers.order_by("pk").values_list("pk"))
-    payments = Payment.objects.select_for_update().filter(wallet=wallet_id).order_by("pk")
+    payments = Payment.objects.select_for_update(no_key=True).filter(wallet=wallet_id).order_by("pk")
     return lock_wallet(wallet_id), {one.pk: one for one in payments}
 
 
