@@ -16,7 +16,7 @@ from django.db.models.functions import Least
 
 from apps.accounts.models import Organisation, User
 from apps.contracts.models import Contract
-from apps.core import failpoints
+from apps.core import clock, failpoints
 from apps.core.bells import ring_on_commit
 from apps.invoices.domain.status import InvoiceStatus, RunStatus
 from apps.invoices.errors import DocumentRefused, RunRefused
@@ -72,12 +72,12 @@ def carry_on(*, run_id: int, at: datetime) -> BillingRun:
     """Do the step that a run is at, for all its contracts; one that waits for a person or is done is left as it is."""
     run = BillingRun.objects.select_related("seller").get(pk=run_id)
     if run.status == RunStatus.RUNNING and run.approved_at is not None:
-        _for_each(run, _contracts_of(run), lambda contract_id: _issue_drafts(contract_id, run=run, at=at), at=at)
+        _for_each(run, _contracts_of(run), lambda contract_id: _issue_drafts(contract_id, run=run, at=at))
         return _end(run, RunStatus.DONE, at=at)
     if run.status == RunStatus.RUNNING:
         step = _draft if run.is_reviewed else bill_contract
         contract_ids = _contracts_with_work(run.seller, until_date=run.until_date)
-        _for_each(run, contract_ids, lambda contract_id: step(contract_id=contract_id, run=run, at=at), at=at)
+        _for_each(run, contract_ids, lambda contract_id: step(contract_id=contract_id, run=run, at=at))
         return _end(run, RunStatus.DRAFTED if run.is_reviewed else RunStatus.DONE, at=at)
     return run
 
@@ -99,8 +99,15 @@ def bill_contract(*, contract_id: int, run: BillingRun, at: datetime) -> None:
             return
 
 
+@transaction.atomic
 def _draft(*, contract_id: int, run: BillingRun, at: datetime) -> None:
-    """Credit what was revised since it was billed, and draft what is due, the corrected included."""
+    """Credit what was revised since it was billed, and draft what is due, the corrected included.
+
+    The run is held meanwhile, so that one that still drafts never writes over what somebody looks at already.
+    """
+    drafting = BillingRun.objects.select_for_update(no_key=True).filter(status=RunStatus.RUNNING, approved_at=None)
+    if not drafting.filter(pk=run.pk).exists():
+        return
     _credit_revised(contract_id, run=run, at=at)
     draft_contract(contract_id=contract_id, until_date=run.until_date, run=run)
 
@@ -120,7 +127,7 @@ def approve_run(*, run_id: int, by: User | None, at: datetime) -> BillingRun:
 
     :raises RunRefused: it is still drafting, or is not under review
     """
-    run: BillingRun = BillingRun.objects.select_for_update().get(pk=run_id)
+    run: BillingRun = BillingRun.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.approved_at is not None:
         return run
     if run.status != RunStatus.DRAFTED:
@@ -138,7 +145,7 @@ def draft_again(*, run_id: int, at: datetime) -> BillingRun:
 
     :raises RunRefused: it does not wait for a person
     """
-    run: BillingRun = BillingRun.objects.select_for_update().get(pk=run_id)
+    run: BillingRun = BillingRun.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.status != RunStatus.DRAFTED:
         raise RunRefused("Only a run that waits for you can be drafted again.")
     run.status, run.contracts_done, run.contracts_total, run.problems = RunStatus.RUNNING, 0, 0, []
@@ -154,7 +161,7 @@ def give_up_run(*, run_id: int, at: datetime) -> BillingRun:
 
     :raises RunRefused: it does not wait for a person
     """
-    run: BillingRun = BillingRun.objects.select_for_update().get(pk=run_id)
+    run: BillingRun = BillingRun.objects.select_for_update(no_key=True).get(pk=run_id)
     if run.status != RunStatus.DRAFTED:
         raise RunRefused("Only a run that waits for you can be given up.")
     for contract in Contract.objects.select_for_update().filter(pk__in=_contracts_of(run)).order_by("pk"):
@@ -187,16 +194,16 @@ def _contracts_with_work(seller: Organisation, *, until_date: date) -> list[int]
     return sorted(found - held | {*drafts})
 
 
-def _for_each(run: BillingRun, contract_ids: Sequence[int], work: Callable[[int], None], *, at: datetime) -> None:
+def _for_each(run: BillingRun, contract_ids: Sequence[int], work: Callable[[int], None]) -> None:
     """Do a step for each contract; what is refused is named and stops no other."""
-    _count(run, contracts=len(contract_ids), at=at)
+    _count(run, contracts=len(contract_ids))
     for contract_id in contract_ids:
         try:
             work(contract_id)
         except DocumentRefused as refusal:
-            _note_progress(run, problem=f"{Contract.objects.get(pk=contract_id).number}: {refusal}", at=at)
+            _note_progress(run, problem=f"{Contract.objects.get(pk=contract_id).number}: {refusal}")
         else:
-            _note_progress(run, at=at)
+            _note_progress(run)
 
 
 def _credit_revised(contract_id: int, *, run: BillingRun, at: datetime) -> None:
@@ -222,31 +229,37 @@ def _credit_revised(contract_id: int, *, run: BillingRun, at: datetime) -> None:
 
 
 @transaction.atomic
-def _count(run: BillingRun, *, contracts: int, at: datetime) -> None:
+def _count(run: BillingRun, *, contracts: int) -> None:
     """Say how many contracts are to be done; who takes up a run that was killed adds to what was done."""
-    current = BillingRun.objects.select_for_update().get(pk=run.pk)
-    current.contracts_total, current.progressed_at = current.contracts_done + contracts, at
+    current = BillingRun.objects.select_for_update(no_key=True).get(pk=run.pk)
+    current.contracts_total, current.progressed_at = current.contracts_done + contracts, clock.now()
     current.save(update_fields=["contracts_total", "progressed_at"])
 
 
 @transaction.atomic
-def _note_progress(run: BillingRun, *, problem: str = "", at: datetime) -> None:
-    """Count one contract; two runs at once share the row, so the count is capped by the total."""
-    current = BillingRun.objects.select_for_update().get(pk=run.pk)
+def _note_progress(run: BillingRun, *, problem: str = "") -> None:
+    """Count one contract; two runs at once share the row, so the count is capped by the total.
+
+    The clock is asked, for a run's own instant is that of its beginning, however long it takes.
+    """
+    current = BillingRun.objects.select_for_update(no_key=True).get(pk=run.pk)
     current.contracts_done = Least(F("contracts_done") + 1, F("contracts_total"))
-    current.progressed_at = at
+    current.progressed_at = clock.now()
     if problem and problem not in current.problems:
         current.problems = [*current.problems, problem]
     current.save(update_fields=["contracts_done", "problems", "progressed_at"])
 
 
 def _end(run: BillingRun, status: RunStatus, *, at: datetime) -> BillingRun:
-    """End a step; a run whose drafts were not all issued waits for a person again."""
+    """End a step; a run whose drafts were not all issued waits for a person again.
+
+    Whoever ends the drafting late, when the run was let go meanwhile, ends nothing.
+    """
     if run.approved_at is not None and drafts_of(run).exists():
         status = RunStatus.DRAFTED
     ended_at = at if status is RunStatus.DONE else None
     approved_at = run.approved_at if status is RunStatus.DONE else None
-    BillingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(
+    BillingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, approved_at=run.approved_at).update(
         status=status, ended_at=ended_at, approved_at=approved_at
     )
     run.refresh_from_db()

@@ -74,10 +74,13 @@ def _reason(reason: str) -> str:
 
 
 def _write_anew(contract: Contract, *, having: object) -> None:
-    """Write the drafts of a locked contract anew where one lists what is held now."""
+    """Write the drafts of a locked contract anew where one lists what is held now.
+
+    A run that was let go issues nothing that was not looked at: there they are thrown away.
+    """
     drafts = Invoice.objects.filter(contract=contract, status=InvoiceStatus.DRAFT, lines__in=having)
     run = BillingRun.objects.filter(invoices__in=drafts).first()
-    if run is not None:
+    if run is not None and run.approved_at is None:
         draft_contract(contract_id=contract.pk, until_date=run.until_date, run=run)
     elif drafts.exists():
         discard_drafts(contract)

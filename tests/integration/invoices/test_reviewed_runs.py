@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
+from apps.core import clock
 from apps.core.audit import find_violations
 from apps.documents.models import Mail
 from apps.invoices.comparing import compare
@@ -103,6 +104,41 @@ class TestARunUnderReview:
 
         assert (done.status, again.ended_at) == ("done", APRIL)
         assert Invoice.objects.count() == 1
+
+    def test_that_was_looked_at_is_not_drafted_over_by_a_worker_that_is_late(self, site, monkeypatch):
+        make_cdr(site=site)
+        run = billing.start_run(seller_id=site.owner.pk, until_date=END_OF_MARCH, is_reviewed=True, at=APRIL)
+        begin = billing._contracts_with_work
+
+        def looked_at_meanwhile(*args, **kwargs):
+            contracts = begin(*args, **kwargs)
+            monkeypatch.setattr(billing, "_contracts_with_work", begin)
+            billing.carry_on(run_id=run.pk, at=APRIL)
+            make_cdr(site=site)
+            billing.approve_run(run_id=run.pk, by=None, at=APRIL)
+            return contracts
+
+        monkeypatch.setattr(billing, "_contracts_with_work", looked_at_meanwhile)
+        late = billing.carry_on(run_id=run.pk, at=APRIL)
+
+        assert (late.status, late.approved_at) == ("running", APRIL)
+        assert run.invoices.get().lines.count() == 1
+        assert billing.carry_on(run_id=run.pk, at=APRIL).status == "done"
+
+    def test_that_takes_long_is_not_taken_for_one_that_nobody_carries_out(self, site, monkeypatch):
+        make_cdr(site=site)
+        run = billing.start_run(seller_id=site.owner.pk, until_date=END_OF_MARCH, is_reviewed=True, at=APRIL)
+        seen = []
+        end = billing._end
+
+        def after_ten_minutes(*args, **kwargs):
+            seen.append(billing.stalled_run_ids(at=clock.now()))
+            return end(*args, **kwargs)
+
+        monkeypatch.setattr(billing, "_end", after_ten_minutes)
+        billing.carry_on(run_id=run.pk, at=APRIL)
+
+        assert seen == [[]]
 
     def test_is_found_when_nobody_carries_it_out_any_more(self, site):
         run = billing.start_run(seller_id=site.owner.pk, until_date=END_OF_MARCH, is_reviewed=True, at=APRIL)
@@ -205,6 +241,17 @@ class TestAHold:
 
         assert [invoice.contract for invoice in issued(done)] == [other.session.contract]
         assert bill(site) == []
+
+    def test_while_the_drafts_go_out_adds_nothing_that_nobody_looked_at(self, site, clerk):
+        held, _ = make_cdr(site=site), make_cdr(site=site)
+        run = drafted(site)
+        make_cdr(site=site)
+        billing.approve_run(run_id=run.pk, by=clerk, at=APRIL)
+
+        holding.hold_session(session_id=held.session_id, reason="Customer asks", by=clerk, at=APRIL)
+
+        assert not run.invoices.exists()
+        assert billing.carry_on(run_id=run.pk, at=APRIL).status == "done"
 
     def test_made_twice_is_one(self, site, clerk):
         cdr = make_cdr(site=site)

@@ -9,6 +9,7 @@ from apps.accounts.models import Organisation
 from apps.core import words
 from apps.core.clock import now
 from apps.invoices import selectors
+from apps.invoices.errors import RunRefused
 from apps.invoices.services.billing import run_billing
 
 
@@ -42,7 +43,12 @@ class Command(BaseCommand):
         return found
 
     def _bill(self, seller: Organisation, *, until: date) -> None:
-        run = run_billing(seller_id=seller.pk, until_date=until, at=now())
+        try:
+            run = run_billing(seller_id=seller.pk, until_date=until, at=now())
+        except RunRefused as refusal:
+            # The others are billed all the same.
+            self.stderr.write(f"{seller.name}: {refusal}")
+            return
         documents = list(selectors.documents_of(run))
         for document in documents:
             self.stdout.write(f"{document.number}  {document.buyer_party['name']}  {words.money(document.gross)}")
