@@ -4,15 +4,14 @@
 none of them. ``from`` and ``until`` are local days, the last one included.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from io import StringIO
 from typing import Final
 
 from apps.contracts.domain.tokens import normalise_uid
+from apps.core.domain.csv_files import NotCsv, read_lines
 
 COLUMNS: Final = ("card", "contract", "driver", "vehicle", "cost_centre", "from", "until", "free_because")
 EXAMPLE: Final = (
@@ -69,36 +68,24 @@ def reversed_uid(uid: str) -> str:
 
 def read_cards(content: bytes) -> CardFile:
     """Read a file: UTF-8, separated by commas or semicolons, the columns named in the first line."""
-    if len(content) > MOST_BYTES:
-        return _refused(f"The file has more than {MOST_BYTES // 1024} KiB.")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return _refused("This is not UTF-8: save the file as “CSV UTF-8”.", line=line)
-    if "\0" in text:
-        return _refused("The file holds NUL characters, which no text has.")
-    separator = ";" if ";" in text.partition("\n")[0] else ","
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        return _read(reader)
-    except csv.Error as error:
-        return _refused(f"This is no CSV: {error}.", line=reader.line_num)
+        return _read(read_lines(content, most_bytes=MOST_BYTES))
+    except NotCsv as error:
+        return _refused(str(error), line=error.line)
 
 
 def _refused(message: str, *, line: int = 0) -> CardFile:
     return CardFile(rows=(), problems=(Problem(line=line, message=message),))
 
 
-def _read(reader: "Iterator[list[str]]") -> CardFile:
-    header = tuple(cell.strip().lower() for cell in next(reader, []))
+def _read(lines: Iterator[tuple[int, list[str]]]) -> CardFile:
+    header = tuple(cell.strip().lower() for cell in next(lines, (1, []))[1])
     if header != COLUMNS:
         return _refused(f"The first line must name the columns {', '.join(COLUMNS)}, in this order.", line=1)
     rows: list[CardRow] = []
     problems: list[Problem] = []
     first_line: dict[str, int] = {}
-    for cells in reader:
-        line = reader.line_num  # type: ignore[attr-defined]
+    for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         if len(rows) + len(problems) >= MOST_ROWS:

@@ -3,12 +3,12 @@
 ``location`` is the name of a site that exists; a station that does not is made, with a key of its own.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from typing import Final
+
+from apps.core.domain.csv_files import NotCsv, read_lines
 
 COLUMNS: Final = ("location", "station", "evse", "connector", "kind", "max_power_w")
 EXAMPLE: Final = (
@@ -56,35 +56,23 @@ class Plan:
 
 def read_plan(content: bytes) -> Plan:
     """Read a file: UTF-8, separated by commas or semicolons, the columns named in the first line."""
-    if len(content) > MOST_BYTES:
-        return _refused(f"The file has more than {MOST_BYTES // 1024} KiB.")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return _refused("This is not UTF-8: save the file as “CSV UTF-8”.", line=line)
-    if "\0" in text:
-        return _refused("The file holds NUL characters, which no text has.")
-    separator = ";" if ";" in text.partition("\n")[0] else ","
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        return _read(reader)
-    except csv.Error as error:
-        return _refused(f"This is no CSV: {error}.", line=reader.line_num)
+        return _read(read_lines(content, most_bytes=MOST_BYTES))
+    except NotCsv as error:
+        return _refused(str(error), line=error.line)
 
 
 def _refused(message: str, *, line: int = 0) -> Plan:
     return Plan(connectors=(), problems=(Problem(line=line, column="", message=message),))
 
 
-def _read(reader: "Iterator[list[str]]") -> Plan:
-    header = tuple(cell.strip() for cell in next(reader, []))
+def _read(lines: Iterator[tuple[int, list[str]]]) -> Plan:
+    header = tuple(cell.strip() for cell in next(lines, (1, []))[1])
     if header != COLUMNS:
         return _refused(f"The first line must name the columns {', '.join(COLUMNS)}, in this order.", line=1)
     connectors: list[PlannedConnector] = []
     problems: list[Problem] = []
-    for cells in reader:
-        line = reader.line_num  # type: ignore[attr-defined]
+    for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         if len(connectors) >= MOST_ROWS:
