@@ -1,6 +1,7 @@
 """A billing run on one page: how far it is, what it drafted beside last time, what is held; and let it go."""
 
-from typing import Any
+from collections.abc import Callable
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES
+from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES, Role
 from apps.accounts.scope import has_role, operated_rows, operator_of
 from apps.core import clock
 from apps.invoices.comparing import compare, holds_of
@@ -76,7 +77,7 @@ class _HoldForm(forms.Form):
 
 
 @require_http_methods(["GET", "POST"])
-def hold_session(request: HttpRequest, uid: Any) -> HttpResponse:
+def hold_session(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Ask why, and keep one session from being billed."""
     _check_money(request)
     session = get_object_or_404(operated_rows(request, ChargingSession.objects.all()), uid=uid)
@@ -88,7 +89,7 @@ def hold_session(request: HttpRequest, uid: Any) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def hold_draft(request: HttpRequest, uid: Any) -> HttpResponse:
+def hold_draft(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Ask why, and keep all of a draft's contract from being billed."""
     _check_money(request)
     draft = get_object_or_404(operated_rows(request, Invoice.objects.filter(contract__isnull=False)), uid=uid)
@@ -111,7 +112,7 @@ def release(request: HttpRequest, hold_id: int) -> HttpResponse:
     return HttpResponseRedirect(_back(request))
 
 
-def _run(request: HttpRequest, run_id: int, *, roles: Any = OPERATOR_ROLES) -> BillingRun:
+def _run(request: HttpRequest, run_id: int, *, roles: frozenset[Role] = OPERATOR_ROLES) -> BillingRun:
     if not has_role(request, roles):
         raise PermissionDenied
     return get_object_or_404(
@@ -124,7 +125,7 @@ def _check_money(request: HttpRequest) -> None:
         raise PermissionDenied
 
 
-def _ask(request: HttpRequest, *, title: str, do: Any) -> HttpResponse:
+def _ask(request: HttpRequest, *, title: str, do: Callable[[str], None]) -> HttpResponse:
     form = _HoldForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:

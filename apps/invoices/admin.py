@@ -23,6 +23,7 @@ from apps.invoices.models import BillingHold, BillingRun, Invoice, InvoiceLine, 
 from apps.invoices.selectors import get_data, get_file
 from apps.invoices.services.billing import start_run
 from apps.invoices.services.einvoicing import missing_for_electronic, names_buyer
+from apps.invoices.services.holding import release_hold
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.previewing import preview_draft
 
@@ -287,7 +288,34 @@ class BillingHoldAdmin(TenantAdmin):
     list_select_related = ("session", "contract", "held_by")
     search_fields = ("reason", "contract__number")
     fields = (("session", "contract"), "reason", ("held_at", "held_by"), ("released_at", "released_by"))
+    actions_detail = ("release",)
 
     @admin.display(description="held")
     def what(self, hold: BillingHold) -> str:
         return str(hold.session or hold.contract)
+
+    def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, MONEY_ROLES)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        hold = self.get_object(request, object_id)
+        is_open = hold is not None and hold.released_at is None
+        return super().get_actions_detail(request, object_id) if is_open else []
+
+    @action(description="Let go", url_path="release", permissions=["money"], icon="play_circle")
+    def release(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        hold = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            release_hold(hold_id=hold.pk, by=operator_of(request), at=clock.now())
+            return "It is let go: the next billing run takes it, or the present one if it is drafted again."
+
+        return self.act(
+            request,
+            obj=hold,
+            title=f"Let go {hold.session or hold.contract}",
+            text=f"It was held from billing: {hold.reason}",
+            submit="Let go",
+            refused=REFUSALS,
+            do=do,
+        )

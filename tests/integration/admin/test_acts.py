@@ -9,6 +9,7 @@ from apps.contracts.models import Contract, IdToken, TariffAssignment
 from apps.core import clock
 from apps.invoices.models import BillingRun, Invoice
 from apps.invoices.services.billing import carry_on
+from apps.invoices.services.holding import hold_contract
 from apps.stations.models import ChargingStation, Location
 from apps.stations.services import hash_key
 from tests.factories import make_member, make_user
@@ -156,6 +157,19 @@ class TestABillingRun:
         assert owner.get(reverse("console:billing-run", args=[run.pk])).status_code == 404
         assert owner.post(reverse("console:billing-decide", args=[run.pk])).status_code == 404
         assert owner.get(reverse("console:hold-session", args=[theirs.session.uid])).status_code == 404
+
+    def test_holds_are_let_go_from_their_own_list(self, ours, owner):
+        hold = hold_contract(contract_id=ours.site.contract.pk, reason="In talks", by=None, at=clock.now())
+        page = reverse("admin:invoices_billinghold_change", args=[hold.pk])
+        offered = owner.get(page).content.decode()
+
+        response = owner.post(reverse("admin:invoices_billinghold_release", args=[hold.pk]), follow=True)
+
+        hold.refresh_from_db()
+        assert (hold.released_at is not None, hold.released_by) == (True, ours.operator.user)
+        assert "It is let go" in response.content.decode()
+        assert "Let go" in offered
+        assert "Let go" not in owner.get(page).content.decode()
 
     def test_asks_why_a_session_is_held(self, ours, owner):
         address = reverse("console:hold-session", args=[ours.session.uid])

@@ -33,6 +33,8 @@ ACTS = {
     "tariffs_tariff": ("new_draft", "import_ocpi", "which_tariff"),
     "tariffs_tariffversion": ("publish", "withdraw", "end", "copy", "export", "preview"),
     "charging_sessions_chargingsession": ("explain", "decide"),
+    "invoices_billinghold": ("release",),
+    "invoices_billingrun": ("look",),
     "invoices_invoice": ("explain", "preview", "pdf", "xml", "issue", "credit"),
     "documents_document": ("download",),
     "payments_bankreceipt": ("assign", "allocate", "pay_back"),

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import date
 from io import StringIO
 
 import pytest
@@ -9,8 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from apps.invoices.models import Invoice
+from apps.invoices.services.billing import start_run
 from tests.factories import make_contract, make_customer, make_site, make_token
-from tests.integration.invoices.world import NIGHT_AND_DAY, make_cdr
+from tests.integration.invoices.world import APRIL, NIGHT_AND_DAY, make_cdr
 
 
 def run(*args: str) -> tuple[str, str]:
@@ -57,6 +59,18 @@ class TestRunBilling:
     def test_names_the_field_of_an_unknown_seller(self, site):
         with pytest.raises(CommandError, match="--seller: there is no station owner named “Nobody”"):
             run("--until", "2026-03-31", "--seller", "Nobody")
+
+
+@pytest.mark.django_db
+def test_says_that_a_run_waits_for_somebody_and_bills_the_other_sellers():
+    waiting, other = make_site(elements=NIGHT_AND_DAY), make_site(elements=NIGHT_AND_DAY)
+    for site in (waiting, other):
+        make_cdr(site=site)
+    start_run(seller_id=waiting.owner.pk, until_date=date(2026, 2, 28), is_reviewed=True, at=APRIL)
+    _, err = run("--until", "2026-03-31")
+
+    assert err.startswith(f"{waiting.owner.name}: The billing run until 2026-02-28 is not finished")
+    assert Invoice.objects.get().seller == other.owner
 
 
 @pytest.mark.django_db(transaction=True)
