@@ -76,6 +76,12 @@ class TenantForm(DatedForm):
         return None
 
 
+def seller_id_of(form: TenantForm, cleaned: dict[str, Any]) -> int | None:
+    """Return whose row it is: set already, or just chosen by a platform operator."""
+    seller = cleaned.get("seller")
+    return seller.pk if seller is not None else form.instance.seller_id
+
+
 class ActForm(forms.Form):
     """What an act asks before it happens; none of its fields are needed to confirm one."""
 

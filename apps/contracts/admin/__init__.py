@@ -1,8 +1,11 @@
 """Customers, contracts, plans, cards and where tariffs apply, in the console."""
 
+from apps.contracts.admin.assignments import TariffAssignmentAdmin
 from apps.contracts.admin.cards import CostCentreAdmin, IdTokenAdmin, VehicleAdmin
-from apps.contracts.admin.contracts import ContractAdmin, CustomerAdmin
+from apps.contracts.admin.contracts import ContractAdmin, SpendingLimitAdmin
+from apps.contracts.admin.customers import CustomerAdmin
 from apps.contracts.admin.plans import PlanAdmin
+from apps.contracts.admin.tiers import MembershipTierAdmin
 from apps.contracts.admin.versions import ContractTemplateAdmin, ContractVersionAdmin
 
 __all__ = [
@@ -12,6 +15,9 @@ __all__ = [
     "CostCentreAdmin",
     "CustomerAdmin",
     "IdTokenAdmin",
+    "MembershipTierAdmin",
     "PlanAdmin",
+    "SpendingLimitAdmin",
+    "TariffAssignmentAdmin",
     "VehicleAdmin",
 ]

@@ -134,8 +134,10 @@ class IdTokenAdmin(CardImportPages):
     fields = (
         "contract",
         "uid",
-        ("driver", "vehicle", "cost_centre"),
-        ("valid_from", "valid_to"),
+        "driver",
+        ("vehicle", "cost_centre"),
+        "valid_from",
+        "valid_to",
         "free_reason",
         "state",
         ("replaced", "goes_on_as"),
