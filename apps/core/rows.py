@@ -1,8 +1,9 @@
 """Hand many rows to one statement as one JSON text.
 
 Django hands over an array a column, each of whose elements Python converts by itself; JSON is written in C, and fifty
-rows cost a quarter of the time. For what is written all day: columns of text, numbers, instants, booleans, UUIDs and
-plain JSON, none that Django fills in at saving. A decimal travels as text, so nothing becomes a float.
+rows cost a quarter of the time. For what is written all day: columns of text, numbers, amounts of money, instants,
+booleans, UUIDs and plain JSON, none that Django fills in at saving. A decimal travels as text, so nothing becomes a
+float.
 """
 
 import json
@@ -16,8 +17,14 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Field, Model
+from djmoney.money import Money
 
-_AS_TEXT: Final[Mapping[type, Callable[[Any], str]]] = {datetime: datetime.isoformat, Decimal: str, UUID: str}
+_AS_TEXT: Final[Mapping[type, Callable[[Any], str]]] = {
+    datetime: datetime.isoformat,
+    Decimal: str,
+    Money: lambda money: str(money.amount),
+    UUID: str,
+}
 
 
 def insert_rows(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:

@@ -69,13 +69,17 @@ def current_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
             session__status=SessionStatus.SETTLED,
             ended_at__lt=end_of_day(until_date, time_zone=seller.time_zone),
         )
-        .select_related(
+        # Many sessions share a station and a tariff: one object each, instead of a copy in every row.
+        .select_related("session")
+        .prefetch_related(
             "session__station__location",
             "session__evse",
             "session__vehicle",
             "session__cost_centre",
             "tariff_version",
         )
+        # What it was rated from is many times larger than what was rated, and rarely asked for.
+        .defer("inputs")
         .order_by("ended_at", "pk")
     )
 

@@ -209,7 +209,8 @@ def _for_each(run: BillingRun, contract_ids: Sequence[int], work: Callable[[int]
 def _credit_revised(contract_id: int, *, run: BillingRun, at: datetime) -> None:
     """Credit the lines whose record has a newer revision that is due now; that revision is billed next."""
     due = due_records(seller=run.seller, until_date=run.until_date).filter(session__contract_id=contract_id)
-    revision_of = {cdr.session_id: cdr for cdr in due.filter(revision__gt=1)}
+    revised_due = due.filter(revision__gt=1).select_related(None).prefetch_related(None).only("session_id", "reason")
+    revision_of = {cdr.session_id: cdr for cdr in revised_due}
     if not revision_of:
         return
     lines = awaiting_correction(seller=run.seller).filter(
@@ -242,12 +243,12 @@ def _note_progress(run: BillingRun, *, problem: str = "") -> None:
 
     The clock is asked, for a run's own instant is that of its beginning, however long it takes.
     """
-    current = BillingRun.objects.select_for_update(no_key=True).get(pk=run.pk)
-    current.contracts_done = Least(F("contracts_done") + 1, F("contracts_total"))
-    current.progressed_at = clock.now()
-    if problem and problem not in current.problems:
-        current.problems = [*current.problems, problem]
-    current.save(update_fields=["contracts_done", "problems", "progressed_at"])
+    done = Least(F("contracts_done") + 1, F("contracts_total"))
+    BillingRun.objects.filter(pk=run.pk).update(contracts_done=done, progressed_at=clock.now())
+    if problem:
+        current = BillingRun.objects.get(pk=run.pk)
+        current.problems = list(dict.fromkeys([*current.problems, problem]))
+        current.save(update_fields=["problems"])
 
 
 def _end(run: BillingRun, status: RunStatus, *, at: datetime) -> BillingRun:

@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import cast
 
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, Q
 
 from apps.contracts.domain.plans import PlanSpan
 from apps.contracts.models import Contract, CostCentre
 from apps.contracts.registrations import registrations_of
 from apps.core.domain.zones import zone
+from apps.core.rows import insert_rows
 from apps.invoices.domain.amounts import DocumentAmounts, LineAmounts, line_amounts, total_up
 from apps.invoices.domain.bands import PriceBand, price_bands, prices_energy
 from apps.invoices.domain.status import InvoiceStatus
@@ -26,6 +27,7 @@ from apps.sessions.explanation import adjustment_words, free_reason_of
 from apps.sessions.models import Cdr, ChargingSession
 from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.sentences import Language, describe_reason
+from apps.tariffs.domain.terms import Dimension, TariffTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,8 @@ def _groups(contract: Contract, *, until_date: date) -> list[DueGroup]:
     spans = plan_spans(contract)
     closing = closing_day(spans, until_date=until_date)
     of_contract = due_records(seller=contract.seller, until_date=closing).filter(session__contract=contract)
-    due = list(of_contract.filter(~Exists(uncredited_lines())))
+    # A first revision has no other that could be billed: most records need no look at their lines.
+    due = list(of_contract.filter(Q(revision=1) | ~Exists(uncredited_lines())))
     charges = _plan_charges(contract, spans, until_date=until_date)
     registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
     for key in sorted({_group_key(cdr) for cdr in due} | {_charge_key(charge) for charge in charges}):
@@ -171,8 +174,9 @@ def write_records(draft: Invoice, records: Sequence[TaxedRecord], *, charges: Se
     """Save a draft with a line for each record and VAT category, and then one for each charge of the plan."""
     parts = [(record, part) for record in records for part in record.parts]
     amounts = [_amounts(part, draft) for _, part in parts]
+    sentences = _Sentences(cast("Language", draft.language))
     lines = [
-        _line(record, part, line, position=position, language=draft.language)
+        _line(record, part, line, position=position, sentences=sentences)
         for position, ((record, part), line) in enumerate(zip(parts, amounts, strict=True), start=1)
     ]
     sources = {
@@ -210,7 +214,7 @@ def write_document(
     document.save()
     for line in lines:
         line.invoice = document
-    InvoiceLine.objects.bulk_create(lines)
+    insert_rows(lines)
     InvoiceTax.objects.bulk_create(
         InvoiceTax(
             invoice=document,
@@ -237,7 +241,32 @@ def _amounts(part: TaxedPart, draft: Invoice) -> LineAmounts:
     )
 
 
-def _line(record: TaxedRecord, part: TaxedPart, amounts: LineAmounts, *, position: int, language: str) -> InvoiceLine:
+class _Sentences:
+    """Says why prices applied, in one document's language; each sentence once, for most lines say the same."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._terms: dict[int, TariffTerms] = {}
+        self._said: dict[tuple[int, int, Dimension], str] = {}
+
+    def terms_of(self, cdr: Cdr) -> TariffTerms:
+        version_id = cdr.tariff_version_id
+        if version_id not in self._terms:
+            self._terms[version_id] = cdr.tariff_version.terms()
+        return self._terms[version_id]
+
+    def of_element(self, cdr: Cdr, index: int, dimension: Dimension) -> str:
+        key = cdr.tariff_version_id, index, dimension
+        if key not in self._said:
+            self._said[key] = describe_reason(
+                self.terms_of(cdr), element_index=index, dimension=dimension, language=self.language
+            )
+        return self._said[key]
+
+
+def _line(
+    record: TaxedRecord, part: TaxedPart, amounts: LineAmounts, *, position: int, sentences: _Sentences
+) -> InvoiceLine:
     """Copy what the line prints from the record and its session, so that later changes do not reach it."""
     cdr = record.cdr
     session: ChargingSession = cdr.session
@@ -247,13 +276,13 @@ def _line(record: TaxedRecord, part: TaxedPart, amounts: LineAmounts, *, positio
         vehicle=str(session.vehicle or ""),
         # An anonymous driver has no card of ours, only a random token that lasts minutes.
         token=session.id_token[-4:] if session.contract_id else "",
-        cost_centre=_cost_centre(session.cost_centre, WORDS[language]) if session.cost_centre else "",
+        cost_centre=_cost_centre(session.cost_centre, WORDS[sentences.language]) if session.cost_centre else "",
         place=_place(session),
         time_zone=session.time_zone,
         started_at=cdr.started_at,
         ended_at=cdr.ended_at,
         energy_milliwh=cdr.energy_milliwh if part is _energy_part(record) else 0,
-        prices=_prices(cdr, part, language=cast("Language", language)),
+        prices=_prices(cdr, part, sentences),
         tax_category=amounts.category,
         tax_rate=amounts.rate,
         currency=cdr.currency,
@@ -284,17 +313,14 @@ def _place(session: ChargingSession) -> str:
     return f"{location.name}, {address} · {session.station.identity} / {session.evse.number}"
 
 
-def _prices(cdr: Cdr, part: TaxedPart, *, language: Language) -> list[PriceBand]:
-    terms = cdr.tariff_version.terms()
+def _prices(cdr: Cdr, part: TaxedPart, sentences: _Sentences) -> list[PriceBand]:
     return price_bands(
         cdr.document,
-        tax_included=terms.tax_included,
+        tax_included=sentences.terms_of(cdr).tax_included,
         categories=part.categories,
-        describe_element=lambda index, dimension: describe_reason(
-            terms, element_index=index, dimension=dimension, language=language
-        ),
+        describe_element=lambda index, dimension: sentences.of_element(cdr, index, dimension),
         describe_adjustment=lambda kind: adjustment_words(
-            AdjustmentKind(kind), free_reason=free_reason_of(cdr), language=language
+            AdjustmentKind(kind), free_reason=free_reason_of(cdr), language=sentences.language
         ),
     )
 

@@ -276,8 +276,11 @@ def journal_key(invoice: Invoice) -> str:
 
 def _take_next_number(*, seller: Organisation, kind: str, year: int) -> NumberSeries:
     """Lock the series, opened on first use, and count it up by one; the lock holds until the commit."""
-    NumberSeries.objects.get_or_create(seller=seller, kind=kind, year=year)
-    series: NumberSeries = NumberSeries.objects.select_for_update().get(seller=seller, kind=kind, year=year)
+    of_year = NumberSeries.objects.select_for_update().filter(seller=seller, kind=kind, year=year)
+    series: NumberSeries | None = of_year.first()
+    if series is None:
+        NumberSeries.objects.get_or_create(seller=seller, kind=kind, year=year)
+        series = of_year.get()
     series.last_number += 1
     series.save(update_fields=["last_number"])
     return series

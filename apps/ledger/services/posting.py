@@ -59,7 +59,7 @@ def post(
     if not is_new:
         _check_same(journal, effective, currency=currency)
         return journal
-    accounts = {line.code: _open_account(entity_id, line) for line in sorted(effective, key=lambda line: line.code)}
+    accounts = _accounts(entity_id, effective)
     LedgerEntry.objects.bulk_create(
         LedgerEntry(journal=journal, account=accounts[line.code], currency=currency, amount=line.amount, vat=line.vat)
         for line in effective
@@ -67,15 +67,23 @@ def post(
     return journal
 
 
+def _accounts(entity_id: int, lines: Sequence[PostingLine]) -> dict[str, Account]:
+    """Return the entity's account of each line by its code; always opened in the same order."""
+    codes = {line.code for line in lines}
+    known = {account.code: account for account in Account.objects.filter(entity_id=entity_id, code__in=codes)}
+    for line in sorted(lines, key=lambda line: line.code):
+        if line.code not in known:
+            known[line.code] = _open_account(entity_id, line)
+    return known
+
+
 def _open_account(entity_id: int, line: PostingLine) -> Account:
-    """Return the entity's account for a role (and party), opened from the chart on first use."""
+    """Open the entity's account for a role (and party) from the chart, if nobody did meanwhile."""
     row = CHART[line.role]
-    account: Account | None = Account.objects.filter(entity_id=entity_id, code=line.code).first()
-    if account is None:
-        name = row.name if line.party is None else f"{row.name}: {Organisation.objects.get(pk=line.party)}"[:120]
-        account, _ = Account.objects.get_or_create(
-            entity_id=entity_id, code=line.code, defaults={"name": name, "kind": row.kind}
-        )
+    name = row.name if line.party is None else f"{row.name}: {Organisation.objects.get(pk=line.party)}"[:120]
+    account, _ = Account.objects.get_or_create(
+        entity_id=entity_id, code=line.code, defaults={"name": name, "kind": row.kind}
+    )
     return account
 
 
