@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import pytest
+from celery import current_app
 from pypdf import PdfReader
 
 from apps.documents.models import Document
@@ -62,7 +63,9 @@ class TestTheReceipt:
         assert (first, Document.objects.count()) == (again, 1)
         assert print_receipts(wallet_id=wallet.pk, at=NOON) == []
 
-    def test_of_a_lost_bell_is_printed_by_the_sweep(self, wallet):
+    def test_of_a_lost_bell_is_printed_by_the_sweep(self, wallet, monkeypatch):
+        monkeypatch.setattr(current_app.conf, "task_always_eager", True)
+
         tasks.sweep_papers()
 
         assert Document.objects.get().kind == "receipt_of_top_up"
