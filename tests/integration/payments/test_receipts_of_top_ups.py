@@ -19,6 +19,14 @@ from .paying_ahead import charged, make_taxed_wallet, make_wallet, top_up
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def at_once():
+    """Run what is handed out at once, in this process."""
+    current_app.conf.task_always_eager = current_app.conf.task_eager_propagates = True
+    yield
+    current_app.conf.task_always_eager = current_app.conf.task_eager_propagates = False
+
+
 def text_of(document: Document) -> str:
     pages = PdfReader(BytesIO(bytes(document.content))).pages
     return " ".join(" ".join(page.extract_text() for page in pages).split())
@@ -63,9 +71,7 @@ class TestTheReceipt:
         assert (first, Document.objects.count()) == (again, 1)
         assert print_receipts(wallet_id=wallet.pk, at=NOON) == []
 
-    def test_of_a_lost_bell_is_printed_by_the_sweep(self, wallet, monkeypatch):
-        monkeypatch.setattr(current_app.conf, "task_always_eager", True)
-
+    def test_of_a_lost_bell_is_printed_by_the_sweep(self, wallet, at_once):
         tasks.sweep_papers()
 
         assert Document.objects.get().kind == "receipt_of_top_up"
