@@ -21,6 +21,7 @@ from apps.core.words import amount as in_words
 from apps.core.words import money
 from apps.payments.domain.status import RefundStatus
 from apps.payments.models import Wallet, WalletMovement, WalletOffer
+from apps.payments.papers import with_receipts
 from apps.payments.services.refunds import NotRefundable
 from apps.payments.services.wallet_refunds import GivenBack, refund_wallet, refundable
 from apps.payments.services.wallets import NoWallet, open_wallet
@@ -55,7 +56,7 @@ class MovementInline(TenantTabular):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
-        return rows.select_related("cdr__session", "invoice", "payment", "refund__payment", "decided_by")
+        return with_receipts(rows).select_related("cdr__session", "invoice", "payment", "refund__payment", "decided_by")
 
     @display(description="amount")
     def moves(self, movement: WalletMovement) -> str:
@@ -73,7 +74,14 @@ class MovementInline(TenantTabular):
         if movement.invoice is not None:
             return _link("invoices_invoice", movement.invoice)
         payment = movement.payment or (movement.refund.payment if movement.refund else None)
-        return _link("payments_payment", payment) if payment is not None else "–"
+        if payment is None:
+            return "–"
+        receipt = getattr(movement, "receipt", None)
+        if receipt is None:
+            return _link("payments_payment", payment)
+        url = reverse("admin:documents_document_download", args=[receipt])
+        link = format_html('<a class="wl-link" href="{}">receipt (PDF)</a>', url)
+        return format_html("{}<br>{}", _link("payments_payment", payment), link)
 
 
 def _link(name: str, row: Any) -> str:

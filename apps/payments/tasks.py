@@ -12,6 +12,7 @@ from django.db import OperationalError
 from apps.core.clock import now
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
+from apps.payments import papers as of_papers
 from apps.payments import reminders, selectors, vouchers
 from apps.payments import wallets as of_wallets
 from apps.payments.services import (
@@ -26,6 +27,7 @@ from apps.payments.services import (
     events,
     expiry,
     owing,
+    papers,
     paying,
     projection,
     refunds,
@@ -95,6 +97,19 @@ def charge_wallet(*, id: int, **_: object) -> None:  # noqa: A002
 def settle_from_wallet(*, id: int, **_: object) -> None:  # noqa: A002
     """Settle what is open of a wallet's contract."""
     wallet_settling.settle_from_wallet(contract_id=of_wallets.contract_of_wallet(id), at=now())
+
+
+@shared_task(name="payments.print_receipts", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def print_receipts(*, id: int, **_: object) -> None:  # noqa: A002
+    """Print the receipts that a wallet's top-ups still lack."""
+    papers.print_receipts(wallet_id=id, at=now())
+
+
+@shared_task(name="payments.sweep_papers")
+def sweep_papers(**_: object) -> None:
+    """Hand out the wallets with a top-up whose receipt was not printed."""
+    for wallet_id in sorted(set(of_papers.unprinted_receipts().values_list("wallet", flat=True)[:200])):
+        print_receipts.apply_async(kwargs={"id": wallet_id}, expires=SWEPT_LIVES)
 
 
 @shared_task(name="payments.sweep_wallets")

@@ -37,6 +37,7 @@ urlpatterns = [
     path("pay/<str:token>/", pay_views.pay, name="pay"),
     path("prepaid/<uuid:uid>/", wallet_views.wallet, name="wallet"),
     path("prepaid/<uuid:uid>/statement/<int:year>-<int:month>/", wallet_views.statement, name="wallet-statement"),
+    path("prepaid/<uuid:uid>/receipt/<int:movement_id>/", wallet_views.receipt, name="wallet-receipt"),
     path("prepaid/<uuid:uid>/top-up/", wallet_views.top_up, name="wallet-top-up"),
     path("payment-method/", views.payment_method, name="payment-method"),
     path("payment-method/remove/", views.remove_payment_method, name="payment-method-remove"),

@@ -17,11 +17,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.models import Membership
+from apps.accounts.scope import bought_rows
 from apps.core import clock
 from apps.core.domain.money import NotRounded, to_minor
 from apps.core.words import amount as in_words
 from apps.documents import renderer
+from apps.documents.downloads import as_download
+from apps.documents.models import Document
 from apps.payments.models import Wallet
+from apps.payments.papers import receipt_key, with_receipts
 from apps.payments.services.attempts import CheckoutUnavailable
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
@@ -44,7 +48,11 @@ def wallet(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpRe
         with suppress(StripeUnreachable, WrongMode):
             sync_top_ups(wallet_id=found.pk, at=clock.now())
         return redirect("portal:wallet", uid=found.uid)
-    movements = movements_shown(found).select_related("cdr__session__station__location", "invoice").order_by("-pk")
+    movements = (
+        with_receipts(movements_shown(found))
+        .select_related("cdr__session__station__location", "invoice")
+        .order_by("-pk")
+    )
     context = {
         "wallet": found,
         "limit": limit_of(found),
@@ -72,6 +80,21 @@ def statement(request: HttpRequest, uid: UUID, year: int, month: int, *, members
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+@require_GET
+@customer_page
+def receipt(request: HttpRequest, uid: UUID, movement_id: int, *, membership: Membership) -> HttpResponse:
+    """Send the receipt of a top-up; 404 while it is being printed, and of a taxed one, which has an invoice."""
+    found = _wallet_of(membership, uid)
+    if not found.movements.filter(pk=movement_id).exists():
+        raise Http404("no such movement")
+    kept = Document.objects.filter(seller=found.contract.seller_id, key=receipt_key(movement_id))
+    files = bought_rows(membership, kept)
+    file: Document | None = files.first()
+    if file is None:
+        raise Http404("no receipt")
+    return as_download(file)
 
 
 @require_POST

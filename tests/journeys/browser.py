@@ -122,6 +122,15 @@ class Phone:
         """Hit the button or link of these words, twice as fast as a nervous finger if ``times`` is 2."""
         self._browser.do(lambda: self._control(words).click(click_count=times, delay=0))
 
+    def fill(self, fields: dict[str, str]) -> None:
+        """Write into a form's fields, by their labels."""
+
+        def work() -> None:
+            for label, text in fields.items():
+                self._page.get_by_label(label, exact=True).fill(text)
+
+        self._browser.do(work)
+
     def type_card(self, number: str) -> None:
         """Pay by card on the hosted page."""
 

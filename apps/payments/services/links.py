@@ -5,9 +5,9 @@ What is paid settles the document through the same projection as every payment; 
 when somebody pays by bank in the same minute, is given back.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 
@@ -15,7 +15,6 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments import gateway
 from apps.payments.collectors import collector_of
-from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.holds import PageStatus
 from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import (
@@ -31,14 +30,15 @@ from apps.payments.domain.status import (
 from apps.payments.models import Payment, PaymentAttempt, PaymentOperation
 from apps.payments.outcomes import Done, PageSnapshot, Reference, Rejected, Unknown
 from apps.payments.selectors import open_amount
+from apps.payments.services.card_pages import Item, card_page
 from apps.payments.services.operations import WrongMode, request_operation
 from apps.payments.services.projection import Locked, StrangeObject, StripeUnreachable, project_intent
 
-PAGE_LIFE: Final = timedelta(hours=1)
-"""Short, so that a page rarely outlives what it asks for; the link itself opens another one at any time."""
 _ITEM: Final = {
     "de": {Invoice.Kind.INVOICE: "Rechnung {number}", Invoice.Kind.RECEIPT: "Quittung {number}"},
     "en": {Invoice.Kind.INVOICE: "Invoice {number}", Invoice.Kind.RECEIPT: "Receipt {number}"},
+    "fr": {Invoice.Kind.INVOICE: "Facture {number}", Invoice.Kind.RECEIPT: "Reçu {number}"},
+    "nl": {Invoice.Kind.INVOICE: "Factuur {number}", Invoice.Kind.RECEIPT: "Kwitantie {number}"},
 }
 
 
@@ -133,6 +133,7 @@ def _payable(document: Invoice, attempt: PaymentAttempt | None) -> Decimal:
 def _ask_for_page(
     document: Invoice, amount: Decimal, *, success_url: str, cancel_url: str, at: datetime
 ) -> PaymentOperation:
+    name = _ITEM.get(document.language, _ITEM["en"])[Invoice.Kind(document.kind)]
     payment = Payment.objects.create(
         kind=Payment.Kind.LINK,
         seller_id=document.seller_id,
@@ -148,33 +149,18 @@ def _ask_for_page(
     return request_operation(
         kind=OperationKind.CREATE_PAYMENT_SESSION,
         customer=document.customer,
-        params=_page_params(document, payment, success_url=success_url, cancel_url=cancel_url, at=at),
+        params=card_page(
+            payment,
+            [Item(name.format(number=document.number), amount)],
+            language=document.language,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            at=at,
+            reference={Reference.INVOICE: document.number},
+        ),
         payment=payment,
         at=at,
     )
-
-
-def _page_params(
-    document: Invoice, payment: Payment, *, success_url: str, cancel_url: str, at: datetime
-) -> dict[str, Any]:
-    name = _ITEM.get(document.language, _ITEM["en"])[Invoice.Kind(document.kind)]
-    reference = {Reference.PAYMENT: str(payment.uid), Reference.INVOICE: document.number}
-    price = {
-        "currency": payment.currency.lower(),
-        "unit_amount": to_stripe(payment.amount.amount, currency=payment.currency),
-        "product_data": {"name": name.format(number=document.number)},
-    }
-    return {
-        "mode": "payment",
-        "allowed_payment_method_types": ["card"],
-        "line_items": [{"quantity": 1, "price_data": price}],
-        "payment_intent_data": {"metadata": reference},
-        "metadata": reference,
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-        "locale": document.language if document.language in _ITEM else "auto",
-        "expires_at": int((at + PAGE_LIFE).timestamp()),
-    }
 
 
 @transaction.atomic

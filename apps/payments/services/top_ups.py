@@ -3,19 +3,18 @@
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.db import IntegrityError, transaction
 
 from apps.contracts.models import Contract
 from apps.payments import gateway
-from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind, PaymentStatus
 from apps.payments.models import Payment, PaymentOperation, Wallet
-from apps.payments.outcomes import Reference
 from apps.payments.services.attempts import CheckoutUnavailable
+from apps.payments.services.card_pages import Item, card_page
 from apps.payments.services.driver import drive_or_wait
-from apps.payments.services.links import PAGE_LIFE, ask_to_close
+from apps.payments.services.links import ask_to_close
 from apps.payments.services.operations import request_operation
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.syncing import sync_payment
@@ -23,7 +22,12 @@ from apps.payments.wallets import offer_of
 
 _STEPS: Final = 3
 """Close an old page, open the new one, look."""
-_ITEM: Final = {"en": "Prepaid wallet, contract {number}", "de": "Guthaben, Vertrag {number}"}
+_ITEM: Final = {
+    "en": "Prepaid wallet, contract {number}",
+    "de": "Guthaben, Vertrag {number}",
+    "fr": "Compte prépayé, contrat {number}",
+    "nl": "Tegoed, contract {number}",
+}
 
 
 class NotToppedUp(Exception):
@@ -121,6 +125,7 @@ def _ask_for_page(
     wallet: Wallet, amount: Decimal, *, success_url: str, cancel_url: str, at: datetime
 ) -> PaymentOperation:
     contract = wallet.contract
+    name = _ITEM.get(contract.customer.language, _ITEM["en"])
     payment = Payment.objects.create(
         kind=Payment.Kind.TOP_UP,
         wallet=wallet,
@@ -135,30 +140,14 @@ def _ask_for_page(
     return request_operation(
         kind=OperationKind.CREATE_PAYMENT_SESSION,
         customer=contract.customer,
-        params=_page_params(wallet, payment, success_url=success_url, cancel_url=cancel_url, at=at),
+        params=card_page(
+            payment,
+            [Item(name.format(number=contract.number), amount)],
+            language=contract.customer.language,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            at=at,
+        ),
         payment=payment,
         at=at,
     )
-
-
-def _page_params(
-    wallet: Wallet, payment: Payment, *, success_url: str, cancel_url: str, at: datetime
-) -> dict[str, Any]:
-    language = wallet.contract.customer.language
-    reference = {Reference.PAYMENT: str(payment.uid)}
-    price = {
-        "currency": payment.currency.lower(),
-        "unit_amount": to_stripe(payment.amount.amount, currency=payment.currency),
-        "product_data": {"name": _ITEM.get(language, _ITEM["en"]).format(number=wallet.contract.number)},
-    }
-    return {
-        "mode": "payment",
-        "allowed_payment_method_types": ["card"],
-        "line_items": [{"quantity": 1, "price_data": price}],
-        "payment_intent_data": {"metadata": reference},
-        "metadata": reference,
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-        "locale": language if language in _ITEM else "auto",
-        "expires_at": int((at + PAGE_LIFE).timestamp()),
-    }

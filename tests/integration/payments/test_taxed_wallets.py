@@ -2,12 +2,15 @@
 
 from decimal import Decimal
 
+import facturx
 import pytest
 
 from apps.accounts.models import TaxRegistration
+from apps.contracts.domain.electronic import InvoiceFormat
 from apps.contracts.models import SpendingLimit
 from apps.invoices.models import Invoice, PrepaidRecord
-from apps.invoices.services.rendering import print_html
+from apps.invoices.selectors import get_data
+from apps.invoices.services.rendering import print_html, render_document
 from apps.ledger.domain.chart import Role
 from apps.ledger.selectors import balance as account_balance
 from apps.payments import tasks, vouchers
@@ -19,7 +22,9 @@ from apps.payments.services.wallet_refunds import refund_wallet, refundable
 from apps.payments.services.wallet_settling import settle_from_wallet
 from apps.payments.services.wallets import charge_record
 from tests.factories import give_plan, make_location
+from tests.integration.invoices.test_electronic import NOTHING, every_format, ready_for_xrechnung
 from tests.integration.invoices.world import revise
+from tests.official import complaints
 from tests.refusals import refused_by
 
 from .conftest import MINUTE, NOON
@@ -50,6 +55,12 @@ def give_back(wallet: Wallet):
     return refund_wallet(wallet_id=wallet.pk, seen=refundable(wallet), reason="moved away", by=None, at=NOON + MINUTE)
 
 
+def top_up_invoice(wallet: Wallet, *, at) -> Invoice:
+    """Top up once more and return the invoice of that."""
+    top_up(wallet, "25.00", at=at)
+    return Invoice.objects.latest("pk")
+
+
 def settle(site) -> None:
     settle_from_wallet(contract_id=site.contract.pk, at=NOON)
 
@@ -71,6 +82,31 @@ class TestATopUp:
         assert "Top-up of the prepaid wallet of contract" in page
         assert "€50.00 was paid by card. There is nothing more to pay." in page
         assert "of which VAT 19% on €42.02" in page
+
+    def test_is_an_electronic_invoice_by_the_official_rules_of_every_format(self, site, wallet):
+        site.contract.refresh_from_db()
+        ready_for_xrechnung(site)
+        invoice = top_up_invoice(wallet, at=NOON + MINUTE)
+
+        assert invoice.number.startswith("TOP-")
+        assert every_format(invoice) == NOTHING
+
+    def test_that_is_given_back_is_an_electronic_credit_note(self, sandbox, site, wallet):
+        site.contract.refresh_from_db()
+        ready_for_xrechnung(site)
+        top_up_invoice(wallet, at=NOON + MINUTE)
+        refunds = give_back(wallet).refunds
+
+        assert [every_format(refund.credit_note) for refund in refunds[:1]] == [NOTHING]
+
+    def test_carries_its_data_in_its_pdf(self, wallet):
+        invoice = Invoice.objects.get()
+        document = render_document(invoice_id=invoice.pk, at=NOON)
+
+        _, xml = facturx.get_facturx_xml_from_pdf(bytes(document.content), check_xsd=True)
+
+        assert xml == bytes(get_data(invoice).content)
+        assert complaints(xml, as_format=InvoiceFormat.FACTURX) == []
 
     def test_of_a_contract_with_a_plan_is_taxed_at_use(self, sandbox, site):
         give_plan(contract=site.contract, first_day=NOON.date(), base_fee="5.00")

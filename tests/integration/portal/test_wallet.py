@@ -10,9 +10,10 @@ from apps.accounts.domain.roles import Role
 from apps.contracts.models import SpendingLimit
 from apps.payments.models import Payment, WalletOffer
 from apps.payments.sandbox import complete_checkout
+from apps.payments.services.papers import print_receipts
 from apps.payments.wallet_statements import months_of, statement_html, statement_of
 from tests.factories import make_member, make_organisation
-from tests.integration.payments.conftest import GOOD, sandbox, site
+from tests.integration.payments.conftest import GOOD, NOON, sandbox, site
 from tests.integration.payments.paying_ahead import charged, make_wallet, top_up
 from tests.integration.tenants import signed_in
 
@@ -113,6 +114,36 @@ class TestTheWallet:
         WalletOffer.objects.all().delete()
 
         assert "not topped up any more" in words(fleet.get(page))
+
+
+class TestTheReceipt:
+    @pytest.fixture
+    def address(self, sandbox, wallet) -> str:
+        top_up(wallet)
+        (movement,) = wallet.movements.all()
+        return reverse("portal:wallet-receipt", args=[wallet.uid, movement.pk])
+
+    def test_is_downloaded_from_its_movement_once_it_is_printed(self, fleet, page, wallet, address):
+        before = words(fleet.get(page))
+        print_receipts(wallet_id=wallet.pk, at=NOON)
+
+        assert (address in before, address in words(fleet.get(page))) == (False, True)
+        assert fleet.get(address).content.startswith(b"%PDF")
+
+    def test_is_nobodys_else(self, fleet, wallet, address):
+        assert fleet.get(address).status_code == 404
+        print_receipts(wallet_id=wallet.pk, at=NOON)
+        stranger = signed_in(make_member(organisation=make_organisation(), role=Role.FLEET_ADMIN).user)
+
+        assert stranger.get(address).status_code == 404
+
+    def test_is_linked_in_the_console(self, site, wallet, address):
+        (document,) = print_receipts(wallet_id=wallet.pk, at=NOON)
+        owner = signed_in(make_member(organisation=site.owner, role=Role.OWNER).user)
+
+        seen = owner.get(reverse("admin:payments_wallet_change", args=[wallet.pk])).content.decode()
+
+        assert reverse("admin:documents_document_download", args=[document.pk]) in seen
 
 
 class TestWhoMay:
