@@ -25,7 +25,7 @@ from apps.payments.papers import with_receipts
 from apps.payments.services.refunds import NotRefundable
 from apps.payments.services.wallet_refunds import GivenBack, refund_wallet, refundable
 from apps.payments.services.wallets import NoWallet, open_wallet
-from apps.payments.wallets import limit_of
+from apps.payments.wallets import disputed_in, limit_of
 
 
 @admin.register(WalletOffer)
@@ -100,8 +100,8 @@ class WalletAdmin(TenantAdmin):
     list_display = ("contract", "holds", "reserved", "opened_at")
     list_select_related = ("contract__customer", "contract__seller")
     search_fields = ("contract__number", "contract__customer__name")
-    fields = ("contract", ("holds", "reserved", "bound"), "opened_at")
-    readonly_fields = ("holds", "reserved", "bound")
+    fields = ("contract", ("holds", "reserved", "disputed", "bound"), "opened_at")
+    readonly_fields = ("holds", "reserved", "disputed", "bound")
     inlines = (MovementInline,)
     actions_list = ("open",)
     actions_detail = ("give_back", "limit")
@@ -113,6 +113,10 @@ class WalletAdmin(TenantAdmin):
     @admin.display(description="reserved by running sessions")
     def reserved(self, wallet: Wallet) -> str:
         return in_words(limit_of(wallet).reserved, wallet.currency)
+
+    @admin.display(description="disputed by banks")
+    def disputed(self, wallet: Wallet) -> str:
+        return in_words(disputed_in(wallet), wallet.currency)
 
     @admin.display(description="may go below zero by")
     def bound(self, wallet: Wallet) -> str:
@@ -170,7 +174,7 @@ class WalletAdmin(TenantAdmin):
             obj=wallet,
             title=f"Give back {in_words(amount, wallet.currency)} of the wallet",
             text="It goes back to the cards it came from, the latest top-up first, and leaves the wallet at once. What "
-            "running sessions have reserved stays.",
+            "running sessions have reserved, what ended ones cost, and what a bank disputes stays.",
             submit="Give it back",
             form_class=RefundForm,
             refused=(NotRefundable,),

@@ -3,16 +3,16 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 
 from apps.contracts.models import Contract, SpendingLimit
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine, PrepaidRecord
 from apps.payments.credit import sum_of
-from apps.payments.domain.disputes import MONEY_AWAY
+from apps.payments.domain.disputes import MONEY_AWAY, UNDECIDED
 from apps.payments.domain.status import PaymentStatus, RefundStatus
-from apps.payments.domain.wallets import Refundable
-from apps.payments.models import Allocation, Payment, Refund, Wallet, WalletMovement, WalletOffer
+from apps.payments.domain.wallets import ZERO, Refundable
+from apps.payments.models import Allocation, Dispute, Payment, Refund, Wallet, WalletMovement, WalletOffer
 from apps.payments.selectors import under_collection, with_open_amounts
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.explanation import current_revisions
@@ -75,6 +75,19 @@ def earmarked(wallet: Wallet) -> Decimal:
 def charged_for(wallet: Wallet, session_id: int) -> Decimal:
     """Return what a wallet paid for one session so far, whatever top-ups it came from."""
     return -_sum(wallet.movements.filter(kind=Kind.SESSION, cdr__session=session_id))
+
+
+def uncharged_in(wallet: Wallet) -> Decimal:
+    """Return what sessions that have their price cost and nobody has taken out of the wallet yet."""
+    records = uncharged_records().filter(session__contract=wallet.contract_id, currency=wallet.currency)
+    dues = (record.gross.amount - charged_for(wallet, record.session_id) for record in records)
+    return sum((due for due in dues if due > 0), ZERO)
+
+
+def disputed_in(wallet: Wallet) -> Decimal:
+    """Return what banks have taken back of a wallet's top-ups and nobody knows yet for good or not."""
+    rows = Dispute.objects.filter(payment__wallet=wallet, status__in=[status.value for status in UNDECIDED])
+    return Decimal(rows.aggregate(sum=Sum(F("amount") - F("beyond")))["sum"] or 0)
 
 
 def _sum(rows: QuerySet[Any]) -> Decimal:

@@ -31,7 +31,7 @@ from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.top_ups import AmountNotOffered, NotToppedUp, open_top_up_page, sync_top_ups
 from apps.payments.wallet_statements import months_of, statement_html, statement_of
-from apps.payments.wallets import is_topped_up, limit_of, movements_shown, offer_of
+from apps.payments.wallets import disputed_in, is_topped_up, limit_of, movements_shown, offer_of
 from apps.portal import selectors
 from apps.portal.access import customer_page, may_pay
 from apps.portal.views import PAGE_SIZE, page_for
@@ -56,6 +56,7 @@ def wallet(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpRe
     context = {
         "wallet": found,
         "limit": limit_of(found),
+        "disputed": disputed_in(found),
         "offer": offer_of(found),
         "is_waiting": is_topped_up(found),
         "may_pay": may_pay(membership),

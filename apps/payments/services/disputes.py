@@ -31,6 +31,7 @@ from apps.payments.domain.status import RefundStatus
 from apps.payments.domain.write_offs import CategoryShare, added_up, split_gross
 from apps.payments.models import Dispute, Payment
 from apps.payments.outcomes import DisputeMovement, DisputeSnapshot, Done, Rejected, Unknown
+from apps.payments.services.owing import state_owed
 from apps.payments.services.posting import Move, post_between
 from apps.payments.services.projection import LOOKS, StrangeObject, StripeUnreachable, lock_payment
 from apps.payments.services.wallets import take_away
@@ -110,6 +111,8 @@ def project_dispute(payment: Payment, snapshot: DisputeSnapshot, *, at: datetime
         if payment.wallet_id is not None:
             amount = dispute.amount.amount - dispute.beyond.amount
             take_away(payment=payment, key=f"dispute:{dispute.pk}", amount=amount, reason="Lost dispute", at=at)
+    if payment.wallet is not None:
+        state_owed(contract_id=payment.wallet.contract_id, at=at)
     payment.version += 1
     payment.save()
     return dispute

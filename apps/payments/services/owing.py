@@ -9,8 +9,9 @@ from apps.contracts.models import SpendingLimit
 from apps.contracts.spending import set_owed
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine, PrepaidRecord
+from apps.payments.models import Wallet
 from apps.payments.selectors import with_open_amounts
-from apps.payments.wallets import unallocated, wallet_of
+from apps.payments.wallets import disputed_in, unallocated, wallet_of
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr
 
@@ -29,7 +30,8 @@ def state_all_owed(*, at: datetime) -> None:
 def owed_by(contract_id: int) -> Decimal:
     """Return what a contract owes, gross, in its limit's currency: billed and open, and not billed yet.
 
-    Of a prepaid one less what its wallet paid of that and what is in it; so it is below zero while money is left.
+    Of a prepaid one less what its wallet paid of that and what is in it; so it is below zero while money is left. What
+    a bank has taken back is not in it until the bank lets us keep it: else it would be spent and then be gone.
     """
     currency = SpendingLimit.objects.values_list("currency", flat=True).get(contract=contract_id)
     issued = Invoice.objects.filter(
@@ -44,5 +46,12 @@ def owed_by(contract_id: int) -> Decimal:
     unbilled = current.exclude(Exists(billed)).aggregate(sum=Sum("gross"))["sum"]
     open_now = with_open_amounts(issued).aggregate(sum=Sum("open_amount"))["sum"]
     wallet = wallet_of(contract_id)
-    prepaid = wallet.balance.amount + unallocated(wallet) if wallet and wallet.currency == currency else Decimal(0)
-    return Decimal(unbilled or 0) + Decimal(open_now or 0) - prepaid
+    return (
+        Decimal(unbilled or 0)
+        + Decimal(open_now or 0)
+        - (_prepaid_in(wallet) if wallet and wallet.currency == currency else 0)
+    )
+
+
+def _prepaid_in(wallet: Wallet) -> Decimal:
+    return wallet.balance.amount + unallocated(wallet) - disputed_in(wallet)

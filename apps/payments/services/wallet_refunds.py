@@ -17,7 +17,7 @@ from apps.payments.services.refunds import NotRefundable, ask_for
 from apps.payments.services.voucher_credits import credit_lot, lock_with_papers
 from apps.payments.services.wallets import move
 from apps.payments.vouchers import get_lot, lots_of
-from apps.payments.wallets import Kind, refundable_top_ups
+from apps.payments.wallets import Kind, disputed_in, refundable_top_ups, uncharged_in
 
 
 class GivenBack(NamedTuple):
@@ -28,14 +28,17 @@ class GivenBack(NamedTuple):
 
 
 def refundable(wallet: Wallet) -> Decimal:
-    """Return what may be given back: what is in the wallet and no running session has reserved."""
+    """Return what may be given back: what no session has reserved or still has to pay, and no bank disputes.
+
+    Who disputes one top-up and has the rest given back to another card would else have charged for nothing.
+    """
     reserved = SpendingLimit.objects.values_list("reserved", flat=True).get(contract=wallet.contract_id)
     held: Decimal = Wallet.objects.values_list("balance", flat=True).get(pk=wallet.pk)
-    return max(held - reserved, ZERO)
+    return max(held - reserved - uncharged_in(wallet) - disputed_in(wallet), ZERO)
 
 
 def refund_wallet(*, wallet_id: int, seen: Decimal, reason: str, by: User | None, at: datetime) -> GivenBack:
-    """Give back what is left and not reserved; it leaves the wallet at once, and comes back should Stripe refuse.
+    """Give back what is left and free (``refundable``): out of the wallet at once, and in again should Stripe refuse.
 
     seen  what ``refundable`` was when the person decided, so that a second click, or a session that ended in between,
           is no second refund
@@ -62,7 +65,7 @@ def _begin(
     if amount != seen:
         raise NotRefundable("The wallet has moved meanwhile. Look at what is left of it.")
     if amount <= 0:
-        raise NotRefundable("Nothing is left that no running session has reserved.")
+        raise NotRefundable("Nothing is left that no session needs and no bank disputes.")
     taxed, untaxed = _parts(wallet, amount)
     if not taxed and not untaxed:
         raise NotRefundable("No card takes it back: pay it by bank.")

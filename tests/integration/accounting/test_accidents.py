@@ -4,6 +4,7 @@ import signal
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError
 
 from apps.accounting.services.shares import share_payment
 from apps.payments.models import Transfer
@@ -12,6 +13,7 @@ from tests.integration.payments.conftest import MINUTE, NOON
 from tests.integration.payments.drivers import janitor, posts, violations
 from tests.integration.payments.test_accidents import in_a_child
 from tests.integration.payments.test_attempt_accidents import together
+from tests.locks import locks_off
 
 from .conftest import collect
 from .test_collecting import due
@@ -28,6 +30,16 @@ shares.share_payment(payment_id=int(sys.argv[1]), at=datetime.fromisoformat(sys.
 
 
 class TestShareAtOnce:
+    def test_meets_the_constraint_when_the_lock_is_off(self, sandbox, site, platform, agreement):
+        payment, _ = collect(site)
+
+        with locks_off((Transfer.objects, "create"), people=2):
+            outcomes = together(*[lambda: share_payment(payment_id=payment.pk, at=NOON)] * 2)
+
+        (error,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        assert isinstance(error, IntegrityError)
+        assert "transfer_one_standing_per_payment" in str(error)
+
     def test_is_sent_once_and_nobody_fails(self, sandbox, site, platform, agreement):
         payment, _ = collect(site)
 

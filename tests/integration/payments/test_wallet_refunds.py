@@ -162,7 +162,7 @@ class TestWhatABankTakes:
 
         given = give_back(wallet)
 
-        assert ([one.amount.amount for one in given.refunds], given.left) == ([Decimal("25.00")], Decimal("50.00"))
+        assert ([one.amount.amount for one in given.refunds], balance(wallet)) == ([Decimal("25.00")], Decimal("50.00"))
 
 
 class TestAReservation:
