@@ -9,6 +9,7 @@ from django.db.models.fields import CharField
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.accounts.models import Organisation
+from apps.contracts.domain.cycles import BillingCycle
 from apps.contracts.models import Contract
 from apps.core.domain.zones import zone
 from apps.documents.models import Document
@@ -40,6 +41,24 @@ def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
         ~Exists(open_holds().filter(session=OuterRef("session")).order_by()),
         is_billable_if_prepaid(),
     )
+
+
+def billed_by_session() -> QuerySet[Cdr]:
+    """Return the charge records of contracts whose sessions are billed one by one."""
+    return Cdr.objects.filter(session__contract__billing_cycle=BillingCycle.SESSION).order_by()
+
+
+def left_by_session(*, at: datetime) -> list[int]:
+    """Return the contracts whose sessions are billed one by one and on which something is due, by their keys."""
+    sellers = Organisation.objects.filter(
+        pk__in=Contract.objects.filter(billing_cycle=BillingCycle.SESSION).order_by().values("seller")
+    )
+    contract_ids: set[int] = set()
+    for seller in sellers:
+        today = at.astimezone(zone(seller.time_zone)).date()
+        due = due_records(seller=seller, until_date=today).filter(session__contract__billing_cycle=BillingCycle.SESSION)
+        contract_ids.update(due.order_by().values_list("session__contract_id", flat=True).distinct())
+    return sorted(contract_ids)
 
 
 def open_holds() -> QuerySet[BillingHold]:

@@ -120,6 +120,7 @@ class ContractAdmin(AgreeingPages):
         "tier",
         "valid_from",
         "valid_to",
+        "billing_cycle",
         "collects_on",
         ("payment_days", "debit_notice_days"),
         ("reminder_days", "reminder_fees"),

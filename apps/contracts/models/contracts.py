@@ -18,6 +18,7 @@ from django.db.models.lookups import Exact, LessThanOrEqual
 from django_countries.fields import CountryField
 
 from apps.accounts.tenancy import TenantModel
+from apps.contracts.domain.cycles import BillingCycle
 from apps.contracts.domain.electronic import SCHEMES, InvoiceFormat
 from apps.core.constraints import has_usual_years, is_rounded_money
 
@@ -216,6 +217,18 @@ class Contract(TenantModel):
         validators=[MaxValueValidator(60)],
         help_text="Days by which a debit is announced before it is made; agreed with the customer.",
     )
+    billing_cycle = models.CharField(
+        "billed",
+        max_length=7,
+        choices=[
+            (BillingCycle.RUN.value, "With each billing run"),
+            (BillingCycle.MONTH.value, "When a month is over"),
+            (BillingCycle.QUARTER.value, "When a quarter is over"),
+            (BillingCycle.SESSION.value, "After each session"),
+        ],
+        default=BillingCycle.RUN.value,
+        help_text="A plan's billing period goes before it.",
+    )
     payment_days = models.PositiveSmallIntegerField(default=14, help_text="Days from issue until an invoice is due.")
     purchase_order = models.CharField(max_length=60, blank=True, help_text="Printed on invoices (BT-13).")
     buyer_reference = models.CharField(
@@ -271,6 +284,9 @@ class Contract(TenantModel):
             ),
             models.CheckConstraint(
                 condition=NoneNegative(F("reminder_fees")), name="contract_reminder_fees_are_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(billing_cycle__in=[one.value for one in BillingCycle]), name="contract_cycle_is_known"
             ),
             models.CheckConstraint(condition=Q(reminder_least__gte=0), name="contract_least_reminded_is_not_negative"),
             models.CheckConstraint(

@@ -15,9 +15,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Least
 
 from apps.accounts.models import Organisation, User
+from apps.contracts.domain.cycles import BillingCycle
 from apps.contracts.models import Contract
 from apps.core import clock, failpoints
 from apps.core.bells import ring_on_commit
+from apps.core.domain.zones import zone
 from apps.invoices.domain.status import InvoiceStatus, RunStatus
 from apps.invoices.errors import DocumentRefused, RunRefused
 from apps.invoices.models import BillingRun, Invoice
@@ -75,20 +77,38 @@ def carry_on(*, run_id: int, at: datetime) -> BillingRun:
         _for_each(run, _contracts_of(run), lambda contract_id: _issue_drafts(contract_id, run=run, at=at))
         return _end(run, RunStatus.DONE, at=at)
     if run.status == RunStatus.RUNNING:
-        step = _draft if run.is_reviewed else bill_contract
-        contract_ids = _contracts_with_work(run.seller, until_date=run.until_date)
-        _for_each(run, contract_ids, lambda contract_id: step(contract_id=contract_id, run=run, at=at))
+        step = _draft if run.is_reviewed else _bill
+        _for_each(run, _contracts_with_work(run), lambda contract_id: step(contract_id, run=run, at=at))
         return _end(run, RunStatus.DRAFTED if run.is_reviewed else RunStatus.DONE, at=at)
     return run
 
 
-def bill_contract(*, contract_id: int, run: BillingRun, at: datetime) -> None:
+def bill_after_session(*, contract_id: int, at: datetime) -> None:
+    """Bill what is due on a contract whose sessions are billed one by one; on any other, nothing.
+
+    :raises DocumentRefused: a document is refused; what it lists stays due
+    """
+    contract = Contract.objects.select_related("seller").filter(billing_cycle=BillingCycle.SESSION).get(pk=contract_id)
+    if Invoice.objects.filter(contract=contract, status=InvoiceStatus.DRAFT, run__ended_at=None, run__is_reviewed=True):
+        # Somebody looks at it: it was billed in another way when that run began.
+        return
+    today = at.astimezone(zone(contract.seller.time_zone)).date()
+    bill_contract(contract_id=contract_id, seller=contract.seller, until_date=today, at=at)
+
+
+def _bill(contract_id: int, *, run: BillingRun, at: datetime) -> None:
+    bill_contract(contract_id=contract_id, seller=run.seller, until_date=run.until_date, run=run, at=at)
+
+
+def bill_contract(
+    *, contract_id: int, seller: Organisation, until_date: date, at: datetime, run: BillingRun | None = None
+) -> None:
     """Credit what was revised since it was billed, then draft and issue until nothing is due.
 
     :raises DocumentRefused: a document is refused; those before it stand
     """
-    _credit_revised(contract_id, run=run, at=at)
-    while drafts := draft_contract(contract_id=contract_id, until_date=run.until_date, run=run):
+    _credit_revised(contract_id, seller=seller, until_date=until_date, run=run, at=at)
+    while drafts := draft_contract(contract_id=contract_id, until_date=until_date, run=run):
         failpoints.hit("billing.drafted")
         for draft in drafts:
             # Another run at once may have thrown it away, having found less to bill: then it bills the rest.
@@ -100,7 +120,7 @@ def bill_contract(*, contract_id: int, run: BillingRun, at: datetime) -> None:
 
 
 @transaction.atomic
-def _draft(*, contract_id: int, run: BillingRun, at: datetime) -> None:
+def _draft(contract_id: int, *, run: BillingRun, at: datetime) -> None:
     """Credit what was revised since it was billed, and draft what is due, the corrected included.
 
     The run is held meanwhile, so that one that still drafts never writes over what somebody looks at already.
@@ -108,7 +128,7 @@ def _draft(*, contract_id: int, run: BillingRun, at: datetime) -> None:
     drafting = BillingRun.objects.select_for_update(no_key=True).filter(status=RunStatus.RUNNING, approved_at=None)
     if not drafting.filter(pk=run.pk).exists():
         return
-    _credit_revised(contract_id, run=run, at=at)
+    _credit_revised(contract_id, seller=run.seller, until_date=run.until_date, run=run, at=at)
     draft_contract(contract_id=contract_id, until_date=run.until_date, run=run)
 
 
@@ -183,9 +203,16 @@ def _contracts_of(run: BillingRun) -> list[int]:
     return sorted(contract_id for contract_id in ids if contract_id is not None)
 
 
-def _contracts_with_work(seller: Organisation, *, until_date: date) -> list[int]:
-    """Return the contracts on which something may be due, and those with a draft left behind, in a fixed order."""
-    due = due_records(seller=seller, until_date=until_date).order_by().values_list("session__contract_id", flat=True)
+def _contracts_with_work(run: BillingRun) -> list[int]:
+    """Return the contracts on which something may be due, and those with a draft left behind, in a fixed order.
+
+    What is billed after each session is nobody's to look at first; a run without review picks up what was left over.
+    """
+    seller, until_date = run.seller, run.until_date
+    records = due_records(seller=seller, until_date=until_date)
+    if run.is_reviewed:
+        records = records.exclude(session__contract__billing_cycle=BillingCycle.SESSION)
+    due = records.order_by().values_list("session__contract_id", flat=True)
     drafts = Invoice.objects.filter(seller=seller, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE).values_list(
         "contract_id", flat=True
     )
@@ -206,14 +233,16 @@ def _for_each(run: BillingRun, contract_ids: Sequence[int], work: Callable[[int]
             _note_progress(run)
 
 
-def _credit_revised(contract_id: int, *, run: BillingRun, at: datetime) -> None:
+def _credit_revised(
+    contract_id: int, *, seller: Organisation, until_date: date, run: BillingRun | None, at: datetime
+) -> None:
     """Credit the lines whose record has a newer revision that is due now; that revision is billed next."""
-    due = due_records(seller=run.seller, until_date=run.until_date).filter(session__contract_id=contract_id)
+    due = due_records(seller=seller, until_date=until_date).filter(session__contract_id=contract_id)
     revised_due = due.filter(revision__gt=1).select_related(None).prefetch_related(None).only("session_id", "reason")
     revision_of = {cdr.session_id: cdr for cdr in revised_due}
     if not revision_of:
         return
-    lines = awaiting_correction(seller=run.seller).filter(
+    lines = awaiting_correction(seller=seller).filter(
         invoice__contract_id=contract_id, cdr__session_id__in=list(revision_of)
     )
     revised: dict[int, dict[int, Cdr]] = defaultdict(dict)

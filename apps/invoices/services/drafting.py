@@ -9,6 +9,7 @@ from typing import cast
 from django.db import transaction
 from django.db.models import Exists, Q
 
+from apps.contracts.domain.cycles import BillingCycle, last_billed_day
 from apps.contracts.domain.plans import PlanSpan
 from apps.contracts.models import Contract, CostCentre
 from apps.contracts.registrations import registrations_of
@@ -99,7 +100,8 @@ def _groups(contract: Contract, *, until_date: date) -> list[DueGroup]:
     """
     groups: list[DueGroup] = []
     spans = plan_spans(contract)
-    closing = closing_day(spans, until_date=until_date)
+    cycle_day = last_billed_day(BillingCycle(contract.billing_cycle), until=until_date)
+    closing = min(cycle_day, closing_day(spans, until_date=until_date))
     of_contract = due_records(seller=contract.seller, until_date=closing).filter(session__contract=contract)
     # A first revision has no other that could be billed: most records need no look at their lines.
     due = list(of_contract.filter(Q(revision=1) | ~Exists(uncredited_lines())))
