@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget
@@ -14,11 +14,15 @@ from apps.accounts.tenant_admin import ActForm, ReasonForm
 from apps.core import clock
 from apps.core.words import amount as in_words
 from apps.core.words import money
+from apps.documents.downloads import as_download
+from apps.documents.selectors import get_document
 from apps.payments.admin_bank import MoneyActs
 from apps.payments.models import DunningStep
+from apps.payments.papers import reminder_key, with_letters
+from apps.payments.reminder_fees import open_fees
 from apps.payments.reminders import next_steps, remindable
 from apps.payments.services.dunning import NotReminded, pause_reminders, remind
-from apps.payments.services.fees import NotWaived, open_fees, waive_fee
+from apps.payments.services.fees import NotWaived, waive_fee
 
 
 class _OverdueField(forms.ModelChoiceField):
@@ -53,7 +57,7 @@ class DunningStepAdmin(MoneyActs):
     )
     readonly_fields = ("days", "open", "cost", "of_fee")
     actions_list = ("send_now", "pause")
-    actions_detail = ("waive",)
+    actions_detail = ("letter", "waive")
 
     def has_any_money_permission(self, request: HttpRequest) -> bool:
         return self.has_money_permission(request)
@@ -79,6 +83,21 @@ class DunningStepAdmin(MoneyActs):
             return f"given up: {waiver.reason}"
         left = open_fees(pk=step.pk).first()
         return "paid" if left is None else f"{in_words(left.open_fee, step.currency)} open"
+
+    def has_letter_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Offer the letter once it is printed."""
+        if object_id is None or not self.has_view_permission(request):
+            return False
+        steps = with_letters(DunningStep.objects.filter(pk=object_id))
+        return bool(steps.filter(letter_file__isnull=False).exists())
+
+    @action(description="Letter (PDF)", url_path="letter", permissions=["letter"], icon="description")
+    def letter(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        step = self.get_object_or_404(request, object_id)
+        file = get_document(seller_id=step.invoice.seller_id, key=reminder_key(step.pk))
+        if file is None:
+            raise Http404("not printed yet")
+        return as_download(file)
 
     @action(description="Send a reminder now", url_path="send-now", permissions=["any_money"], icon="outgoing_mail")
     def send_now(self, request: HttpRequest) -> HttpResponse:

@@ -33,6 +33,7 @@ from apps.payments.domain.status import (
 from apps.payments.models import (
     Allocation,
     Dispute,
+    FeeAllocation,
     Payment,
     PaymentAttempt,
     PaymentOperation,
@@ -70,11 +71,6 @@ class PaymentState:
     state: PaymentWord
     open_amount: Decimal
     why: str
-
-    @property
-    def is_payable(self) -> bool:
-        """Whether somebody may pay it now: something is open and nothing is at work on it."""
-        return self.open_amount > 0 and self.state in (PaymentWord.OPEN, PaymentWord.FAILED)
 
 
 def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
@@ -114,8 +110,9 @@ def to_give_back(document: Invoice, *, credited: Decimal = Decimal(0)) -> Decima
 
 
 def surplus_of(payment: Payment) -> Decimal:
-    """Return what a payment brought that settles no document and is not given back or on its way."""
+    """Return what a payment brought that settles no document or fee and is not given back or on its way."""
     settled = payment.allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    settled += payment.fee_allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     given = payment.refunds.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
     gone = (given.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)) + payment.amount_returned
     return Decimal(payment.amount_received.amount - settled - gone)
@@ -136,7 +133,7 @@ def surplus_payment_ids() -> list[int]:
         .exclude(kind=Payment.Kind.HOLD, attempt__receipt__isnull=True)
         .exclude(Exists(came_back) | Exists(under_way) | Exists(disputed))
         .annotate(
-            settled=sum_of(Allocation.objects.all(), by="payment", amount="amount"),
+            settled=sum_of(Allocation.objects.all(), by="payment") + sum_of(FeeAllocation.objects.all(), by="payment"),
             given=sum_of(given, by="payment", amount="amount"),
         )
     )
@@ -261,15 +258,6 @@ def stale_payment_ids(*, at: datetime) -> list[int]:
         | Q(status=PaymentStatus.SUCCEEDED, balance_transaction="", succeeded_at__gt=at - timedelta(days=1))
     )
     return list(stale.exclude(operations__status__in=UNFINISHED).order_by("synced_at").values_list("pk", flat=True))
-
-
-def outdated_link_ids() -> list[int]:
-    """Return the links whose open page asks for another amount than what is open of their document."""
-    pages = Payment.objects.filter(kind=Payment.Kind.LINK, status__in=OPEN_PAYMENT).exclude(page_url="")
-    asked = dict(pages.exclude(operations__status__in=UNFINISHED).values_list("invoice", "pk"))
-    amounts = {payment.pk: payment.amount.amount for payment in pages}
-    documents = with_open_amounts(Invoice.objects.filter(pk__in=asked)).values_list("pk", "open_amount")
-    return sorted(asked[pk] for pk, is_open in documents if amounts[asked[pk]] != is_open)
 
 
 def expiring_method_ids(*, on: date) -> list[int]:

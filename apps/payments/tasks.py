@@ -13,7 +13,7 @@ from apps.core.clock import now
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
 from apps.payments import papers as of_papers
-from apps.payments import reminders, selectors, vouchers
+from apps.payments import payable, reminders, selectors, vouchers
 from apps.payments import wallets as of_wallets
 from apps.payments.services import (
     answering,
@@ -105,9 +105,17 @@ def print_receipts(*, id: int, **_: object) -> None:  # noqa: A002
     papers.print_receipts(wallet_id=id, at=now())
 
 
+@shared_task(name="payments.print_letter", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def print_letter(*, id: int, **_: object) -> None:  # noqa: A002
+    """Print the letter of a reminder."""
+    papers.print_letter(step_id=id, at=now())
+
+
 @shared_task(name="payments.sweep_papers")
 def sweep_papers(**_: object) -> None:
-    """Hand out the wallets with a top-up whose receipt was not printed."""
+    """Hand out the reminders whose letter was not printed, and the wallets with a top-up whose receipt was not."""
+    for step_id in of_papers.unprinted_letters().values_list("pk", flat=True)[:200]:
+        print_letter.apply_async(kwargs={"id": step_id}, expires=SWEPT_LIVES)
     for wallet_id in sorted(set(of_papers.unprinted_receipts().values_list("wallet", flat=True)[:200])):
         print_receipts.apply_async(kwargs={"id": wallet_id}, expires=SWEPT_LIVES)
 
@@ -217,7 +225,7 @@ def sweep_too_much(**_: object) -> None:
         correct_charge.apply_async(kwargs={"id": cdr_id}, expires=SWEPT_LIVES)
     for payment_id in selectors.surplus_payment_ids():
         refund_surplus.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
-    for payment_id in selectors.outdated_link_ids():
+    for payment_id in payable.outdated_link_ids():
         close_outdated_page.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.core import clock
 from apps.payments.pay_tokens import invoice_of
+from apps.payments.payable import payable_of
 from apps.payments.selectors import payment_state
 from apps.payments.services.attempts import CheckoutUnavailable
 from apps.payments.services.links import NotPayable
@@ -41,4 +42,6 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     if "paid" in request.GET:
         with suppress(StripeUnreachable, WrongMode):
             sync_links(document_id=invoice.pk, at=clock.now())
-    return render(request, "portal/pay.html", {"invoice": invoice, "state": payment_state(invoice)})
+    state, payable = payment_state(invoice), payable_of(invoice)
+    context = {"invoice": invoice, "state": state, "payable": payable, "is_payable": payable.is_payable(state)}
+    return render(request, "portal/pay.html", context)

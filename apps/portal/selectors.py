@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Prefetch, Sum
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Sum
 
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
@@ -16,8 +15,9 @@ from apps.invoices.models import Invoice
 from apps.payments import credit
 from apps.payments.credit import Credit
 from apps.payments.models import DunningStep, Wallet
+from apps.payments.papers import with_letters
+from apps.payments.reminder_fees import open_fees
 from apps.payments.selectors import with_open_amounts
-from apps.payments.services.fees import open_fees
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
 
@@ -87,9 +87,10 @@ def documents_of(membership: Membership) -> Any:
 
 
 def open_invoices_of(membership: Membership) -> Any:
-    """Return the invoices with something open, longest due first."""
+    """Return the invoices with something open, be it the fee of a reminder, longest due first."""
     invoices = documents_of(membership).filter(kind=Invoice.Kind.INVOICE)
-    return with_open_amounts(invoices).filter(open_amount__gt=0).order_by("due_date", "pk")
+    owes_fees = Exists(open_fees(invoice=OuterRef("pk")))
+    return with_open_amounts(invoices).filter(Q(open_amount__gt=0) | owes_fees).order_by("due_date", "pk")
 
 
 def credits_of(membership: Membership) -> list[Credit]:
@@ -110,14 +111,9 @@ def suspensions_of(membership: Membership) -> Any:
 
 
 def reminders_of(invoice: Invoice) -> Any:
-    """Return the reminders of an invoice of the organisation's, the first one first."""
-    return DunningStep.objects.filter(invoice=invoice).select_related("waiver").order_by("level")
-
-
-def open_fees_of(invoice: Invoice) -> Decimal:
-    """Return what is open of the fees of an invoice's reminders; they are paid by bank (docs/dunning.md)."""
-    fees: Decimal | None = open_fees(invoice=invoice).aggregate(sum=Sum("open_fee"))["sum"]
-    return fees or Decimal(0)
+    """Return the reminders of an invoice of the organisation's, the first one first, each with its letter."""
+    steps = with_letters(DunningStep.objects.filter(invoice=invoice))
+    return steps.select_related("waiver").order_by("level")
 
 
 def customers_of(membership: Membership) -> Any:

@@ -27,6 +27,7 @@ urlpatterns = [
     path("invoices/<uuid:uid>/", views.invoice, name="invoice"),
     path("invoices/<uuid:uid>/pay/", views.pay_invoice, name="invoice-pay"),
     path("invoices/<uuid:uid>/document/", views.document, name="document"),
+    path("invoices/<uuid:uid>/reminders/<int:level>/", views.reminder, name="reminder"),
     path("invoices/<uuid:uid>/data/", views.data, name="data"),
     path("contracts/", contract_views.contracts, name="contracts"),
     path("contracts/<int:contract_id>/", contract_views.contract, name="contract"),

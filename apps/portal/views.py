@@ -28,6 +28,8 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import data_key, document_key
 from apps.invoices.transfers import bank_transfer
 from apps.payments.models import SavedMethod
+from apps.payments.papers import reminder_key
+from apps.payments.payable import payable_of
 from apps.payments.selectors import active_method, expiring_method_ids, payment_state, payment_states
 from apps.payments.services.attempts import CheckoutUnavailable
 from apps.payments.services.links import NotPayable
@@ -145,16 +147,14 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
             sync_links(document_id=found.pk, at=clock.now())
     lines = found.lines.select_related("cdr__session", "credits__cdr__session").order_by("position")
     state = payment_state(found)
-    fees = selectors.open_fees_of(found)
-    to_transfer = state.open_amount + fees
-    asks_for_money = found.kind == Invoice.Kind.INVOICE and to_transfer > 0
+    payable = payable_of(found)
+    asks_for_money = found.kind == Invoice.Kind.INVOICE and payable.total > 0
     context = {
         "invoice": found,
         "state": state,
-        "may_pay": may_pay(membership) and state.is_payable,
-        "fees": fees,
-        "to_transfer": to_transfer,
-        "transfer": bank_transfer(found, amount=to_transfer) if asks_for_money else None,
+        "payable": payable,
+        "may_pay": may_pay(membership) and payable.is_payable(state),
+        "transfer": bank_transfer(found, amount=payable.total) if asks_for_money else None,
         "lines": Paginator(lines, 100).get_page(request.GET.get("page")),
         "taxes": found.taxes.all(),
         "credit_notes": selectors.documents_of(membership).filter(credits=found),
@@ -199,6 +199,15 @@ def data(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResp
     """Send the electronic invoice (XML); 404 while it is being made, or where the document is none."""
     found = _document_of(membership, uid)
     return _download(_file_of(membership, found, key=data_key(found)))
+
+
+@require_GET
+@customer_page
+def reminder(request: HttpRequest, uid: UUID, level: int, *, membership: Membership) -> HttpResponse:
+    """Send the letter of a reminder of an invoice; 404 while it is being printed."""
+    found = _document_of(membership, uid)
+    step = selectors.reminders_of(found).filter(level=level).first()
+    return _download(_file_of(membership, found, key=reminder_key(step.pk)) if step else None)
 
 
 def _download(file: Document | None) -> HttpResponse:

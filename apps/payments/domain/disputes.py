@@ -66,11 +66,13 @@ class Loss:
     """What a lost dispute comes to; the parts add up to the disputed amount.
 
     categories  of documents that were supplied and are now unpaid: net is bad debt, VAT is corrected
+    fees        of reminders, which bear no VAT: lost as they are
     owed        what the payment had settled nothing of, or had been credited: the customer was to have it back anyway
     beyond      what was taken beyond all that the payment had brought: a loss that no supply stands behind
     """
 
     categories: Sequence[CategoryShare]
+    fees: Decimal
     owed: Decimal
     beyond: Decimal
 
@@ -95,7 +97,7 @@ def lost(loss: Loss) -> Lines:
     gross = sum((row.gross for row in loss.categories), Decimal(0))
     return (
         *bad_debts(loss.categories),
-        PostingLine(role=Role.BAD_DEBT, amount=loss.beyond),
+        PostingLine(role=Role.BAD_DEBT, amount=loss.fees + loss.beyond),
         PostingLine(role=Role.RECEIVABLE, amount=loss.owed),
-        PostingLine(role=Role.DISPUTED, amount=-(gross + loss.beyond + loss.owed)),
+        PostingLine(role=Role.DISPUTED, amount=-(gross + loss.fees + loss.beyond + loss.owed)),
     )

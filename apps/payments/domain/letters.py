@@ -104,7 +104,7 @@ _REMINDER: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
             "",
             "Please pay here:\n{address}\nor by bank to {holder}, IBAN {iban}, reference {reference}.",
         ),
-        "fee": ("", "\n\nThis reminder costs {fee}. Please transfer it with the amount above."),
+        "fee": ("", "\n\nThis reminder costs {fee}. With all that is open of it {whole} are to be paid."),
         "threatens": (
             "",
             "\n\nIf it is still open at the next reminder, the cards of contract {contract} are blocked.",
@@ -133,7 +133,7 @@ _REMINDER: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
             "Bitte bezahlen Sie hier:\n{address}\noder per Überweisung an {holder}, IBAN {iban}, "
             "Verwendungszweck {reference}.",
         ),
-        "fee": ("", "\n\nDiese Mahnung kostet {fee}. Bitte überweisen Sie den Betrag mit dem obigen."),
+        "fee": ("", "\n\nDiese Mahnung kostet {fee}. Mit allem, was dazu offen ist, sind {whole} zu zahlen."),
         "threatens": (
             "",
             "\n\nIst er bei der nächsten Mahnung noch offen, werden die Karten des Vertrags {contract} gesperrt.",
@@ -141,6 +141,65 @@ _REMINDER: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "suspends": (
             "",
             "\n\nDie Karten des Vertrags {contract} sind ab sofort gesperrt. Sobald bezahlt ist, gelten sie wieder.",
+        ),
+    },
+    "fr": {
+        "first": (
+            "Rappel : facture {number}",
+            "{amount} de la facture {number} étaient payables le {due}. Cela vous a peut-être échappé.\n\n{ways}",
+        ),
+        "next": (
+            "Rappel {level} : facture {number}, {days} jours de retard",
+            "{amount} de la facture {number} étaient payables le {due} et restent dus {days} jours plus tard."
+            "\n\n{ways}",
+        ),
+        "last": (
+            "Dernier rappel : facture {number}, {days} jours de retard",
+            "{amount} de la facture {number} étaient payables le {due} et restent dus {days} jours plus tard. "
+            "Ceci est le dernier rappel.\n\n{ways}",
+        ),
+        "ways": (
+            "",
+            "Veuillez payer ici :\n{address}\nou par virement à {holder}, IBAN {iban}, référence {reference}.",
+        ),
+        "fee": ("", "\n\nCe rappel coûte {fee}. Avec tout ce qui reste dû, {whole} sont à payer."),
+        "threatens": (
+            "",
+            "\n\nSi elle reste due au prochain rappel, les cartes du contrat {contract} seront bloquées.",
+        ),
+        "suspends": (
+            "",
+            "\n\nLes cartes du contrat {contract} sont bloquées dès maintenant. Elles fonctionneront de nouveau dès le "
+            "paiement.",
+        ),
+    },
+    "nl": {
+        "first": (
+            "Herinnering: factuur {number}",
+            "{amount} van factuur {number} moest op {due} betaald zijn. Misschien is het u ontgaan.\n\n{ways}",
+        ),
+        "next": (
+            "Herinnering {level}: factuur {number} is {days} dagen te laat",
+            "{amount} van factuur {number} moest op {due} betaald zijn en staat {days} dagen later nog open.\n\n{ways}",
+        ),
+        "last": (
+            "Laatste herinnering: factuur {number} is {days} dagen te laat",
+            "{amount} van factuur {number} moest op {due} betaald zijn en staat {days} dagen later nog open. "
+            "Dit is de laatste herinnering.\n\n{ways}",
+        ),
+        "ways": (
+            "",
+            "Betaal hier:\n{address}\nof per overschrijving aan {holder}, IBAN {iban}, kenmerk {reference}.",
+        ),
+        "fee": ("", "\n\nDeze herinnering kost {fee}. Met alles wat openstaat moet {whole} worden betaald."),
+        "threatens": (
+            "",
+            "\n\nStaat zij bij de volgende herinnering nog open, dan worden de passen van contract {contract} "
+            "geblokkeerd.",
+        ),
+        "suspends": (
+            "",
+            "\n\nDe passen van contract {contract} zijn vanaf nu geblokkeerd. Zodra er betaald is, werken ze weer.",
         ),
     },
 }
@@ -152,7 +211,7 @@ def reminder(
     """Remind of an unpaid invoice: friendly at first, plainly at last.
 
     fee    as it is shown; "": this reminder costs nothing
-    facts  amount, number, due, days, address, holder, iban, reference, contract
+    facts  amount, whole (with all fees), number, due, days, address, holder, iban, reference, contract
     """
     words = _REMINDER.get(language, _REMINDER[FALLBACK])
     kind = "last" if is_last else "first" if level == 1 else "next"

@@ -79,6 +79,8 @@ class Allocation(TenantModel):
                         AND p.currency = NEW.currency
                         AND p.amount_received >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE payment_id = NEW.payment_id)
+                            + (SELECT coalesce(sum(amount), 0)
+                               FROM payments_feeallocation WHERE payment_id = NEW.payment_id)
                         AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
                         AND 0 <= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM payments_allocation

@@ -1,14 +1,18 @@
 """Reminders of unpaid invoices, what they cost, and what settles or waives that."""
 
+from decimal import Decimal
+
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from djmoney.models.fields import MoneyField
+from djmoney.money import Money
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import append_only
 from apps.payments.models.bank import BankReceipt
+from apps.payments.models.payments import Payment
 
 
 class DunningStep(TenantModel):
@@ -17,6 +21,9 @@ class DunningStep(TenantModel):
     taken_on      the seller's day · due_date: of the invoice
     open_amount   of the invoice, gross · fee: of this reminder, without VAT
     suspends      whether the contract's cards are blocked with it · threatens: whether the next one will block them
+    letter        what its letter says besides, null for reminders older than letters: ``fees`` of earlier reminders
+                  that are open (level, taken_on, open), ``others``: what else the customer has due (number, due_date,
+                  open); amounts and days as strings
     reason        why it was sent · decided_by: who sent it before its day; null: the system did
     """
 
@@ -32,6 +39,7 @@ class DunningStep(TenantModel):
     is_last = models.BooleanField()
     suspends = models.BooleanField()
     threatens = models.BooleanField()
+    letter = models.JSONField(null=True, blank=True, editable=False)
     reason = models.CharField(max_length=200)
     decided_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     taken_at = models.DateTimeField()
@@ -78,6 +86,12 @@ class DunningStep(TenantModel):
     @property
     def days_overdue(self) -> int:
         return (self.taken_on - self.due_date).days
+
+    @property
+    def to_pay(self) -> Money:
+        """What the letter asks for: what was open of the invoice, and the fees of all its reminders."""
+        earlier = sum((Decimal(fee["open"]) for fee in (self.letter or {"fees": []})["fees"]), Decimal(0))
+        return self.open_amount + self.fee + Money(earlier, self.currency)
 
 
 class DunningPause(TenantModel):
@@ -136,12 +150,17 @@ class FeeWaiver(TenantModel):
 
 
 class FeeAllocation(TenantModel):
-    """So much of money that came by bank settles so much of a reminder's fee."""
+    """So much of money that came by bank, or of a card's payment on the invoice's page, settles so much of a fee."""
 
     TENANT = ("step__invoice__seller", "step__invoice__customer__organisation")
 
     step = models.ForeignKey(DunningStep, on_delete=models.PROTECT, related_name="allocations")
-    bank_receipt = models.ForeignKey(BankReceipt, on_delete=models.PROTECT, related_name="fee_allocations")
+    bank_receipt = models.ForeignKey(
+        BankReceipt, null=True, blank=True, on_delete=models.PROTECT, related_name="fee_allocations"
+    )
+    payment = models.ForeignKey(
+        Payment, null=True, blank=True, on_delete=models.PROTECT, related_name="fee_allocations"
+    )
     currency = models.CharField(max_length=3)
     amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
     allocated_at = models.DateTimeField()
@@ -150,6 +169,12 @@ class FeeAllocation(TenantModel):
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["step", "bank_receipt"], name="fee_allocation_once_per_fee_and_receipt"),
+            models.UniqueConstraint(fields=["step", "payment"], name="fee_allocation_once_per_fee_and_payment"),
+            models.CheckConstraint(
+                condition=Q(bank_receipt__isnull=False, payment__isnull=True)
+                | Q(bank_receipt__isnull=True, payment__isnull=False),
+                name="fee_allocation_is_of_one_source",
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="fee_allocation_is_more_than_nothing"),
             is_rounded_money("amount", name="fee_allocation_amount_is_rounded"),
         ]
@@ -162,20 +187,29 @@ class FeeAllocation(TenantModel):
                 func="""
                     PERFORM 1 FROM payments_dunningstep WHERE id = NEW.step_id FOR UPDATE;
                     PERFORM 1 FROM payments_bankreceipt WHERE id = NEW.bank_receipt_id FOR UPDATE;
+                    PERFORM 1 FROM payments_payment WHERE id = NEW.payment_id FOR UPDATE;
                     IF NOT EXISTS (
                         SELECT 1 FROM payments_dunningstep s JOIN invoices_invoice i ON i.id = s.invoice_id
-                        JOIN payments_bankreceipt r ON r.id = NEW.bank_receipt_id
-                        WHERE s.id = NEW.step_id AND s.currency = NEW.currency AND r.currency = NEW.currency
-                        AND r.seller_id = i.seller_id AND r.customer_id = i.customer_id
+                        LEFT JOIN payments_bankreceipt r ON r.id = NEW.bank_receipt_id
+                        LEFT JOIN payments_payment p ON p.id = NEW.payment_id
+                        WHERE s.id = NEW.step_id AND s.currency = NEW.currency
                         AND NOT EXISTS (SELECT 1 FROM payments_feewaiver WHERE step_id = s.id)
                         AND s.fee >= NEW.amount
                             + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation WHERE step_id = s.id)
-                        AND r.amount >= NEW.amount
-                            + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation
-                               WHERE bank_receipt_id = r.id)
-                            + (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE bank_receipt_id = r.id)
-                            + (SELECT coalesce(sum(amount), 0) FROM payments_bankrepayment
-                               WHERE bank_receipt_id = r.id AND status <> 'withdrawn')
+                        AND (r.currency = NEW.currency AND r.seller_id = i.seller_id AND r.customer_id = i.customer_id
+                             AND r.amount >= NEW.amount
+                                + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation
+                                   WHERE bank_receipt_id = r.id)
+                                + (SELECT coalesce(sum(amount), 0) FROM payments_allocation
+                                   WHERE bank_receipt_id = r.id)
+                                + (SELECT coalesce(sum(amount), 0) FROM payments_bankrepayment
+                                   WHERE bank_receipt_id = r.id AND status <> 'withdrawn')
+                             OR p.kind = 'link' AND p.invoice_id = i.id AND p.currency = NEW.currency
+                             AND p.amount_received >= NEW.amount
+                                + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation WHERE payment_id = p.id)
+                                + (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE payment_id = p.id)
+                                + (SELECT coalesce(sum(amount), 0) FROM payments_refund
+                                   WHERE payment_id = p.id AND invoice_id IS NULL AND status <> 'failed'))
                     ) THEN
                         RAISE EXCEPTION 'an allocation to a fee exceeds the fee or the money, or joins strangers'
                         USING ERRCODE = 'check_violation';

@@ -93,7 +93,9 @@ class Refund(TenantModel):
                                    coalesce(sum(amount) FILTER (WHERE invoice_id = NEW.invoice_id), 0) AS of_document
                             FROM payments_refund WHERE payment_id = NEW.payment_id AND status <> 'failed'
                         ), settled AS (
-                            SELECT coalesce(sum(amount), 0) AS whole,
+                            SELECT coalesce(sum(amount), 0)
+                                   + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation
+                                      WHERE payment_id = NEW.payment_id) AS whole,
                                    coalesce(sum(amount) FILTER (WHERE invoice_id = NEW.invoice_id), 0) AS of_document
                             FROM payments_allocation WHERE payment_id = NEW.payment_id
                         )

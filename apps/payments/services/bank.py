@@ -50,9 +50,9 @@ def record_receipt(
 ) -> BankReceipt:
     """Record money that came by bank, post it, and let it settle what it was sent for; a line told again is the first.
 
-    Invoices named in the reference come first, then what else their customer has open, the longest due first, then
-    fees of reminders; what is left is the customer's credit. Without a reference and ``customer_id`` the money waits
-    for a person.
+    Invoices named in the reference come first, with the fees of their reminders as the letters ask for them, then what
+    else the customer has open, the longest due first, then other fees; what is left is the customer's credit. Without a
+    reference and ``customer_id`` the money waits for a person.
 
     customer_id  the seller's customer, if a person knows whose money it is · by  who typed it in; None: a statement
 
@@ -220,21 +220,29 @@ def _named_invoices(receipt: BankReceipt, *, customer_id: int | None) -> list[In
 
 
 def _settle(receipt: BankReceipt, *, customer_id: int | None, first: Sequence[int], at: datetime) -> BankReceipt:
-    """Give a receipt its customer and let it settle the named invoices, then the others, the longest due first."""
+    """Give a receipt its customer and let it settle the named invoices and their fees, then the others, the longest due
+    first."""
     others = open_invoices(customer=customer_id, seller=receipt.seller_id, currency=receipt.currency)
     # What a card is paying just now is left alone; what the payer names is not.
     others = others.exclude(under_collection()).exclude(pk__in=first)
-    wanted = [*first, *_enough(others.values_list("pk", "open_amount"), of=receipt.amount.amount)]
+    rest = _enough(others.values_list("pk", "open_amount"), of=receipt.amount.amount)
+    wanted = [*first, *rest]
     documents = {row.pk: row for row in Invoice.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
     receipt = BankReceipt.objects.select_for_update().get(pk=receipt.pk)
     if receipt.customer_id != customer_id:
         receipt.customer_id = customer_id
         receipt.save(update_fields=["customer"])
-    for pk in wanted:
-        if allocate(source=receipt, document=documents[pk], at=at) is not None:
-            ring_on_commit("invoice.settled", id=pk)
+    _allocate_in_order(receipt, [documents[pk] for pk in first], at=at)
+    settle_fees(receipt=receipt, invoices=first, at=at)
+    _allocate_in_order(receipt, [documents[pk] for pk in rest], at=at)
     settle_fees(receipt=receipt, at=at)
     return receipt
+
+
+def _allocate_in_order(receipt: BankReceipt, documents: Iterable[Invoice], *, at: datetime) -> None:
+    for document in documents:
+        if allocate(source=receipt, document=document, at=at) is not None:
+            ring_on_commit("invoice.settled", id=document.pk)
 
 
 def _enough(rows: Iterable[tuple[int, Decimal]], *, of: Decimal) -> list[int]:

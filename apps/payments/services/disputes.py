@@ -220,7 +220,7 @@ def _loss(dispute: Dispute) -> Loss:
     left = dispute.amount.amount - beyond
     if dispute.payment.wallet_id is not None:
         # Its wallet pays for it, as far as it can; the rest is owed.
-        return Loss(categories=(), owed=left, beyond=beyond)
+        return Loss(categories=(), fees=Decimal(0), owed=left, beyond=beyond)
     shares: list[CategoryShare] = []
     settled = dispute.payment.allocations.order_by("invoice").values("invoice").annotate(sum=Sum("amount"))
     for row in settled:
@@ -230,4 +230,6 @@ def _loss(dispute: Dispute) -> Loss:
         if part > 0:
             shares += split_gross(part, categories, currency=dispute.currency)
             left -= part
-    return Loss(categories=added_up(shares), owed=left, beyond=beyond)
+    paid_fees = dispute.payment.fee_allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    fees = min(left, paid_fees)
+    return Loss(categories=added_up(shares), fees=fees, owed=left - fees, beyond=beyond)

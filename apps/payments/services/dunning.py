@@ -1,9 +1,11 @@
 """Remind of what is not paid, block the contract's cards with the reminder that says so, and lift that when it is.
 
-The reminder is a row with a level, so that two at once are one; its mail, fee and block are written in its transaction.
+The reminder is a row with a level, so that two at once are one; its mail, fee and block are written in its transaction,
+its letter is printed afterwards, from what the row has copied, and the mail waits for it.
 """
 
 from datetime import date, datetime
+from typing import Any
 
 from babel.dates import format_date
 from django.conf import settings
@@ -13,6 +15,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.contracts.models import Suspension
 from apps.contracts.suspending import lift_suspension, standing_suspension, suspend_contract
+from apps.core.bells import ring_on_commit
 from apps.core.domain.money import round_half_up
 from apps.invoices.domain.references import creditor_reference
 from apps.invoices.models import Invoice
@@ -20,9 +23,11 @@ from apps.invoices.services.issuing import lock_document
 from apps.payments.domain import letters
 from apps.payments.domain.dunning import NextStep, may_be_sent_now, next_step
 from apps.payments.models import DunningPause, DunningStep
+from apps.payments.papers import reminder_key
 from apps.payments.pay_tokens import pay_token
+from apps.payments.reminder_fees import open_fees
 from apps.payments.reminders import remindable, standings_of, terms_of, today_of
-from apps.payments.selectors import open_amount, with_open_amounts
+from apps.payments.selectors import open_amount, open_invoices, with_open_amounts
 from apps.payments.services.fees import post_fee
 from apps.payments.services.letters import in_figures, write
 
@@ -68,6 +73,7 @@ def _send(invoice: Invoice, step: NextStep, *, today: date, at: datetime, by: Us
         is_last=step.is_last,
         suspends=step.suspends,
         threatens=step.threatens,
+        letter=_letter_facts(invoice, today=today),
         reason=step.why[:200],
         decided_by=by,
         taken_at=at,
@@ -81,7 +87,23 @@ def _send(invoice: Invoice, step: NextStep, *, today: date, at: datetime, by: Us
             at=at,
         )
     _write_letter(row, at=at)
+    ring_on_commit("reminder.sent", id=row.pk)
     return row
+
+
+def _letter_facts(invoice: Invoice, *, today: date) -> dict[str, Any]:
+    """Return what the letter tells besides the reminder itself: see ``DunningStep.letter``."""
+    others = open_invoices(customer=invoice.customer_id, currency=invoice.currency, due_date__lte=today)
+    return {
+        "fees": [
+            {"level": fee.level, "taken_on": fee.taken_on.isoformat(), "open": str(fee.open_fee)}
+            for fee in open_fees(invoice=invoice)
+        ],
+        "others": [
+            {"number": other.number, "due_date": other.due_date.isoformat(), "open": str(other.open_amount)}
+            for other in others.exclude(pk=invoice.pk)
+        ],
+    }
 
 
 def _write_letter(step: DunningStep, *, at: datetime) -> None:
@@ -97,6 +119,7 @@ def _write_letter(step: DunningStep, *, at: datetime) -> None:
         is_threatening=step.threatens,
         fee=in_figures(step.fee, language=language) if step.fee.amount else "",
         amount=in_figures(step.open_amount, language=language),
+        whole=in_figures(step.to_pay, language=language),
         number=invoice.number,
         due=format_date(step.due_date, format="long", locale=language),
         days=str(step.days_overdue),
@@ -106,7 +129,8 @@ def _write_letter(step: DunningStep, *, at: datetime) -> None:
         reference=creditor_reference(invoice.number),
         contract=invoice.contract.number,
     )
-    write(invoice.customer, letter, kind="reminder", key=f"reminder:{step.pk}", at=at)
+    key = reminder_key(step.pk)
+    write(invoice.customer, letter, kind="reminder", key=f"reminder:{step.pk}", at=at, attachment_key=key)
 
 
 @transaction.atomic

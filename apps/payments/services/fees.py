@@ -1,29 +1,25 @@
-"""What reminders cost: posted with the reminder, settled by money that comes by bank, or given up with a reason."""
+"""What reminders cost: posted with the reminder, settled by bank or on the invoice's page, or given up."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
 
 from apps.accounts.models import User
 from apps.core.domain.zones import zone
+from apps.invoices.models import Invoice
 from apps.ledger import services as ledger
-from apps.payments.credit import left_of, sum_of
+from apps.payments.credit import left_of
 from apps.payments.domain.postings import reminder_fee
-from apps.payments.models import BankReceipt, DunningStep, FeeAllocation, FeeWaiver
+from apps.payments.models import BankReceipt, DunningStep, FeeAllocation, FeeWaiver, Payment
+from apps.payments.reminder_fees import open_fees
+from apps.payments.selectors import surplus_of
 
 
 class NotWaived(Exception):
     """The fee cannot be given up; the message says why, and nothing was changed."""
-
-
-def open_fees(**owner: object) -> QuerySet[Any]:
-    """Return the reminders, of ``invoice__customer=`` and the like, with ``open_fee`` > 0, the oldest first."""
-    steps: QuerySet[Any] = DunningStep.objects.filter(waiver__isnull=True, **owner)
-    with_open = steps.annotate(open_fee=F("fee") - sum_of(FeeAllocation.objects.all(), by="step"))
-    return with_open.filter(open_fee__gt=0).order_by("taken_at", "pk")
 
 
 def post_fee(step: DunningStep, *, at: datetime) -> None:
@@ -32,22 +28,49 @@ def post_fee(step: DunningStep, *, at: datetime) -> None:
         _post(step, amount=step.fee.amount, key="fee", text="Fee of reminder", at=at)
 
 
-def settle_fees(*, receipt: BankReceipt, at: datetime) -> None:
-    """Let what is left of a locked bank receipt settle its customer's fees, the oldest first."""
+def settle_fees(*, receipt: BankReceipt, at: datetime, invoices: Sequence[int] | None = None) -> None:
+    """Let what is left of a locked bank receipt settle its customer's fees, the oldest first.
+
+    invoices  only the fees of their reminders; None: of all
+    """
     if receipt.customer_id is None:
         return
-    left = left_of(receipt)
-    owed = open_fees(
-        invoice__customer=receipt.customer_id, invoice__seller=receipt.seller_id, currency=receipt.currency
+    of_invoices = {} if invoices is None else {"invoice__in": invoices}
+    owed = _locked_fees(
+        invoice__customer=receipt.customer_id,
+        invoice__seller=receipt.seller_id,
+        currency=receipt.currency,
+        **of_invoices,
     )
-    for step in owed if left > 0 else []:
-        amount = min(left, step.open_fee)
+    _settle(owed, left=left_of(receipt), at=at, bank_receipt=receipt)
+
+
+def settle_fees_by_card(*, payment: Payment, document: Invoice, at: datetime) -> Decimal:
+    """Let what is left of a locked payment settle the fees of its locked document's reminders; return how much did.
+
+    Only what was paid on a page, which names the fees it asks for: a collection takes what the invoice says.
+    """
+    if payment.kind != Payment.Kind.LINK:
+        return Decimal(0)
+    return _settle(_locked_fees(invoice=document), left=surplus_of(payment), at=at, payment=payment)
+
+
+def _locked_fees(**owner: Any) -> list[DunningStep]:
+    """Lock the reminders whose fee is open, so that none of them is given up or paid by others meanwhile."""
+    ids = list(open_fees(**owner).order_by("pk").values_list("pk", flat=True))
+    list(DunningStep.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    return list(open_fees(pk__in=ids))
+
+
+def _settle(owed: Iterable[Any], *, left: Decimal, at: datetime, **source: Any) -> Decimal:
+    settled = Decimal(0)
+    for step in owed:
+        amount = min(left - settled, step.open_fee)
         if amount <= 0:
-            return
-        FeeAllocation.objects.create(
-            step=step, bank_receipt=receipt, currency=receipt.currency, amount=amount, allocated_at=at
-        )
-        left -= amount
+            break
+        FeeAllocation.objects.create(step=step, currency=step.currency, amount=amount, allocated_at=at, **source)
+        settled += amount
+    return settled
 
 
 @transaction.atomic

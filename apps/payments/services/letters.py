@@ -80,10 +80,12 @@ def in_figures(amount: Money, *, language: str) -> str:
         return money(amount)
 
 
-def write(customer: Customer, letter: Letter, *, kind: str, key: str, at: datetime) -> Mail | None:
+def write(
+    customer: Customer, letter: Letter, *, kind: str, key: str, at: datetime, attachment_key: str = ""
+) -> Mail | None:
     """Enqueue a letter to a customer, signed by their seller; None where they were told of ``key`` before.
 
-    Whoever may be at it twice at once holds a lock.
+    Whoever may be at it twice at once holds a lock. attachment_key: of the document that goes with it
     """
     if told_keys(recipient=customer.email, keys=[key]):
         return None
@@ -96,6 +98,7 @@ def write(customer: Customer, letter: Letter, *, kind: str, key: str, at: dateti
         body=f"{letter.body}\n\n{customer.seller}\n",
         at=at,
         keys=[key],
+        attachment_key=attachment_key,
     )
 
 

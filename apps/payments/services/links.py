@@ -1,6 +1,7 @@
 """The pay link: whatever is open of an issued invoice or receipt can be paid on a hosted page, by whoever has the link.
 
-At most one page is open per document, for exactly what is open of it; one for another amount is closed and replaced.
+The fees of an invoice's reminders are paid with it, as items of their own. At most one page is open per document, for
+exactly what is to be paid of it; one for another amount is closed and replaced.
 What is paid settles the document through the same projection as every payment; what comes in beyond what is open, as
 when somebody pays by bank in the same minute, is given back.
 """
@@ -29,11 +30,17 @@ from apps.payments.domain.status import (
 )
 from apps.payments.models import Payment, PaymentAttempt, PaymentOperation
 from apps.payments.outcomes import Done, PageSnapshot, Reference, Rejected, Unknown
-from apps.payments.selectors import open_amount
+from apps.payments.payable import Payable, payable_of
 from apps.payments.services.card_pages import Item, card_page
 from apps.payments.services.operations import WrongMode, request_operation
 from apps.payments.services.projection import Locked, StrangeObject, StripeUnreachable, project_intent
 
+_FEES: Final = {
+    "de": "Mahngebühren zu {number}",
+    "en": "Reminder fees, {number}",
+    "fr": "Frais de rappel, {number}",
+    "nl": "Herinneringskosten, {number}",
+}
 _ITEM: Final = {
     "de": {Invoice.Kind.INVOICE: "Rechnung {number}", Invoice.Kind.RECEIPT: "Quittung {number}"},
     "en": {Invoice.Kind.INVOICE: "Invoice {number}", Invoice.Kind.RECEIPT: "Receipt {number}"},
@@ -84,18 +91,18 @@ def project_link(locked: Locked, page: PageSnapshot, *, at: datetime) -> None:
 
 @transaction.atomic
 def plan_link(*, document_id: int, success_url: str, cancel_url: str, at: datetime) -> PaymentOperation | None:
-    """Return the call that brings a document nearer to an open page for what is open of it; None: that page is open.
+    """Return the call that brings a document nearer to an open page for what is to be paid of it; None: that is open.
 
     :raises NotPayable: nothing is open of it, or it is being paid already
     """
     attempt = PaymentAttempt.objects.select_for_update().filter(receipt=document_id).first()
     document = Invoice.objects.select_for_update().get(pk=document_id)
-    amount = _payable(document, attempt)
+    payable = _payable(document, attempt)
     payment = open_link(document_id)
     if payment is None:
-        return _ask_for_page(document, amount, success_url=success_url, cancel_url=cancel_url, at=at)
+        return _ask_for_page(document, payable, success_url=success_url, cancel_url=cancel_url, at=at)
     begun: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
-    if begun is not None or (payment.page_url and payment.amount.amount == amount):
+    if begun is not None or (payment.page_url and payment.amount.amount == payable.total):
         return begun
     closing = None if payment.status == PaymentStatus.PROCESSING else ask_to_close(payment, at=at)
     if closing is None:
@@ -113,8 +120,8 @@ def open_link(document_id: int) -> Payment | None:
     return payment
 
 
-def _payable(document: Invoice, attempt: PaymentAttempt | None) -> Decimal:
-    """Return what is to be paid of a locked document.
+def _payable(document: Invoice, attempt: PaymentAttempt | None) -> Payable:
+    """Return what is to be paid of a locked document, at least as much as Stripe takes.
 
     :raises NotPayable: see ``plan_link``
     """
@@ -124,16 +131,15 @@ def _payable(document: Invoice, attempt: PaymentAttempt | None) -> Decimal:
         raise NotPayable("The payment is being finalised.")
     if Payment.objects.filter(invoice=document, kind=Payment.Kind.COLLECTION, status=PaymentStatus.PROCESSING).exists():
         raise NotPayable("The payment is being finalised.")
-    amount = open_amount(document)
-    if amount < least_charge(document.currency):
+    payable = payable_of(document)
+    if payable.total < least_charge(document.currency):
         raise NotPayable("There is nothing to pay.")
-    return amount
+    return payable
 
 
 def _ask_for_page(
-    document: Invoice, amount: Decimal, *, success_url: str, cancel_url: str, at: datetime
+    document: Invoice, payable: Payable, *, success_url: str, cancel_url: str, at: datetime
 ) -> PaymentOperation:
-    name = _ITEM.get(document.language, _ITEM["en"])[Invoice.Kind(document.kind)]
     payment = Payment.objects.create(
         kind=Payment.Kind.LINK,
         seller_id=document.seller_id,
@@ -142,7 +148,7 @@ def _ask_for_page(
         invoice=document,
         livemode=gateway.livemode(),
         currency=document.currency,
-        amount=amount,
+        amount=payable.total,
         amount_received=Decimal(0),
         created_at=at,
     )
@@ -151,7 +157,7 @@ def _ask_for_page(
         customer=document.customer,
         params=card_page(
             payment,
-            [Item(name.format(number=document.number), amount)],
+            _items(document, payable),
             language=document.language,
             success_url=success_url,
             cancel_url=cancel_url,
@@ -163,16 +169,24 @@ def _ask_for_page(
     )
 
 
+def _items(document: Invoice, payable: Payable) -> list[Item]:
+    """Return what the page lists, so that the sum shown is the sum charged."""
+    name = _ITEM.get(document.language, _ITEM["en"])[Invoice.Kind(document.kind)]
+    fees = _FEES.get(document.language, _FEES["en"])
+    items = [Item(name, payable.document), Item(fees, payable.fees)]
+    return [Item(item.name.format(number=document.number), item.amount) for item in items if item.amount]
+
+
 @transaction.atomic
 def plan_closing(*, payment_id: int, at: datetime) -> PaymentOperation | None:
-    """Return the call that closes a link's page if it asks for another amount than what is open of its document."""
+    """Return the call that closes a link's page if it asks for another amount than is to be paid of its document."""
     document_id = Payment.objects.values_list("invoice_id", flat=True).get(pk=payment_id)
     document = Invoice.objects.select_for_update().get(pk=document_id)
     payment = open_link(document.pk)
     if payment is None or payment.pk != payment_id or not payment.page_url:
         return None
     begun: PaymentOperation | None = payment.operations.filter(status__in=UNFINISHED).first()
-    if begun is not None or payment.amount.amount == open_amount(document):
+    if begun is not None or payment.amount.amount == payable_of(document).total:
         return begun
     return ask_to_close(payment, at=at)
 

@@ -22,6 +22,7 @@ from apps.payments.domain.status import PAYMENT_ENDS, PaymentStatus, advance_pay
 from apps.payments.models import Payment, PaymentAttempt
 from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Return, Unknown
 from apps.payments.services.allocating import allocate, reopen
+from apps.payments.services.fees import settle_fees_by_card
 from apps.payments.services.letters import tell_refused
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.posting import post_at_stripe
@@ -169,12 +170,13 @@ def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
     )
     if payment.wallet_id is not None:
         take_top_up(payment=payment, at=at)
-    if document is None or payment.allocations.exists():
+    if document is None or payment.allocations.exists() or payment.fee_allocations.exists():
         return
     allocation = allocate(source=payment, document=document, at=at)
     amount = allocation.amount.amount if allocation else Decimal(0)
-    if amount < received:
-        log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount, document)
+    fees = settle_fees_by_card(payment=payment, document=document, at=at)
+    if amount + fees < received:
+        log.error("payment %s brought %s more than %s was open for", payment.pk, received - amount - fees, document)
         ring_on_commit("payment.surplus", id=payment.pk)
     if amount:
         ring_on_commit("invoice.settled", id=document.pk)

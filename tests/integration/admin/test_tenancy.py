@@ -42,7 +42,7 @@ ACTS = {
     "payments_allocation": ("take_back",),
     "payments_dispute": ("edit", "submit"),
     "payments_wallet": ("give_back", "limit"),
-    "payments_dunningstep": ("waive",),
+    "payments_dunningstep": ("letter", "waive"),
     "ledger_closing": ("reopen",),
     "accounting_journalexport": ("download", "withdraw"),
     "accounting_bankstatementrow": ("record", "dismiss"),

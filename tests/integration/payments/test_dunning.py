@@ -15,10 +15,11 @@ from apps.ledger.domain.chart import Role
 from apps.ledger.selectors import balance
 from apps.payments.credit import left_of
 from apps.payments.models import DunningPause, DunningStep, FeeAllocation, FeeWaiver
+from apps.payments.reminder_fees import open_fees
 from apps.payments.reminders import due_reminder_ids, next_steps, remindable
 from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import NotReminded, contracts_to_lift, lift_when_paid, pause_reminders, remind
-from apps.payments.services.fees import NotWaived, open_fees, waive_fee
+from apps.payments.services.fees import NotWaived, waive_fee
 from tests.factories import make_contract, make_token, make_user
 from tests.integration.invoices.world import APRIL, bill, make_cdr
 from tests.refusals import refused_by, run_sql

@@ -9,10 +9,10 @@ import stripe
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_amounts, credit_invoice
 from apps.payments.models import Payment, PaymentAttempt, Refund
+from apps.payments.payable import outdated_link_ids
 from apps.payments.sandbox import FaultKind, complete_checkout
 from apps.payments.selectors import (
     open_amount,
-    outdated_link_ids,
     payment_state,
     stale_payment_ids,
     surplus_payment_ids,

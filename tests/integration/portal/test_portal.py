@@ -15,10 +15,13 @@ from apps.invoices.domain.references import creditor_reference, in_groups
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
 from apps.payments.models import SavedMethod, Wallet
+from apps.payments.pay_tokens import pay_token
+from apps.payments.reminder_fees import open_fees
 from apps.payments.selectors import open_amount
 from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import remind
 from apps.payments.services.methods import SetupUnavailable
+from apps.payments.services.papers import print_letter
 from apps.portal.urls import urlpatterns
 from tests.factories import make_member, make_user
 from tests.integration.tenants import BILLED_AT, CANARY, answer, signed_in
@@ -62,6 +65,8 @@ class TestTheMatrix:
             "wallet",
             "wallet-top-up",
             "wallet-statement",
+            "wallet-receipt",
+            "reminder",
             "contract",
             "contract-document",
             "contract-accept",
@@ -145,6 +150,28 @@ class TestPayingByBank:
         left = open_amount(ours.invoice) + Decimal("5.00")
         assert f"€{left:.2f}<small>of which €5.00 for reminders" in page
         assert "Reminder 2" in page
+
+    def test_pays_the_fees_with_the_invoice_on_one_page(self, ours, fleet):
+        type(ours.site.contract).objects.filter(pk=ours.site.contract.pk).update(reminder_fees=["0", "5", "10"])
+        remind(invoice_id=ours.invoice.pk, at=BILLED_AT + timedelta(days=37), by=make_user())
+        left = open_amount(ours.invoice) + open_fees(invoice=ours.invoice).get().open_fee
+
+        page = fleet.get(reverse("portal:invoice", args=[ours.invoice.uid])).content.decode()
+        linked = Client().get(reverse("portal:pay", args=[pay_token(ours.invoice)])).content.decode()
+
+        assert f"Pay €{left:.2f} now" in page
+        assert f"Pay €{left:.2f} now" in linked
+        assert "Fees of reminders" in linked
+
+    def test_reads_the_letter_of_a_reminder_once_it_is_printed(self, ours, theirs, fleet):
+        step = remind(invoice_id=ours.invoice.pk, at=BILLED_AT + timedelta(days=37), by=make_user())
+        address = reverse("portal:reminder", args=[ours.invoice.uid, step.level])
+        before = fleet.get(address).status_code
+        print_letter(step_id=step.pk, at=BILLED_AT)
+
+        assert address in fleet.get(reverse("portal:invoice", args=[ours.invoice.uid])).content.decode()
+        assert (before, fleet.get(address).content[:4]) == (404, b"%PDF")
+        assert signed_in(theirs.fleet.user).get(address).status_code == 404
 
     def test_is_not_asked_for_what_is_credited(self, ours, fleet):
         credit_invoice(invoice_id=ours.invoice.pk, reason="agreed", at=BILLED_AT, by=None)

@@ -35,8 +35,8 @@ def books(lines) -> dict[str, str]:
     return {name: str(amount) for name, amount in sums.items() if amount}
 
 
-def loss(categories, owed="0", beyond="0") -> Loss:
-    return Loss(categories=categories, owed=Decimal(owed), beyond=Decimal(beyond))
+def loss(categories, owed="0", beyond="0", fees="0") -> Loss:
+    return Loss(categories=categories, fees=Decimal(fees), owed=Decimal(owed), beyond=Decimal(beyond))
 
 
 TWO_RATES = (share("S", "0.19", "100.00", "19.00"), share("S", "0.07", "10.00", "0.70"))
@@ -70,6 +70,12 @@ class TestThePostingTable:
                 lost(loss(TWO_RATES)),
                 "EUR",
                 {"Bad debt": "110.00", "VAT payable": "19.70", "Disputed payments": "-129.70"},
+            ),
+            (
+                "lost with the fee of a reminder, which bears no VAT",
+                lost(loss(TWO_RATES, fees="5.00")),
+                "EUR",
+                {"Bad debt": "115.00", "VAT payable": "19.70", "Disputed payments": "-134.70"},
             ),
             (
                 # 119.00 : 10.70 of 129.70; 64.85 → 59.50 + 5.35; VAT 59.50 × 19/119 = 9.50, 5.35 × 0.70/10.70 = 0.35
