@@ -3,6 +3,7 @@
 from django.test import Client
 from django.urls import reverse
 
+from apps.contracts.models import Unit
 from apps.documents.models import Document
 from apps.stations.models import PayCode
 from tests.factories import make_evse, make_location
@@ -17,6 +18,7 @@ def pages_of(tenant) -> list[str]:
         reverse("console:invoice", args=[tenant.invoice.uid]),
         reverse("console:station", args=[tenant.site.station.pk]),
         reverse("console:preview", args=[tenant.site.contract.pk]),
+        reverse("console:community", args=[Unit.objects.get(customer__seller=tenant.owner).customer_id]),
     ]
 
 
@@ -25,8 +27,8 @@ class TestTheConsole:
         own = [owner.get(page).status_code for page in pages_of(ours)]
         foreign = [owner.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 6
-        assert foreign == [404] * 6
+        assert own == [200] * 7
+        assert foreign == [404] * 7
 
     def test_holds_no_word_of_another_tenant(self, ours, theirs, owner):
         pages = [*pages_of(ours), reverse("console:unpaid"), reverse("admin:index")]
@@ -38,13 +40,13 @@ class TestTheConsole:
     def test_opens_every_tenants_rows_to_the_platform(self, ours, theirs, platform):
         answers = [platform.get(page).status_code for tenant in (ours, theirs) for page in pages_of(tenant)]
 
-        assert answers == [200] * 12
+        assert answers == [200] * 14
 
     def test_is_closed_to_the_signed_out_and_to_customers(self, ours):
         pages = [*pages_of(ours), reverse("console:unpaid")]
 
         for client in (Client(), signed_in(ours.fleet.user)):
-            assert [client.get(page).status_code for page in pages] == [302] * 7
+            assert [client.get(page).status_code for page in pages] == [302] * 8
 
 
 class TestTheTraceOfASession:
