@@ -83,13 +83,8 @@ def asgi_command(port: int, *, host: str = "127.0.0.1", tls: Tls | None = None) 
 def worker_command() -> list[str]:
     """Return the command of one worker for all; production gives webhooks one of their own (Procfile)."""
     options = ["--loglevel", "warning", "--concurrency", "2", "--without-gossip", "--without-mingle"]
-    return [
-        *_celery(),
-        "worker",
-        *options,
-        "--queues",
-        f"{settings.CELERY_TASK_DEFAULT_QUEUE},{settings.WEBHOOK_QUEUE}",
-    ]
+    queues = f"{settings.CELERY_TASK_DEFAULT_QUEUE},{settings.WEBHOOK_QUEUE}"
+    return [*_celery(), "worker", *options, "--queues", queues]
 
 
 def beat_command(schedule: Path) -> list[str]:

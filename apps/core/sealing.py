@@ -29,9 +29,7 @@ def unseal(sealed: str, *, purpose: str, under: str) -> Any:
     try:
         return json.loads(_fernet(purpose, under).decrypt(sealed.encode()))
     except InvalidToken as error:
-        raise CannotUnseal(
-            "The secret in it can no longer be read: the setting it was sealed under changed."
-        ) from error
+        raise CannotUnseal("It can no longer be read: the setting it was sealed under has changed.") from error
 
 
 def _fernet(purpose: str, under: str) -> Fernet:

@@ -1,6 +1,6 @@
 """How long a webhook is tried, and how long an endpoint that fails is left in peace."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 PAUSES: Final = (
@@ -13,10 +13,10 @@ PAUSES: Final = (
     timedelta(hours=14),
     timedelta(hours=20),
 )
-"""After the first, second, … try (Standard Webhooks' schedule); after the last of them each further one waits as long."""
+"""After the first, second, … try (Standard Webhooks' schedule); the last of them is for all further ones."""
 
 USEFUL_FOR: Final = timedelta(days=3)
-"""What could not be delivered for so long is given up."""
+"""What a last try after so long does not deliver is given up."""
 
 RESTS: Final = (
     timedelta(seconds=5),
@@ -34,9 +34,11 @@ KEPT_FOR: Final = timedelta(days=90)
 """How long deliveries stay in the log after they ended."""
 
 
-def pause_after(attempts: int) -> timedelta:
-    """Return how long a message waits after its ``attempts``-th try, 1 or more."""
-    return PAUSES[min(attempts, len(PAUSES)) - 1]
+def next_try(*, attempts: int, waiting_since: datetime, at: datetime) -> datetime:
+    """Return when a message is tried again whose ``attempts``-th try is ``at``; the last time when it is given up."""
+    pause = PAUSES[min(attempts, len(PAUSES)) - 1]
+    last = waiting_since + USEFUL_FOR
+    return min(at + pause, last) if at < last else at + pause
 
 
 def rest_after(failures: int) -> timedelta:

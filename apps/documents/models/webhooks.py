@@ -131,8 +131,8 @@ class WebhookDelivery(TenantModel):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(
-                    "ROW(OLD.uid, OLD.endpoint_id, OLD.event_type, OLD.key, OLD.body, OLD.occurred_at) IS DISTINCT FROM "
-                    "ROW(NEW.uid, NEW.endpoint_id, NEW.event_type, NEW.key, NEW.body, NEW.occurred_at)"
+                    "ROW(OLD.uid, OLD.endpoint_id, OLD.event_type, OLD.key, OLD.body, OLD.occurred_at) "
+                    "IS DISTINCT FROM ROW(NEW.uid, NEW.endpoint_id, NEW.event_type, NEW.key, NEW.body, NEW.occurred_at)"
                 ),
                 func="RAISE EXCEPTION 'webhook messages are frozen' USING ERRCODE = 'restrict_violation';",
             )

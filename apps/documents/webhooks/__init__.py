@@ -1,1 +1,1 @@
-"""Webhooks: told in the transaction of the fact (``announcing``), sent afterwards (``sending``), by one door (``wire``)."""
+"""Webhooks: told with the fact (``announcing``), sent afterwards (``sending``), through one door (``wire``)."""

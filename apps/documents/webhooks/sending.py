@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from apps.core.clock import now
 from apps.documents.domain.addresses import UrlRefused
-from apps.documents.domain.patience import KEPT_FOR, USEFUL_FOR, pause_after, rest_after
+from apps.documents.domain.patience import KEPT_FOR, USEFUL_FOR, next_try, rest_after
 from apps.documents.domain.signatures import sign
 from apps.documents.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from apps.documents.webhooks.letters import forget_trouble, tell_given_up, tell_gone
@@ -102,7 +102,8 @@ def _claim(endpoint_id: int, *, at: datetime) -> WebhookDelivery | None:
     if delivery is None:
         return None
     delivery.endpoint = endpoint
-    delivery.set_attempted(next_attempt_at=at + pause_after(delivery.attempts + 1))
+    again = next_try(attempts=delivery.attempts + 1, waiting_since=delivery.waiting_since, at=at)
+    delivery.set_attempted(next_attempt_at=again)
     endpoint.not_before = at + LEASE
     endpoint.save(update_fields=["not_before"])
     return delivery
@@ -187,7 +188,7 @@ def _note_failure(endpoint: WebhookEndpoint, delivery: WebhookDelivery, outcome:
         endpoint.deliveries.filter(WAITING).update(given_up_at=at)
         tell_gone(endpoint, at=at)
         return
-    # All that is too old goes with the one that was tried: each would else have to be tried once more for it.
+    # What is too old goes with the one that was tried: each would else have to be tried once more for it.
     too_old = endpoint.deliveries.filter(WAITING, waiting_since__lte=at - USEFUL_FOR)
     if count := too_old.update(given_up_at=at):
         tell_given_up(endpoint, count=count, error=outcome.error, at=at)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from queue import Empty, SimpleQueue
 from threading import Thread, Timer
 from time import monotonic
@@ -95,7 +95,11 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], door: Door) -> An
             sock.settimeout(max(until - monotonic(), 0.1))
             if isinstance(sock, ssl.SSLSocket):
                 sock.do_handshake()
-            return _exchange(sock, parts, body=body, headers=headers, address=address)
+            answer = _exchange(sock, parts, body=body, headers=headers, address=address)
+            if monotonic() >= until:
+                # A socket that was shut down looks like an answer that ended.
+                raise TimeoutError
+            return answer
         except (OSError, HTTPException, ValueError) as error:
             words = "It took too long" if monotonic() >= until else f"No answer: {_words(error)}"
             raise NotDelivered(f"{words}.", address=address) from error
@@ -173,7 +177,10 @@ def _exchange(
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request("POST", path, body=body, headers={**headers, "Connection": "close"})
     with connection.getresponse() as response:
-        return Answer(status_code=response.status, body=_read(response.read1), address=address)
+        answer = Answer(status_code=response.status, body=_read(response.read1), address=address)
+        if response.length and len(answer.body) < MOST_BYTES:
+            raise IncompleteRead(answer.body[:0], response.length)
+        return answer
 
 
 def _read(read1: Callable[[int], bytes]) -> bytes:

@@ -1,5 +1,6 @@
 """Tell webhooks of money that arrived, was refused, or went back."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -58,7 +59,7 @@ def _tell(
     key: str,
     amount: Decimal,
     at: datetime,
-    more: dict[str, object] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> None:
     customer = payment.customer
     announce(
