@@ -252,8 +252,7 @@ class WebhookEndpointAdmin(TenantAdmin):
             obj=endpoint,
             title=f"New secret for {endpoint}",
             text="It is shown once. For 24 hours messages carry a signature of the former secret too, so that you can "
-            "change your receiver in peace; one signature that fits is enough. If the former was stolen, take it out of your "
-            "receiver at once.",
+            "change your receiver in peace. If the former was stolen, take it out of your receiver at once.",
             submit="Make a new secret",
             do=do,
         )
