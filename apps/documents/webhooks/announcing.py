@@ -65,6 +65,11 @@ def announce(*facts: Fact) -> int:
     return len(deliveries)
 
 
+def is_wanted(event: EventType) -> bool:
+    """Whether anybody at all is told of an event; spares whoever is in a hurry to gather what nobody will read."""
+    return WebhookEndpoint.objects.filter(switched_off_at__isnull=True, event_types__contains=[event.value]).exists()
+
+
 def _endpoints(facts: Iterable[Fact]) -> list[WebhookEndpoint]:
     sellers = {fact.seller_id for fact in facts}
     customers = {fact.customer_id for fact in facts} - {None}

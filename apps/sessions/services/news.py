@@ -6,12 +6,14 @@ from datetime import datetime
 from apps.contracts.models import Contract
 from apps.core.domain.money import plain
 from apps.documents.domain.events import EventType
-from apps.documents.webhooks.announcing import Fact, announce
+from apps.documents.webhooks.announcing import Fact, announce, is_wanted
 from apps.sessions.models import Cdr, ChargingSession
 
 
 def tell_settled(sessions: Sequence[ChargingSession], *, at: datetime) -> None:
     """Tell sessions that are being settled, each once, however often it is settled after a review."""
+    if not sessions or not is_wanted(EventType.SESSION_SETTLED):
+        return
     buyers = _buyers(sessions)
     announce(
         *(
@@ -38,6 +40,8 @@ def tell_settled(sessions: Sequence[ChargingSession], *, at: datetime) -> None:
 
 def tell_rated(cdr: Cdr, session: ChargingSession, *, at: datetime) -> None:
     """Tell a charge record that is being written; a correction is another revision."""
+    if not is_wanted(EventType.CHARGE_RECORD_CREATED):
+        return
     announce(
         Fact(
             event=EventType.CHARGE_RECORD_CREATED,
