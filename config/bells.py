@@ -32,6 +32,7 @@ BELLS: dict[str, tuple[str, ...]] = {
     "dispute.opened": ("payments.prepare_evidence",),
     "card.changed": ("ocpp.forget_cards",),
     "mail.enqueued": ("documents.send_mails",),
+    "webhook.enqueued": ("documents.send_webhooks",),
     "trial.waiting": ("analytics.price_trial",),
 }
 
@@ -74,6 +75,8 @@ SWEEPERS: dict[str, float] = {
     "accounting.sweep_stripe": 900.0,
     "console.sweep_alerts": 60.0,
     "documents.send_mails": 60.0,
+    "documents.sweep_webhooks": 15.0,
+    "documents.forget_webhooks": 21_600.0,
     "sessions.forget_unbilled": 21_600.0,
     "ocpp.forget_frames": 21_600.0,
     "contracts.sweep_contracts": 3600.0,

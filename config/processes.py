@@ -20,6 +20,8 @@ from typing import IO, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from django.conf import settings
+
 BASE_DIR = Path(__file__).resolve().parents[1]
 PR_SET_PDEATHSIG = 1
 
@@ -79,7 +81,10 @@ def asgi_command(port: int, *, host: str = "127.0.0.1", tls: Tls | None = None) 
 
 
 def worker_command() -> list[str]:
-    return [*_celery(), "worker", "--loglevel", "warning", "--concurrency", "2", "--without-gossip", "--without-mingle"]
+    """Return the command of one worker for all; production gives webhooks one of their own (Procfile)."""
+    options = ["--loglevel", "warning", "--concurrency", "2", "--without-gossip", "--without-mingle"]
+    queues = f"{settings.CELERY_TASK_DEFAULT_QUEUE},{settings.WEBHOOK_QUEUE}"
+    return [*_celery(), "worker", *options, "--queues", queues]
 
 
 def beat_command(schedule: Path) -> list[str]:

@@ -116,7 +116,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Bank files"), "upload_file", "accounting_payoutfile"),
             _row(_("Transfers"), "move_up", "payments_transfer"),
         ),
-        _group(_("Settings"), *people),
+        _group(
+            _("Settings"),
+            *people,
+            _row(_("Webhooks"), "webhook", "documents_webhookendpoint"),
+            _row(_("Sent by webhook"), "outgoing_mail", "documents_webhookdelivery"),
+        ),
     ]
 
 

@@ -18,6 +18,7 @@ from apps.contracts.contract_sheets import Wanted, begin_of_day, content_of, loc
 from apps.contracts.domain.contract_words import WORDS, say_day
 from apps.contracts.domain.versions import VersionKind, VersionStatus
 from apps.contracts.models import Contract, ContractPlan, ContractVersion, TariffAssignment
+from apps.contracts.news import tell_changed
 from apps.contracts.plans import why_not_given
 from apps.contracts.registrations import NotRegistered, check_registered
 from apps.documents import renderer
@@ -155,6 +156,8 @@ def accept_version(
     )
     _apply(version, at=at)
     key = f"contract-version:{version.pk}:accepted"
+    news = f"version:{version.number}"
+    tell_changed(version.contract, what="accepted", key=news, at=at, version=version.number)
     tell(version, kind="accepted", key=key, at=at, attach=True)
     tell(version, kind="accepted", key=f"{key}:seller", at=at, attach=True, recipient=version.contract.seller.email)
     return version

@@ -15,6 +15,7 @@ from apps.contracts.contract_sheets import begin_of_day, local_day
 from apps.contracts.domain.renewals import Due, earliest_end, renewed, what_is_due
 from apps.contracts.domain.versions import VersionKind, VersionStatus
 from apps.contracts.models import Contract, ContractPlan, ContractVersion, IdToken, Suspension, TariffAssignment
+from apps.contracts.news import tell_changed
 from apps.contracts.offers import OfferRefused, keep_plans, plans_until, tell
 from apps.core.bells import ring_on_commit
 from apps.documents.mails import told_keys
@@ -82,6 +83,7 @@ def do_what_is_due(*, contract_id: int, at: datetime) -> bool:
                 return False
             contract.status = Contract.Status.ENDED
             contract.save(update_fields=["status"])
+            tell_changed(contract, what="ended", key=f"ended:version:{version.number}", at=at)
             ring_on_commit("contract.suspended", id=contract.pk)
         case Due.NOTHING:
             return False
@@ -142,6 +144,7 @@ def terminate_contract(
     rows = _plans_on(contract, last.end_day, end_day) if last is not None and renews else _plans(contract)
     keep_plans(contract, plans_until(rows, end_day))
     tell(version, kind="ended", key=f"contract-version:{version.pk}:ended", at=at)
+    tell_changed(contract, what="terminated", key=f"version:{version.number}", at=at, version=version.number)
     return version
 
 
@@ -199,7 +202,7 @@ def _renew(contract: Contract, version: ContractVersion, *, at: datetime) -> Non
     while what_is_due(term, today=today) is Due.RENEW:
         assert term.end is not None
         begins, term = term.end, renewed(term)
-        ContractVersion.objects.create(
+        renewal: ContractVersion = ContractVersion.objects.create(
             contract=contract,
             number=last_number(contract) + 1,
             kind=VersionKind.RENEWAL.value,
@@ -217,6 +220,7 @@ def _renew(contract: Contract, version: ContractVersion, *, at: datetime) -> Non
         contract.valid_to = begin_of_day(term.end, contract.seller)
         contract.save(update_fields=["valid_to"])
         keep_plans(contract, _plans_on(contract, begins, term.end))
+        tell_changed(contract, what="renewed", key=f"version:{renewal.number}", at=at, version=renewal.number)
 
 
 def _plans_on(contract: Contract, old_end: date | None, new_end: date) -> list[ContractPlan]:

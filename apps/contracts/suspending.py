@@ -10,6 +10,7 @@ from django.db import transaction
 
 from apps.accounts.models import User
 from apps.contracts.models import Contract, Suspension
+from apps.contracts.news import tell_changed
 from apps.core.bells import ring_on_commit
 
 
@@ -42,6 +43,7 @@ def suspend_contract(
     )
     contract.status = Contract.Status.SUSPENDED
     contract.save(update_fields=["status"])
+    tell_changed(contract, what="suspended", key=f"suspended:{suspension.pk}", at=at)
     ring_on_commit("contract.suspended", id=contract.pk)
     return suspension
 
@@ -64,11 +66,12 @@ def lift_suspension(*, contract_id: int, reason: str, at: datetime, by: User | N
     if contract.status == Contract.Status.SUSPENDED:
         contract.status = Contract.Status.ACTIVE
         contract.save(update_fields=["status"])
+    tell_changed(contract, what="lifted", key=f"lifted:{suspension.pk}", at=at)
     return suspension
 
 
 @transaction.atomic
-def end_contract(*, contract_id: int) -> Contract:
+def end_contract(*, contract_id: int, at: datetime) -> Contract:
     """Let none of a contract's cards start any more; ending it again changes nothing.
 
     :raises NotSuspended: it is suspended: lift that first, so that it is known what became of it; or only offered
@@ -78,19 +81,23 @@ def end_contract(*, contract_id: int) -> Contract:
         raise NotSuspended(f"{contract} is not accepted yet: withdraw its offer instead.")
     if standing_suspension(contract_id) is not None:
         raise NotSuspended(f"{contract} is suspended. Lift that first.")
+    if contract.status == Contract.Status.ENDED:
+        return contract
     contract.status = Contract.Status.ENDED
     contract.save(update_fields=["status"])
+    tell_changed(contract, what="ended", key=f"ended:{at.isoformat()}", at=at)
     ring_on_commit("contract.suspended", id=contract.pk)
     return contract
 
 
 @transaction.atomic
-def reopen_contract(*, contract_id: int) -> Contract:
+def reopen_contract(*, contract_id: int, at: datetime) -> Contract:
     """Let the cards of a contract that was ended charge again, within its time; reopening again changes nothing."""
     contract: Contract = Contract.objects.select_for_update().get(pk=contract_id)
     if contract.status == Contract.Status.ENDED:
         contract.status = Contract.Status.ACTIVE
         contract.save(update_fields=["status"])
+        tell_changed(contract, what="reopened", key=f"reopened:{at.isoformat()}", at=at)
     return contract
 
 

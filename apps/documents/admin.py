@@ -1,4 +1,4 @@
-"""Issued files and mails in the console."""
+"""Issued files and mails in the console; webhooks have a module of their own."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 
 from apps.accounts.tenant_admin import TenantAdmin
+from apps.documents import admin_webhooks  # noqa: F401
 from apps.documents.downloads import as_download
 from apps.documents.models import Document, Mail
 

@@ -1,16 +1,15 @@
 """Keep a secret readable for the machine alone, for as long as it is on its way to a station.
 
-Encrypted (Fernet: AES-128-CBC and HMAC-SHA-256) under a key derived from the setting ``STATION_KEY_SECRET``, so that a
-copy of the database tells nothing.
+Sealed under the setting ``STATION_KEY_SECRET``.
 """
 
-import base64
-import json
-from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+
+from apps.core import sealing
+
+_PURPOSE: Final = "station command"
 
 
 class CannotUnseal(ValueError):
@@ -19,7 +18,7 @@ class CannotUnseal(ValueError):
 
 def seal(value: dict[str, Any]) -> str:
     """Encrypt decoded JSON."""
-    return _fernet().encrypt(json.dumps(value).encode()).decode()
+    return sealing.seal(value, purpose=_PURPOSE, under=settings.STATION_KEY_SECRET)
 
 
 def unseal(sealed: str) -> dict[str, Any]:
@@ -28,12 +27,7 @@ def unseal(sealed: str) -> dict[str, Any]:
     :raises CannotUnseal: the setting has changed since, or the text has
     """
     try:
-        value: dict[str, Any] = json.loads(_fernet().decrypt(sealed.encode()))
-    except InvalidToken as error:
+        value: dict[str, Any] = sealing.unseal(sealed, purpose=_PURPOSE, under=settings.STATION_KEY_SECRET)
+    except sealing.CannotUnseal as error:
         raise CannotUnseal("The secret in it can no longer be read: STATION_KEY_SECRET has changed.") from error
     return value
-
-
-def _fernet() -> Fernet:
-    digest = sha256(b"wattledger station command\0" + settings.STATION_KEY_SECRET.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))

@@ -91,6 +91,9 @@ SANDBOX_SECRET_KEY = "sk_test_wattledger"  # noqa: S105
 SENDS_MAILS = False
 globals().update(mail_settings(env("EMAIL_URL"), sender=env("MAIL_FROM", "wattledger@localhost")))
 
+# Webhooks go to public addresses by https. A developer's own machine will do too where this is set.
+WEBHOOKS_TO_LOCALHOST = False
+
 # The most that is held on a driver's card; a currency without an entry takes no card at the charger.
 ADHOC_HOLD_MAX = {
     currency: Decimal(amount)
@@ -248,6 +251,9 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "wattledger"
+# Other people's servers answer when they like: whoever waits for them keeps no other work waiting.
+WEBHOOK_QUEUE = "wattledger-webhooks"
+CELERY_TASK_ROUTES = {"documents.send_webhooks": {"queue": WEBHOOK_QUEUE}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{NAMESPACE}:", "visibility_timeout": 3600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

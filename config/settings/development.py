@@ -26,3 +26,4 @@ if not env("EMAIL_URL"):
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", SANDBOX_SECRET_KEY)
 # Everybody knows the double's secret: beside a live key it would let anybody sign.
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS", "" if LIVE else SANDBOX_WEBHOOK_SECRET)
+WEBHOOKS_TO_LOCALHOST = True

@@ -23,8 +23,9 @@ from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
 from apps.contracts.models import ContractVersion, SpendingLimit
 from apps.documents.mails import enqueue_mail
-from apps.documents.models import Document
+from apps.documents.models import Document, WebhookAttempt
 from apps.documents.services import store_document
+from apps.documents.webhooks.endpoints import open_endpoint, ping
 from apps.invoices.models import BillingHold, Invoice
 from apps.invoices.selectors import data_key, document_key
 from apps.invoices.services.billing import run_billing
@@ -257,6 +258,7 @@ def make_tenant(name: str) -> Tenant:
     _make_community(name, site)
     _make_settlement(name, site.owner)
     _make_payout(name, site)
+    _make_webhook(name, site.owner)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
     new_pay_code(connector_id=site.evse.connectors.get().pk, at=NOON)
     StationEvent.objects.create(station=site.station, at=NOON, kind="boot", text=f"{name} booted")
@@ -507,6 +509,30 @@ def _make_payout(name: str, site: Site) -> None:
         cause=f"Charged at Stripe without {name}.",
         entry=entry,
         found_at=BILLED_AT,
+    )
+
+
+def _make_webhook(name: str, owner: Organisation) -> None:
+    """Make an endpoint that was told something, and a try that failed."""
+    opened = open_endpoint(
+        organisation_id=owner.pk,
+        side="seller",
+        url=f"https://hooks.example/{name}",
+        event_types=["invoice.issued"],
+        description=f"{name} ERP",
+        at=BILLED_AT,
+        by=make_user(name=f"{name} Integrator"),
+    )
+    delivery = ping(endpoint_id=opened.endpoint.pk, at=BILLED_AT)
+    WebhookAttempt.objects.create(
+        delivery=delivery,
+        number=1,
+        url=opened.endpoint.url,
+        started_at=BILLED_AT,
+        duration_ms=12,
+        status_code=500,
+        answer=f"{name} broke",
+        error="It answered 500, not 2xx.",
     )
 
 

@@ -26,3 +26,6 @@ HARDWARE_ROLES = frozenset({Role.OWNER, Role.TECHNICIAN})
 DRIVER_HELP_ROLES = frozenset({Role.OWNER, Role.SUPPORT, Role.TECHNICIAN})
 SUPPORT_ROLES = frozenset({Role.OWNER, Role.FINANCE, Role.SUPPORT})
 MONEY_ROLES = frozenset({Role.OWNER, Role.FINANCE})
+# Who lets machines in and out: API keys and webhooks.
+INTEGRATION_ROLES = frozenset({Role.OWNER})
+CUSTOMER_INTEGRATION_ROLES = frozenset({Role.FLEET_ADMIN})

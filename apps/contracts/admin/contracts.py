@@ -243,7 +243,7 @@ class ContractAdmin(AgreeingPages):
         contract = self.get_object_or_404(request, object_id)
 
         def do(cleaned: dict[str, Any]) -> str:
-            end_contract(contract_id=contract.pk)
+            end_contract(contract_id=contract.pk, at=clock.now())
             return f"{contract} has ended; what it charged is still billed."
 
         return self.act(
@@ -261,7 +261,7 @@ class ContractAdmin(AgreeingPages):
         contract = self.get_object_or_404(request, object_id)
 
         def do(cleaned: dict[str, Any]) -> str:
-            reopen_contract(contract_id=contract.pk)
+            reopen_contract(contract_id=contract.pk, at=clock.now())
             return f"{contract} is active again."
 
         return self.act(

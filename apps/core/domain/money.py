@@ -57,6 +57,11 @@ def minor_unit(currency: str) -> int:
         raise UnknownCurrency(f"{currency!r} is no ISO 4217 currency code") from None
 
 
+def plain(amount: Decimal) -> str:
+    """Write an amount as API and webhooks do: neither an exponent nor needless zeros (``5.95``, ``1000``)."""
+    return f"{amount.normalize():f}"
+
+
 def round_half_up(amount: Decimal, *, currency: str) -> Decimal:
     """Round an exact amount to the currency's minor unit, ties away from zero.
 

@@ -19,6 +19,7 @@ from apps.invoices.selectors import open_holds, outdated_records
 from apps.invoices.services.content import content_hash
 from apps.invoices.services.delivering import deliver
 from apps.invoices.services.einvoicing import check_electronic
+from apps.invoices.services.news import tell_issued
 from apps.ledger import services as ledger
 from apps.ledger.domain.vat import Vat
 from apps.ledger.services import PostingLine, Role
@@ -59,6 +60,7 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     invoice.content_hash = content_hash(invoice, lines=lines, taxes=taxes)
     invoice.save()
     deliver(invoice, at=issued_at)
+    tell_issued(invoice, at=issued_at)
     ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
     return invoice
 

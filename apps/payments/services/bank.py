@@ -21,6 +21,7 @@ from apps.payments.models import Allocation, BankReceipt, BankRepayment
 from apps.payments.selectors import open_invoices, under_collection
 from apps.payments.services.allocating import NotAllocatable, allocate
 from apps.payments.services.fees import settle_fees
+from apps.payments.services.news import tell_received
 
 
 class LineDiffers(Exception):
@@ -84,6 +85,7 @@ def record_receipt(
     # A text that names invoices of two customers is for a person to read.
     if len(owners) == 1:
         receipt = _settle(receipt, customer_id=owners.pop(), first=[invoice.pk for invoice in named], at=at)
+    tell_received(receipt, at=at)
     return receipt
 
 
@@ -99,7 +101,10 @@ def assign_receipt(*, receipt_id: int, customer: Customer, at: datetime) -> Bank
     if receipt.customer_id not in (None, customer.pk) and _settles_something(receipt):
         raise NotAllocatable(f"It settles invoices of {receipt.customer}. Take these allocations back first.")
     named = _named_invoices(receipt, customer_id=customer.pk)
-    return _settle(receipt, customer_id=customer.pk, first=[invoice.pk for invoice in named], at=at)
+    receipt = _settle(receipt, customer_id=customer.pk, first=[invoice.pk for invoice in named], at=at)
+    # The seller was told when it arrived; now it is known which buyer to tell.
+    tell_received(receipt, at=at)
+    return receipt
 
 
 @transaction.atomic

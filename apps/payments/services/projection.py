@@ -21,6 +21,7 @@ from apps.payments.domain.failures import Failure, in_words
 from apps.payments.domain.status import PAYMENT_ENDS, PaymentStatus, advance_payment
 from apps.payments.models import Payment, PaymentAttempt
 from apps.payments.outcomes import Done, Fee, IntentSnapshot, Rejected, Return, Unknown
+from apps.payments.services import news
 from apps.payments.services.allocating import allocate, reopen
 from apps.payments.services.fees import settle_fees_by_card
 from apps.payments.services.letters import tell_refused
@@ -109,12 +110,14 @@ def project_intent(*, document: Invoice | None, payment: Payment, snapshot: Inte
     payment.save()
     if payment.kind == Payment.Kind.COLLECTION and payment.failure_code and payment.status not in PAYMENT_ENDS:
         tell_refused(payment=payment, at=at)
+        news.tell_failed(payment, document=document, at=at)
     if payment.status == PaymentStatus.SUCCEEDED:
         settle(document=document, payment=payment, at=at)
         if snapshot.fee is not None:
             _post_fee(payment=payment, fee=snapshot.fee, at=at)
         if snapshot.returned is not None and payment.returned_at is None:
             _reopen(payment=payment, returned=snapshot.returned, at=at)
+            news.tell_returned(payment, document=document, at=at)
 
 
 def _reopen(*, payment: Payment, returned: Return, at: datetime) -> None:
@@ -168,6 +171,7 @@ def settle(*, document: Invoice | None, payment: Payment, at: datetime) -> None:
         credit=Role.RECEIVABLE,
         at=at,
     )
+    news.tell_settled(payment, document=document, at=at)
     if payment.wallet_id is not None:
         take_top_up(payment=payment, at=at)
     if document is None or payment.allocations.exists() or payment.fee_allocations.exists():

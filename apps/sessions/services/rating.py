@@ -21,6 +21,7 @@ from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.overlaps import contested_by
 from apps.sessions.services.lookup import locked_sessions
+from apps.sessions.services.news import tell_rated
 from apps.sessions.services.signing import check_signatures, verified_readings
 from apps.sessions.services.spending import end_reservation
 from apps.tariffs.domain.facts import GrantTerms, RatingInputs, SessionFacts
@@ -227,6 +228,7 @@ def write_cdr(
         # It was gathered under the lock: this revision knows it.
         session.set_late_evidence(None)
     end_reservation(session, spent=cdr.gross.amount, at=at)
+    tell_rated(cdr, session, at=at)
     ring_on_commit("session.rated", id=cdr.pk)
     return cdr
 
@@ -254,6 +256,7 @@ def repeat_cdr(*, cdr_id: int, reason: str, at: datetime) -> Cdr:
     again.revision, again.rated_at = cdr.revision + 1, at
     again.reason, again.is_automatic = reason[:200], True
     again.save()
+    tell_rated(again, session, at=at)
     ring_on_commit("session.rated", id=again.pk)
     return again
 

@@ -21,6 +21,7 @@ from apps.sessions.domain.reservations import TOLERANCE, UNHEARD_FOR, Reservatio
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.domain.tokens import hash_token
 from apps.sessions.models import ChargingSession, Reservation, StartGrant
+from apps.sessions.services.news import tell_settled
 from apps.sessions.services.numbering import draw_transaction_ids
 from apps.stations.models import Evse
 from apps.tariffs.models import TariffVersion
@@ -153,6 +154,7 @@ def expire_reservation(*, station_id: int, reservation_id: int, at: datetime, fr
         return False
     session = _expired_session(reservation, at=at, frame_id=frame_id)
     reservation.set_closed(ReservationStatus.EXPIRED, at=at, session=session)
+    tell_settled([session], at=at)
     ring_on_commit("session.settled", id=session.pk)
     return True
 

@@ -21,6 +21,7 @@ from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.granted import grant_terms
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.overlaps import contested_by
+from apps.sessions.services.news import tell_settled
 from apps.sessions.services.rating import current_cdr, lock_for_rating, price, verified_facts, write_cdr
 from apps.sessions.services.signing import check_signatures
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
@@ -76,6 +77,7 @@ def accept_session(*, session_id: int, reason: str, by: User, at: datetime) -> C
     (evidence,) = gather([session])
     facts = verified_facts(evidence) if _needs_verified(session) else _usable_facts(evidence)
     session.set_settled(at=at, decision=f"Accepted as it is by {by}: {reason}")
+    tell_settled([session], at=at)
     priced = price(session, facts=facts, grant=grant_terms(session))
     return write_cdr(session, priced, at=at, reason=reason[:200], by=by)
 
@@ -102,6 +104,7 @@ def bill_between(*, session_id: int, begin: Reading, end: Reading, reason: str, 
     if session.ended_at is None:
         session.set_ended_unsaid(ended_at=max(session.started_at, from_epoch_ms(end.at_ms)), at=at)
     session.set_settled(at=at, decision=f"Begin and end set by {by}: {reason}")
+    tell_settled([session], at=at)
     (evidence,) = gather([_between(session, begin=begin, end=end)])
     readings = _consistent(evidence.clean(begin=begin, end=end).readings)
     priced = price(session, facts=evidence.facts(readings), grant=grant_terms(session))
@@ -151,6 +154,7 @@ def bill_nothing(*, session_id: int, reason: str, by: User, at: datetime) -> Cdr
         if session.ended_at is None:
             _end_at_last_evidence(session, at)
         session.set_settled(at=at, decision=f"Billed to nobody by {by}: {reason}")
+        tell_settled([session], at=at)
     elif current is not None and current.gross.amount == 0:
         return current
     if not session.is_billable:
@@ -186,6 +190,7 @@ def bill_undisputed(*, session_id: int, reason: str, at: datetime) -> Cdr | None
         priced = price(session, facts=_facts_at_best(evidence), grant=GrantTerms(limit_amount=Decimal(0)))
         decision = "Billed by rule to nobody, since nothing of it is beyond doubt"
     session.set_settled(at=at, decision=f"{decision}: {reason}")
+    tell_settled([session], at=at)
     is_first = current_cdr(session) is None
     return write_cdr(session, priced, at=at, reason=reason, is_automatic=not is_first)
 

@@ -14,6 +14,7 @@ from apps.sessions.evidence import Evidence, begin_of, end_of, gather
 from apps.sessions.models import ChargingSession
 from apps.sessions.running import CannotBePriced, idle_amount_until
 from apps.sessions.services.lookup import locked_sessions
+from apps.sessions.services.news import tell_settled
 from apps.sessions.services.saving import save_together
 from apps.tariffs.domain.terms import SETTLE_AFTER_S
 
@@ -57,7 +58,9 @@ def settle_sessions(
         [evidence.session for evidence in over],
         fields=["status", "settled_at", "occupied_until", "meter_stop_milliwh", "review_reasons"],
     )
-    settled = tuple(e.session.pk for e in over if e.session.status == SessionStatus.SETTLED)
+    settled_now = [e.session for e in over if e.session.status == SessionStatus.SETTLED]
+    tell_settled(settled_now, at=at)
+    settled = tuple(session.pk for session in settled_now)
     for session_id in settled:
         ring_on_commit("session.settled", id=session_id)
     return settled

@@ -40,6 +40,8 @@ ACTS = {
     "invoices_billingrun": ("look",),
     "invoices_invoice": ("explain", "preview", "pdf", "xml", "issue", "credit"),
     "documents_document": ("download",),
+    "documents_webhookdelivery": ("replay",),
+    "documents_webhookendpoint": ("ping", "edit", "replay_span", "new_secret", "switch_off", "switch_on"),
     "payments_bankreceipt": ("assign", "allocate", "pay_back"),
     "payments_bankrepayment": ("executed", "withdraw"),
     "payments_allocation": ("take_back",),
@@ -279,7 +281,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 43
+        assert len(answers) == 45
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 

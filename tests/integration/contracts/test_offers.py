@@ -182,7 +182,7 @@ class TestAnOfferedContract:
         with pytest.raises(NotSuspended, match="not accepted yet"):
             suspend_contract(contract_id=site.contract.pk, cause="manual", reason="x", at=NOON)
         with pytest.raises(NotSuspended, match="not accepted yet"):
-            end_contract(contract_id=site.contract.pk)
+            end_contract(contract_id=site.contract.pk, at=NOON)
         for status in ("active", "suspended", "ended"):
             with refused_by("an offered contract begins by acceptance alone", Contract):
                 run_sql("UPDATE contracts_contract SET status = %s WHERE id = %s", status, site.contract.pk)

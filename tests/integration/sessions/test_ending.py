@@ -130,7 +130,8 @@ class TestStatements:
             services.record_connector_states(states)
         with django_assert_max_num_queries(6):
             services.end_sessions(ends)
-        with django_assert_max_num_queries(8):
+        # One of them asks whether anybody is told of sessions by webhook.
+        with django_assert_max_num_queries(9):
             services.settle_sessions(session_ids=[start.session_id for start in begun], at=END + timedelta(minutes=2))
 
         assert ChargingSession.objects.filter(status="settled").count() == 50

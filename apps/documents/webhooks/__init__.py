@@ -1,0 +1,1 @@
+"""Webhooks: told with the fact (``announcing``), sent afterwards (``sending``), through one door (``wire``)."""
