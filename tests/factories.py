@@ -12,6 +12,7 @@ from typing import Any
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.contracts.models import (
+    AllocationKey,
     Contract,
     ContractPlan,
     ContractTemplate,
@@ -19,8 +20,11 @@ from apps.contracts.models import (
     Customer,
     IdToken,
     MembershipTier,
+    Occupancy,
     Plan,
+    SharedCost,
     TariffAssignment,
+    Unit,
     Vehicle,
 )
 from apps.sessions.domain.tokens import hash_token
@@ -201,6 +205,39 @@ def make_vehicle(*, customer: Customer, **fields: Any) -> Vehicle:
 def make_cost_centre(*, customer: Customer, **fields: Any) -> CostCentre:
     number = next_number()
     return CostCentre.objects.create(customer=customer, **{"code": f"{number}", "name": f"Team {number}", **fields})
+
+
+def make_community(*, seller: Organisation | None = None, **fields: Any) -> Customer:
+    return make_customer(seller=seller, **{"kind": Customer.Kind.COMMUNITY, "name": f"House {next_number()}", **fields})
+
+
+def make_unit(*, community: Customer, **fields: Any) -> Unit:
+    """Make a flat of 50 m² that is there since 2020."""
+    values = {"label": f"Flat {next_number():03d}", "area_sqm": "50", "first_day": LONG_AGO.date()}
+    return Unit.objects.create(customer=community, **{**values, **fields})
+
+
+def hold_unit(*, unit: Unit, contract: Contract | None = None, **fields: Any) -> Occupancy:
+    """Let a private person's contract hold a unit since 2020."""
+    seller = unit.customer.seller
+    contract = contract or make_contract(customer=make_customer(seller=seller, kind="private", vat_id=""))
+    return Occupancy.objects.create(unit=unit, contract=contract, **{"first_day": LONG_AGO.date(), **fields})
+
+
+def make_key(*, community: Customer, **fields: Any) -> AllocationKey:
+    return AllocationKey.objects.create(customer=community, **{"name": f"Key {next_number()}", **fields})
+
+
+def make_shared_cost(*, community: Customer, kind: str = "equal", **fields: Any) -> SharedCost:
+    """Make a monthly cost of 120.00 net since 1 March 2026, shared by a key of its own."""
+    key = fields.pop("key", None) or make_key(community=community, kind=kind)
+    values = {
+        "name": f"Operation {next_number()}",
+        "currency": community.seller.currency,
+        "amount": "120.00",
+        "first_day": date(2026, 3, 1),
+    }
+    return SharedCost.objects.create(customer=community, key=key, **{**values, **fields})
 
 
 def make_template(*, seller: Organisation, **fields: Any) -> ContractTemplate:

@@ -63,6 +63,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Cost centres"), "account_tree", "contracts_costcentre"),
         ),
         _group(
+            _("Communities"),
+            _row(_("Units"), "home_work", "contracts_unit"),
+            _row(_("Shared costs"), "pie_chart", "contracts_sharedcost"),
+            _row(_("Keys"), "key", "contracts_allocationkey"),
+            _row(_("What was shared"), "splitscreen", "contracts_costperiod"),
+        ),
+        _group(
             _("Documents"),
             _row(_("Invoices"), "receipt_long", "invoices_invoice"),
             _row(_("Billing runs"), "event_repeat", "invoices_billingrun"),

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import billing, books, previewing, provisioning, refunding, review, station_views, strangers, views
+from apps.console import billing, books, communities, previewing, provisioning, refunding, review, station_views, strangers, views
 
 app_name = "console"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("invoices/<uuid:uid>/", admin.site.admin_view(views.invoice), name="invoice"),
     path("invoices/<uuid:uid>/refund/", admin.site.admin_view(refunding.refund), name="refund"),
     path("contracts/<int:contract_id>/preview/", admin.site.admin_view(previewing.preview), name="preview"),
+    path("communities/<int:customer_id>/", admin.site.admin_view(communities.statement), name="community"),
     path("stations/", admin.site.admin_view(station_views.station_list), name="stations"),
     path("stations/import/", admin.site.admin_view(provisioning.import_stations), name="import-stations"),
     path("stations/import/template/", admin.site.admin_view(provisioning.plan_template), name="import-template"),

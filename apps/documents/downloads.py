@@ -24,3 +24,12 @@ def shown_inline(rendered: Rendered, *, name: str) -> HttpResponse:
     response["Content-Disposition"] = f'inline; filename="{safe}{rendered.extension}"'
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def as_csv(text: str, *, name: str) -> HttpResponse:
+    """Return a table that was just made; spreadsheets read its UTF-8 by the mark at its beginning."""
+    safe = "".join(character if character.isalnum() and character.isascii() else "-" for character in name)
+    response = HttpResponse(text.encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{safe}.csv"'
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -17,6 +17,7 @@ from apps.core import clock
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
 from apps.core.words import kwh, money, rate
 from apps.documents.downloads import as_download, shown_inline
+from apps.invoices import admin_communities  # noqa: F401  (registers its pages)
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.models import BillingHold, BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries

@@ -2,6 +2,7 @@
 
 from apps.contracts.admin.assignments import TariffAssignmentAdmin
 from apps.contracts.admin.cards import CostCentreAdmin, IdTokenAdmin, VehicleAdmin
+from apps.contracts.admin.communities import AllocationKeyAdmin, SharedCostAdmin, UnitAdmin
 from apps.contracts.admin.contracts import ContractAdmin, SpendingLimitAdmin
 from apps.contracts.admin.customers import CustomerAdmin
 from apps.contracts.admin.plans import PlanAdmin
@@ -9,6 +10,7 @@ from apps.contracts.admin.tiers import MembershipTierAdmin
 from apps.contracts.admin.versions import ContractTemplateAdmin, ContractVersionAdmin
 
 __all__ = [
+    "AllocationKeyAdmin",
     "ContractAdmin",
     "ContractTemplateAdmin",
     "ContractVersionAdmin",
@@ -17,7 +19,9 @@ __all__ = [
     "IdTokenAdmin",
     "MembershipTierAdmin",
     "PlanAdmin",
+    "SharedCostAdmin",
     "SpendingLimitAdmin",
     "TariffAssignmentAdmin",
+    "UnitAdmin",
     "VehicleAdmin",
 ]

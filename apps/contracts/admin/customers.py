@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.decorators import action
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.scope import is_platform_operator
@@ -66,6 +68,18 @@ class CustomerAdmin(TenantAdmin):
     )
     readonly_fields = ("still_missing", "portal_access")
     inlines = (ContractInline, VehicleInline, CostCentreInline)
+    actions_detail = ("statement",)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        customer = self.get_object(request, object_id)
+        found = super().get_actions_detail(request, object_id)
+        is_community = customer is not None and customer.kind == Customer.Kind.COMMUNITY
+        return found if is_community else [one for one in found if one.path != "statement"]
+
+    @action(description="Statement of its units", url_path="statement", permissions=["view"], icon="request_quote")
+    def statement(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        customer = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:community", args=[customer.pk]))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)

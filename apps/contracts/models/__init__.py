@@ -1,4 +1,13 @@
 from apps.contracts.models.cards import CostCentre, IdToken, Vehicle
+from apps.contracts.models.communities import (
+    AllocationKey,
+    CostPeriod,
+    CostShare,
+    KeyWeight,
+    Occupancy,
+    SharedCost,
+    Unit,
+)
 from apps.contracts.models.contracts import (
     ASSIGNMENT_PLACES,
     Contract,
@@ -13,18 +22,25 @@ from apps.contracts.models.versions import ContractTemplate, ContractVersion
 
 __all__ = [
     "ASSIGNMENT_PLACES",
+    "AllocationKey",
     "Contract",
     "ContractPlan",
     "ContractTemplate",
     "ContractVersion",
     "CostCentre",
+    "CostPeriod",
+    "CostShare",
     "Customer",
     "IdToken",
+    "KeyWeight",
     "MembershipTier",
+    "Occupancy",
     "Plan",
     "PlanStep",
+    "SharedCost",
     "SpendingLimit",
     "Suspension",
     "TariffAssignment",
+    "Unit",
     "Vehicle",
 ]

@@ -1,3 +1,4 @@
+from apps.invoices.models.charges import ContractCharge
 from apps.invoices.models.documents import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.models.holds import BillingHold
 from apps.invoices.models.periods import BilledPeriod, PeriodCharge
@@ -7,6 +8,7 @@ __all__ = [
     "BilledPeriod",
     "BillingHold",
     "BillingRun",
+    "ContractCharge",
     "Invoice",
     "InvoiceLine",
     "InvoiceTax",

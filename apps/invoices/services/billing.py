@@ -16,6 +16,7 @@ from django.db.models.functions import Least
 
 from apps.accounts.models import Organisation, User
 from apps.contracts.domain.cycles import BillingCycle
+from apps.contracts.domain.sharing import NotShared
 from apps.contracts.models import Contract
 from apps.core import clock, failpoints
 from apps.core.bells import ring_on_commit
@@ -24,10 +25,12 @@ from apps.invoices.domain.status import InvoiceStatus, RunStatus
 from apps.invoices.errors import DocumentRefused, RunRefused
 from apps.invoices.models import BillingRun, Invoice
 from apps.invoices.selectors import awaiting_correction, drafts_of, due_records, open_holds
+from apps.invoices.services.charges import due_charges
 from apps.invoices.services.crediting import credit_lines
 from apps.invoices.services.drafting import discard_drafts, draft_contract
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.plans import contracts_with_open_periods, has_plan
+from apps.invoices.services.sharing import due_periods, share_cost
 from apps.sessions.models import Cdr
 
 STALLED_AFTER: Final = timedelta(minutes=3)
@@ -77,6 +80,7 @@ def carry_on(*, run_id: int, at: datetime) -> BillingRun:
         _for_each(run, _contracts_of(run), lambda contract_id: _issue_drafts(contract_id, run=run, at=at))
         return _end(run, RunStatus.DONE, at=at)
     if run.status == RunStatus.RUNNING:
+        _share_costs(run, at=at)
         step = _draft if run.is_reviewed else _bill
         _for_each(run, _contracts_with_work(run), lambda contract_id: step(contract_id, run=run, at=at))
         return _end(run, RunStatus.DRAFTED if run.is_reviewed else RunStatus.DONE, at=at)
@@ -198,6 +202,15 @@ def stalled_run_ids(*, at: datetime) -> list[int]:
     return list(running.filter(quiet).order_by("pk").values_list("pk", flat=True))
 
 
+def _share_costs(run: BillingRun, *, at: datetime) -> None:
+    """Share what communities' costs came to; one that cannot be shared is named, and stops no invoice."""
+    for cost, period in due_periods(seller=run.seller, until_date=run.until_date):
+        try:
+            share_cost(cost_id=cost.pk, first_day=period.first, at=at, by=None)
+        except NotShared as refusal:
+            _note_problem(run, f"{cost.customer}, {cost}, {period.first} to {period.last}: {refusal}.")
+
+
 def _contracts_of(run: BillingRun) -> list[int]:
     ids = drafts_of(run).order_by().values_list("contract_id", flat=True).distinct()
     return sorted(contract_id for contract_id in ids if contract_id is not None)
@@ -217,7 +230,8 @@ def _contracts_with_work(run: BillingRun) -> list[int]:
         "contract_id", flat=True
     )
     held = set(open_holds().filter(seller=seller, contract__isnull=False).values_list("contract_id", flat=True))
-    found = {*due.distinct(), *drafts, *contracts_with_open_periods(seller.pk, until_date=until_date)}
+    charged = due_charges(seller=seller, until_date=until_date).order_by().values_list("contract_id", flat=True)
+    found = {*due.distinct(), *drafts, *charged, *contracts_with_open_periods(seller.pk, until_date=until_date)}
     return sorted(found - held | {*drafts})
 
 
@@ -277,6 +291,14 @@ def _note_progress(run: BillingRun, *, problem: str = "") -> None:
     if problem:
         current = BillingRun.objects.get(pk=run.pk)
         current.problems = list(dict.fromkeys([*current.problems, problem]))
+        current.save(update_fields=["problems"])
+
+
+@transaction.atomic
+def _note_problem(run: BillingRun, problem: str) -> None:
+    current = BillingRun.objects.select_for_update(no_key=True).get(pk=run.pk)
+    if problem not in current.problems:
+        current.problems = [*current.problems, problem]
         current.save(update_fields=["problems"])
 
 

@@ -21,6 +21,7 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words, legal_text
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import due_records, open_holds, uncredited_lines
+from apps.invoices.services.charges import TaxedCharge, keep_lines, taxed_amounts, taxed_charges, taxed_line
 from apps.invoices.services.plan_charges import charge_amounts, charge_line, keep_charges
 from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_spans, plan_state
 from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
@@ -46,6 +47,7 @@ class DueGroup:
     currency: str
     records: tuple[TaxedRecord, ...]
     charges: tuple[DueCharge, ...] = ()
+    others: tuple[TaxedCharge, ...] = ()
 
 
 @transaction.atomic
@@ -106,15 +108,18 @@ def _groups(contract: Contract, *, until_date: date) -> list[DueGroup]:
     # A first revision has no other that could be billed: most records need no look at their lines.
     due = list(of_contract.filter(Q(revision=1) | ~Exists(uncredited_lines())))
     charges = _plan_charges(contract, spans, until_date=until_date)
+    others = taxed_charges(contract, until_date=closing)
     registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
-    for key in sorted({_group_key(cdr) for cdr in due} | {_charge_key(charge) for charge in charges}):
+    keys = {_group_key(cdr) for cdr in due} | {_charge_key(charge) for charge in charges}
+    for key in sorted(keys | {_other_key(other) for other in others}):
         records = [cdr for cdr in due if _group_key(cdr) == key]
         of_plan = tuple(charge for charge in charges if _charge_key(charge) == key)
-        if of_plan or any(cdr.gross.amount or cdr.energy_milliwh for cdr in records):
+        besides = tuple(other for other in others if _other_key(other) == key)
+        if of_plan or besides or any(cdr.gross.amount or cdr.energy_milliwh for cdr in records):
             taxed = [
                 TaxedRecord(cdr=cdr, parts=decide_for(cdr, registrations=registrations, buyer=buyer)) for cdr in records
             ]
-            group = DueGroup(currency=key[0], records=tuple(taxed), charges=of_plan)
+            group = DueGroup(currency=key[0], records=tuple(taxed), charges=of_plan, others=besides)
             if _net_of(group) >= 0:
                 groups.append(group)
     return groups
@@ -131,9 +136,9 @@ def _plan_charges(contract: Contract, spans: Sequence[PlanSpan], *, until_date: 
 
 def _net_of(group: DueGroup) -> Decimal:
     records = sum((part.net for record in group.records for part in record.parts), Decimal(0))
-    return sum(
-        (charge.supply.round(charge.line.amount, currency=group.currency)[0] for charge in group.charges), records
-    )
+    charges = [(charge.supply, charge.line.amount) for charge in group.charges]
+    charges += [(other.supply, other.charge.amount) for other in group.others]
+    return sum((supply.round(amount, currency=group.currency)[0] for supply, amount in charges), records)
 
 
 def _group_key(cdr: Cdr) -> tuple[str, str, bool]:
@@ -145,6 +150,10 @@ def _charge_key(charge: DueCharge) -> tuple[str, str, bool]:
     return charge.currency, charge.country, charge.supply.category == "O"
 
 
+def _other_key(other: TaxedCharge) -> tuple[str, str, bool]:
+    return other.charge.currency, other.country, other.supply.category == "O"
+
+
 def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: DueGroup) -> Invoice:
     """Write the draft; totals are those of the lines."""
     customer = contract.customer
@@ -153,7 +162,7 @@ def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: 
     draft.amounts_are_gross = customer.amounts_are_gross
     draft.purchase_order, draft.buyer_reference = contract.purchase_order, contract.buyer_reference
     draft.period_from, draft.period_to, draft.tax_date = _days_of(group)
-    write_records(draft, group.records, charges=group.charges)
+    write_records(draft, group.records, charges=group.charges, others=group.others)
     return draft
 
 
@@ -164,6 +173,7 @@ def _days_of(group: DueGroup) -> tuple[date, date, date]:
     """
     days = [(local_start_date(record.cdr), record.cdr.tax_date) for record in group.records]
     days += [(charge.period.first, charge.period.last) for charge in group.charges if not charge.is_advance]
+    days += [(other.charge.first_day, other.charge.last_day) for other in group.others]
     if days:
         last = max(last for _, last in days)
         return min(first for first, _ in days), last, last
@@ -172,8 +182,14 @@ def _days_of(group: DueGroup) -> tuple[date, date, date]:
     return first, max(period.last for period in ahead), first
 
 
-def write_records(draft: Invoice, records: Sequence[TaxedRecord], *, charges: Sequence[DueCharge] = ()) -> None:
-    """Save a draft with a line for each record and VAT category, and then one for each charge of the plan."""
+def write_records(
+    draft: Invoice,
+    records: Sequence[TaxedRecord],
+    *,
+    charges: Sequence[DueCharge] = (),
+    others: Sequence[TaxedCharge] = (),
+) -> None:
+    """Save a draft with a line for each record and VAT category, each charge of the plan, and each other charge."""
     parts = [(record, part) for record in records for part in record.parts]
     amounts = [_amounts(part, draft) for _, part in parts]
     sentences = _Sentences(cast("Language", draft.language))
@@ -196,9 +212,18 @@ def write_records(draft: Invoice, records: Sequence[TaxedRecord], *, charges: Se
             (amount.category, amount.rate),
             (charge.supply.country, legal_text(charge.legal_text, language=draft.language)),
         )
+    for other in others:
+        amount = taxed_amounts(other, draft)
+        amounts.append(amount)
+        lines.append(taxed_line(other, amount, draft=draft, position=len(lines) + 1))
+        sources.setdefault(
+            (amount.category, amount.rate),
+            (other.supply.country, legal_text(other.legal_text, language=draft.language)),
+        )
     write_document(draft, lines=lines, totals=total_up(amounts, currency=draft.currency), sources=sources)
     if draft.contract is not None:
-        keep_charges(draft.contract, charges, lines[len(parts) :])
+        keep_charges(draft.contract, charges, lines[len(parts) : len(parts) + len(charges)])
+        keep_lines(others, lines[len(parts) + len(charges) :])
 
 
 def write_document(
