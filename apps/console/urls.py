@@ -3,7 +3,18 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.console import billing, books, communities, previewing, provisioning, refunding, review, station_views, strangers, views
+from apps.console import (
+    billing,
+    books,
+    communities,
+    previewing,
+    provisioning,
+    refunding,
+    review,
+    station_views,
+    strangers,
+    views,
+)
 
 app_name = "console"
 urlpatterns = [

@@ -46,9 +46,7 @@ def move_in(
         seller's, or cards are to move before the day
     """
     unit: Unit = (
-        Unit.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("customer__seller")
-        .get(pk=unit_id)
+        Unit.objects.select_for_update(of=("self",), no_key=True).select_related("customer__seller").get(pk=unit_id)
     )
     before = Occupancy.objects.filter(unit=unit, first_day__lt=first_day).order_by("-first_day").first()
     _check_days(unit, first_day)
@@ -126,8 +124,8 @@ def _move_cards(old: Contract, new: Contract, *, first_day: date, at: datetime, 
     """
     if at < datetime.combine(first_day, time(), tzinfo=zone(unit.customer.seller.time_zone)):
         raise NotMoved("Cards move on the day itself or later: enter this then, or move in without the cards.")
-    for card in IdToken.objects.select_for_update(of=("self",)).filter(contract=old).exclude(
-        status=IdToken.Status.RETIRED
+    for card in (
+        IdToken.objects.select_for_update(of=("self",)).filter(contract=old).exclude(status=IdToken.Status.RETIRED)
     ):
         status, card.status = card.status, IdToken.Status.RETIRED
         card.save(update_fields=["status"])

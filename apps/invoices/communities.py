@@ -75,7 +75,8 @@ def months_of(community: Customer, *, until: date) -> list[date]:
     """Return the months since the community's first holder moved in, newest first, at most 36."""
     first = Occupancy.objects.filter(unit__customer=community).order_by("first_day").values_list("first_day", flat=True)
     begin = first.first()
-    months, month = [], until.replace(day=1)
+    months: list[date] = []
+    month = until.replace(day=1)
     while begin is not None and month >= begin.replace(day=1) and len(months) < 36:
         months.append(month)
         month = (month - timedelta(days=1)).replace(day=1)

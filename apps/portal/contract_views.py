@@ -15,10 +15,11 @@ from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
 from apps.contracts.domain.versions import VersionStatus
-from apps.contracts.models import Contract, ContractVersion, IdToken
+from apps.contracts.models import Contract, ContractVersion, Customer, IdToken
 from apps.contracts.offers import OfferRefused, accept_version, acceptable_until, version_of
 from apps.core import clock
 from apps.documents.downloads import as_download
+from apps.portal import selectors
 from apps.portal.access import customer_page
 from apps.portal.forms import AcceptForm
 
@@ -33,7 +34,8 @@ def contracts(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     offered = set(_versions(membership).filter(status=VersionStatus.OFFERED).values_list("contract_id", flat=True))
     rows = [{"contract": one, "is_offered": one.pk in offered} for one in found.order_by("seller__name", "number")]
     rows.sort(key=lambda row: not row["is_offered"])
-    return _page(request, "portal/contracts.html", membership, rows=rows)
+    communities = selectors.customers_of(membership).filter(kind=Customer.Kind.COMMUNITY)
+    return _page(request, "portal/contracts.html", membership, rows=rows, communities=communities)
 
 
 @never_cache

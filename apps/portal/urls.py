@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 from django.views.i18n import set_language
 
-from apps.portal import contract_views, pay_views, views, wallet_views
+from apps.portal import community_views, contract_views, pay_views, views, wallet_views
 
 app_name = "portal"
 urlpatterns = [
@@ -33,6 +33,12 @@ urlpatterns = [
     path("contracts/<int:contract_id>/", contract_views.contract, name="contract"),
     path("contracts/versions/<int:version_id>/document/", contract_views.contract_document, name="contract-document"),
     path("contracts/versions/<int:version_id>/accept/", contract_views.accept, name="contract-accept"),
+    path("communities/<int:customer_id>/", community_views.community, name="community"),
+    path(
+        "communities/<int:customer_id>/<int:year>-<int:month>.<str:kind>",
+        community_views.statement,
+        name="community-statement",
+    ),
     path("offers/<str:token>/", contract_views.offer, name="offer"),
     path("offers/<str:token>/document/", contract_views.offer_document, name="offer-document"),
     path("pay/<str:token>/", pay_views.pay, name="pay"),

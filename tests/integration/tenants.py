@@ -28,6 +28,7 @@ from apps.documents.services import store_document
 from apps.invoices.models import BillingHold, Invoice
 from apps.invoices.selectors import data_key, document_key
 from apps.invoices.services.billing import run_billing
+from apps.invoices.services.sharing import share_cost
 from apps.ledger.domain.chart import Role
 from apps.ledger.domain.charts import ChartKind, NumberedAccount
 from apps.ledger.domain.posting import PostingLine
@@ -64,22 +65,27 @@ from tests.factories import (
     Site,
     assign_tariff,
     give_plan,
+    hold_unit,
+    make_community,
     make_contract,
     make_cost_centre,
     make_customer,
     make_evse,
     make_grant,
+    make_key,
     make_location,
     make_member,
     make_organisation,
     make_owner,
     make_session,
+    make_shared_cost,
     make_station,
     make_tariff,
     make_tariff_version,
     make_template,
     make_tier,
     make_token,
+    make_unit,
     make_user,
     make_vehicle,
 )
@@ -248,6 +254,7 @@ def make_tenant(name: str) -> Tenant:
     remind(invoice_id=invoice.pk, at=BILLED_AT + timedelta(days=30))
     _make_wallet(name, site)
     _make_version(name, site)
+    _make_community(name, site)
     _make_settlement(name, site.owner)
     _make_payout(name, site)
     make_grant(site=site, token=f"{name}GRANT", contract=site.contract)
@@ -321,6 +328,20 @@ def _make_version(name: str, site: Site) -> None:
         offered_at=BILLED_AT,
         offered_to=site.customer.email,
     )
+
+
+def _make_community(name: str, site: Site) -> None:
+    """Make a community that the fleet's people manage, a flat held by its contract, and a cost shared far ahead."""
+    far_ahead = date(2198, 1, 1)
+    community = make_community(
+        seller=site.owner, organisation=site.customer.organisation, name=f"{name} House", number=f"{name}-H"
+    )
+    unit = make_unit(community=community, label=f"{name} Flat")
+    hold_unit(unit=unit, contract=site.contract)
+    key = make_key(community=community, name=f"{name} Key", kind="table")
+    key.weights.create(unit=unit, weight="1", first_day=far_ahead)
+    cost = make_shared_cost(community=community, key=key, name=f"{name} Cost", first_day=far_ahead)
+    share_cost(cost_id=cost.pk, first_day=far_ahead, at=BILLED_AT, by=None)
 
 
 def _make_bank_money(name: str, site: Site) -> None:

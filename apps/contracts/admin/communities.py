@@ -1,7 +1,5 @@
 """Residential communities in the console: units and who holds them, keys, and the costs that are shared."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -89,7 +87,7 @@ class MoveForm(ActForm):
         label="E-mail address", required=False, widget=UnfoldAdminEmailInputWidget, help_text="Where invoices go."
     )
     language = forms.ChoiceField(
-        choices=Customer._meta.get_field("language").choices, widget=UnfoldAdminSelectWidget
+        choices=list(Customer._meta.get_field("language").choices or ()), widget=UnfoldAdminSelectWidget
     )
     takes_over_cards = forms.BooleanField(
         label="The cards stay with the unit",
@@ -109,7 +107,11 @@ class MoveForm(ActForm):
             label="Contract",
             help_text="Of a customer you have already; or leave it empty and fill in who gets the invoices.",
         )
-        self.fields = {"first_day": self.fields.pop("first_day"), "role": self.fields.pop("role"), "contract": contract} | self.fields  # noqa: E501
+        self.fields = {
+            "first_day": self.fields.pop("first_day"),
+            "role": self.fields.pop("role"),
+            "contract": contract,
+        } | self.fields
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -295,11 +297,11 @@ class SharedCostAdmin(OfCommunityAdmin):
         "shared_cost_is_rounded": "The currency has no such small amounts.",
     }
     empty_hint = (
-        "What all units bear together, such as the operation of the wallboxes: each month or once, shared by a key. The "
-        "billing run shares it when the month is over."
+        "What all units bear together, such as the operation of the wallboxes: each month or once, shared by a key. "
+        "The billing run shares it when the month is over."
     )
     list_display = ("name", "customer", "cost", "key", "first_day", "end_day")
-    list_select_related = ("customer", "key")
+    list_select_related = ("customer", "key")  # type: ignore[assignment]
     search_fields = ("name", "customer__name")
     fields = ("customer", "name", ("amount", "tax_included"), ("is_monthly", "key"), ("first_day", "end_day"))
     inlines = (PeriodInline,)
@@ -330,8 +332,6 @@ class ShareInline(TenantTabular):
     @admin.display(description="amount")
     def share(self, share: CostShare) -> str:
         return amount(share.amount, share.currency)
-
-
 
 
 class CostPeriodPages(TenantAdmin):

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 
 from apps.contracts.domain.plans import Cycle, Days, period_of
@@ -87,7 +88,7 @@ def period_from(day: date, *, end: date | None, is_monthly: bool) -> Days:
 
 
 def amount_of(amount: Decimal, *, period: Days, is_monthly: bool, currency: str) -> Decimal:
-    """Return what a period costs: a month's amount by its days where the cost begins or ends within, rounded half up."""
+    """Return what a period costs: a month's amount by its days where the cost begins or ends within; half up."""
     if not is_monthly:
         return amount
     month = period_of(period.first, cycle=Cycle.MONTH)
@@ -146,7 +147,7 @@ def _cut(period: Days, spans: Iterable[Weighted | Stay]) -> Iterable[Days]:
     for span in spans:
         edges |= {day for day in (span.first, span.end) if day is not None and period.first < day < period.end}
     ordered = sorted(edges)
-    return [Days(first=first, end=end) for first, end in zip(ordered, ordered[1:], strict=False)]
+    return [Days(first=first, end=end) for first, end in pairwise(ordered)]
 
 
 def _covers(span: Weighted | Stay, day: date) -> bool:

@@ -18,7 +18,8 @@ from apps.core.triggers import append_only, frozen
 
 _ONLY_COMMUNITIES = """
     IF (SELECT kind FROM contracts_customer WHERE id = NEW.customer_id) <> 'community' THEN
-        RAISE EXCEPTION 'only a residential community has units, keys and shared costs' USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'only a residential community has units, keys and shared costs'
+            USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 """
@@ -284,9 +285,7 @@ class CostPeriod(TenantModel):
     key_kind = models.CharField(max_length=11, choices=AllocationKey.KINDS)
     key_name = models.CharField(max_length=60)
     is_in_force = models.BooleanField(default=True, editable=False)
-    reverses = models.OneToOneField(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversed_by"
-    )
+    reverses = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversed_by")
     reason = models.CharField(max_length=200, blank=True)
     shared_at = models.DateTimeField()
     shared_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")

@@ -44,7 +44,7 @@ def write_charge(
     currency: str,
     tax_included: bool,
 ) -> ContractCharge | None:
-    """Let the contract's next invoice list a charge; the same key again changes nothing, nothing to pay is no charge."""
+    """Let the contract's next invoice list a charge; the same key again changes nothing, zero is no charge."""
     if not amount:
         return None
     charge, _ = ContractCharge.objects.get_or_create(
@@ -65,9 +65,9 @@ def write_charge(
 
 def due_charges(*, seller: Organisation, until_date: date) -> QuerySet[ContractCharge]:
     """Return the charges that are over by a day and on no line, oldest first."""
-    return ContractCharge.objects.filter(
-        contract__seller=seller, line__isnull=True, last_day__lte=until_date
-    ).order_by("last_day", "pk")
+    return ContractCharge.objects.filter(contract__seller=seller, line__isnull=True, last_day__lte=until_date).order_by(
+        "last_day", "pk"
+    )
 
 
 def taxed_charges(contract: Contract, *, until_date: date) -> list[TaxedCharge]:

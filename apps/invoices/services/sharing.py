@@ -44,9 +44,7 @@ def due_periods(*, seller: Organisation, until_date: date) -> list[tuple[SharedC
     found = [
         (cost, period)
         for cost in costs
-        for period in periods_of(
-            first=cost.first_day, end=cost.end_day, is_monthly=cost.is_monthly, until=until_date
-        )
+        for period in periods_of(first=cost.first_day, end=cost.end_day, is_monthly=cost.is_monthly, until=until_date)
         if period.first not in shared.get(cost.pk, ())
     ]
     return sorted(found, key=lambda one: (one[1].first, one[0].pk))

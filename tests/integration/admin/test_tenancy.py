@@ -23,6 +23,9 @@ ACTS = {
         "draft",
         "terminate",
     ),
+    "contracts_customer": ("statement",),
+    "contracts_unit": ("move",),
+    "contracts_costperiod": ("take_back",),
     "contracts_contractversion": ("show_document", "offer", "withdraw"),
     "contracts_idtoken": ("holders", "block", "unblock", "replace", "retire"),
     "contracts_plan": ("copy",),
@@ -69,6 +72,9 @@ HAND_MADE = {
     "contracts_contracttemplate",
     "contracts_vehicle",
     "contracts_costcentre",
+    "contracts_unit",
+    "contracts_allocationkey",
+    "contracts_sharedcost",
     "contracts_idtoken",
     "contracts_tariffassignment",
     "analytics_tarifftrial",
@@ -161,8 +167,8 @@ class TestAnOwner:
 
         results = owner.get(reverse("admin:autocomplete"), query).json()["results"]
 
-        # A tenant has a second contract, which is prepaid.
-        assert len(results) == (2 if field == "contract" else 1)
+        # A tenant has a second contract, which is prepaid, and a community beside its fleet.
+        assert len(results) == (2 if field in {"contract", "customer"} else 1)
         assert CANARY not in str(results)
 
     def test_cannot_hang_a_station_on_another_tenants_location(self, theirs, owner):

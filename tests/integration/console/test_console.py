@@ -3,6 +3,7 @@
 from django.test import Client
 from django.urls import reverse
 
+from apps.contracts.models import Unit
 from apps.documents.models import Document
 from apps.stations.models import PayCode
 from tests.factories import make_evse, make_location
@@ -17,6 +18,7 @@ def pages_of(tenant) -> list[str]:
         reverse("console:invoice", args=[tenant.invoice.uid]),
         reverse("console:station", args=[tenant.site.station.pk]),
         reverse("console:preview", args=[tenant.site.contract.pk]),
+        reverse("console:community", args=[Unit.objects.get(customer__seller=tenant.owner).customer_id]),
     ]
 
 
@@ -25,8 +27,8 @@ class TestTheConsole:
         own = [owner.get(page).status_code for page in pages_of(ours)]
         foreign = [owner.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 6
-        assert foreign == [404] * 6
+        assert own == [200] * 7
+        assert foreign == [404] * 7
 
     def test_holds_no_word_of_another_tenant(self, ours, theirs, owner):
         pages = [*pages_of(ours), reverse("console:unpaid"), reverse("admin:index")]

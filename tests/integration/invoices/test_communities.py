@@ -12,6 +12,7 @@ from apps.core import audit
 from apps.invoices.communities import months_of, statement_csv, statement_of, statement_pdf
 from apps.invoices.models import ContractCharge, Invoice
 from apps.invoices.services.billing import run_billing
+from apps.invoices.services.drafting import draft_contract
 from apps.invoices.services.sharing import share_cost, take_back_cost
 from tests.factories import (
     give_plan,
@@ -107,17 +108,17 @@ class TestAMonthsCost:
             hold_unit(unit=unit, end_day=MARCH_16).contract,
             hold_unit(unit=unit, first_day=MARCH_16).contract,
         ]
-        make_shared_cost(community=community, amount="62.00", tax_included=True)
+        make_shared_cost(community=community, name="Operation", amount="62.00", tax_included=True)
 
         run(site)
 
         # 31 days of 2.00: 15 for the first, 16 for the second
         assert lines_of(stays[0]) == [
-            ("Operation".join(("", lines_of(stays[0])[0][0].removeprefix("Operation"))), Decimal("30.00"))
+            ("Operation, Flat 1: 48.39 % of €62.00, each unit alike, 3/1/26 – 3/15/26", Decimal("30.00"))
         ]
-        assert lines_of(stays[1])[0][1] == Decimal("32.00")
-        assert "3/1/26 – 3/15/26" in lines_of(stays[0])[0][0]
-        assert "3/16/26 – 3/31/26" in lines_of(stays[1])[0][0]
+        assert lines_of(stays[1]) == [
+            ("Operation, Flat 1: 51.61 % of €62.00, each unit alike, 3/16/26 – 3/31/26", Decimal("32.00"))
+        ]
 
     def test_follows_a_table_whose_weights_change_by_day(self, site, community):
         units = [make_unit(community=community, label=label) for label in ("A", "B")]
@@ -202,7 +203,11 @@ class TestAMonthsCost:
 
         assert mirror == again
         # 60.00 each; then 90.00 and 30.00: the second flat's next invoice comes to less than nothing and waits.
-        assert [amount for _, amount in lines_of(contracts[0])] == [Decimal("60.00"), Decimal("-60.00"), Decimal("90.00")]
+        assert [amount for _, amount in lines_of(contracts[0])] == [
+            Decimal("60.00"),
+            Decimal("-60.00"),
+            Decimal("90.00"),
+        ]
         assert [amount for _, amount in lines_of(contracts[1])] == [Decimal("60.00")]
         waiting = ContractCharge.objects.filter(contract=contracts[1], line__isnull=True)
         assert [charge.amount for charge in waiting] == [Decimal("-60.00"), Decimal("30.00")]
@@ -345,16 +350,10 @@ class TestTheDatabaseRefuses:
         cost = make_shared_cost(community=community)
         share_cost(cost_id=cost.pk, first_day=MARCH_1, at=APRIL, by=None)
         make_cdr(site=site)
-        (invoice,) = [one for one in _drafts(site) if one.contract_id == site.contract.pk]
+        (invoice,) = draft_contract(contract_id=site.contract.pk, until_date=END_OF_MARCH)
 
         with refused_by("a charge is billed on its own contract"):
             ContractCharge.objects.update(line=invoice.lines.get())
-
-
-def _drafts(site):
-    from apps.invoices.services.drafting import draft_contract
-
-    return draft_contract(contract_id=site.contract.pk, until_date=END_OF_MARCH)
 
 
 class TestTheManagersStatement:

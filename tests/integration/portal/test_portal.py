@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
+from apps.contracts.models import Unit
 from apps.contracts.suspending import lift_suspension, suspend_contract
 from apps.core import clock
 from apps.invoices.domain.references import creditor_reference, in_groups
@@ -40,6 +41,7 @@ def pages_of(tenant) -> list[str]:
         reverse("portal:wallet", args=[Wallet.objects.get(contract__customer=tenant.site.customer).uid]),
         reverse("portal:contract", args=[tenant.site.contract.pk]),
         reverse("portal:contract-document", args=[tenant.site.contract.versions.get().pk]),
+        reverse("portal:community", args=[Unit.objects.get(customer__seller=tenant.owner).customer_id]),
     ]
 
 
@@ -70,6 +72,8 @@ class TestTheMatrix:
             "contract",
             "contract-document",
             "contract-accept",
+            "community",
+            "community-statement",
         }
 
         assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
@@ -86,8 +90,8 @@ class TestACustomer:
         own = [fleet.get(page).status_code for page in [*map(reverse, LISTS), *pages_of(ours)]]
         foreign = [fleet.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 14
-        assert foreign == [404] * 9
+        assert own == [200] * 15
+        assert foreign == [404] * 10
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, fleet):
         pages = [*map(reverse, LISTS), *pages_of(ours), reverse("portal:organisations")]

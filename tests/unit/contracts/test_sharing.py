@@ -80,7 +80,9 @@ class TestACostByDays:
 
     def test_is_refused_where_nobody_holds_a_unit(self):
         with pytest.raises(NotShared, match="nobody holds B from 2026-06-01 to 2026-06-09"):
-            by_days("10.00", [weighs("A", "1"), weighs("B", "1")], [holds("A", 1), holds("B", 2, first=date(2026, 6, 10))])
+            by_days(
+                "10.00", [weighs("A", "1"), weighs("B", "1")], [holds("A", 1), holds("B", 2, first=date(2026, 6, 10))]
+            )
 
     def test_is_refused_where_no_unit_weighs_anything(self):
         with pytest.raises(NotShared, match="no unit has a weight from 2026-06-21 to 2026-06-30"):
@@ -128,9 +130,7 @@ class TestACostByConsumption:
 
 class TestPeriods:
     def test_of_a_monthly_cost_are_months_cut_at_its_ends(self):
-        periods = periods_of(
-            first=date(2026, 5, 17), end=date(2026, 7, 11), is_monthly=True, until=date(2026, 12, 31)
-        )
+        periods = periods_of(first=date(2026, 5, 17), end=date(2026, 7, 11), is_monthly=True, until=date(2026, 12, 31))
 
         assert [(period.first, period.last) for period in periods] == [
             (date(2026, 5, 17), date(2026, 5, 31)),
