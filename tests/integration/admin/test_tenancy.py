@@ -279,7 +279,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 42
+        assert len(answers) == 43
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 

@@ -40,13 +40,13 @@ class TestTheConsole:
     def test_opens_every_tenants_rows_to_the_platform(self, ours, theirs, platform):
         answers = [platform.get(page).status_code for tenant in (ours, theirs) for page in pages_of(tenant)]
 
-        assert answers == [200] * 12
+        assert answers == [200] * 14
 
     def test_is_closed_to_the_signed_out_and_to_customers(self, ours):
         pages = [*pages_of(ours), reverse("console:unpaid")]
 
         for client in (Client(), signed_in(ours.fleet.user)):
-            assert [client.get(page).status_code for page in pages] == [302] * 7
+            assert [client.get(page).status_code for page in pages] == [302] * 8
 
 
 class TestTheTraceOfASession:
