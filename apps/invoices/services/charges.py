@@ -75,10 +75,13 @@ def taxed_charges(contract: Contract, *, until_date: date) -> list[TaxedCharge]:
 
     :raises TaxRefused: the rule book gives no VAT for one
     """
+    charges = list(due_charges(seller=contract.seller, until_date=until_date).filter(contract=contract))
+    if not charges:
+        return []
     registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
     country = contract.seller.country.code
     found = []
-    for charge in due_charges(seller=contract.seller, until_date=until_date).filter(contract=contract):
+    for charge in charges:
         try:
             decision = decide_tax(
                 supply=SupplyKind.SERVICE,
