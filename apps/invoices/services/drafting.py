@@ -108,7 +108,7 @@ def _groups(contract: Contract, *, until_date: date) -> list[DueGroup]:
     # A first revision has no other that could be billed: most records need no look at their lines.
     due = list(of_contract.filter(Q(revision=1) | ~Exists(uncredited_lines())))
     charges = _plan_charges(contract, spans, until_date=until_date)
-    others = taxed_charges(contract, until_date=until_date)
+    others = taxed_charges(contract, until_date=closing)
     registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
     keys = {_group_key(cdr) for cdr in due} | {_charge_key(charge) for charge in charges}
     for key in sorted(keys | {_other_key(other) for other in others}):
