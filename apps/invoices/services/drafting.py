@@ -1,5 +1,6 @@
 """Draft the next invoice of a contract from what is due: copied lines, VAT, totals. A draft has no number yet."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -106,13 +107,15 @@ def _groups(contract: Contract, *, until_date: date) -> list[DueGroup]:
     closing = min(cycle_day, closing_day(spans, until_date=until_date))
     of_contract = due_records(seller=contract.seller, until_date=closing).filter(session__contract=contract)
     # A first revision has no other that could be billed: most records need no look at their lines.
-    due = list(of_contract.filter(Q(revision=1) | ~Exists(uncredited_lines())))
+    due: dict[tuple[str, str, bool], list[Cdr]] = defaultdict(list)
+    for cdr in of_contract.filter(Q(revision=1) | ~Exists(uncredited_lines())):
+        due[_group_key(cdr)].append(cdr)
     charges = _plan_charges(contract, spans, until_date=until_date)
     others = taxed_charges(contract, until_date=closing)
     registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
-    keys = {_group_key(cdr) for cdr in due} | {_charge_key(charge) for charge in charges}
-    for key in sorted(keys | {_other_key(other) for other in others}):
-        records = [cdr for cdr in due if _group_key(cdr) == key]
+    keys = due.keys() | {_charge_key(charge) for charge in charges} | {_other_key(other) for other in others}
+    for key in sorted(keys):
+        records = due.get(key, [])
         of_plan = tuple(charge for charge in charges if _charge_key(charge) == key)
         besides = tuple(other for other in others if _other_key(other) == key)
         if of_plan or besides or any(cdr.gross.amount or cdr.energy_milliwh for cdr in records):
