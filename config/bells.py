@@ -56,6 +56,7 @@ SWEEPERS: dict[str, float] = {
     "invoices.sweep_sessions": 60.0,
     "invoices.sweep_undocumented": 300.0,
     "invoices.sweep_runs": 60.0,
+    "invoices.earn_fees": 3600.0,
     "payments.sweep_due": 300.0,
     "payments.sweep_reminders": 300.0,
     "payments.sweep_owed": 300.0,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from apps.accounting.models import OwnerPayout, Payout, Statement
 from apps.contracts.models import Customer
 from apps.invoices.models import Invoice
+from apps.invoices.services.deferring import documents_of_fees
 from apps.payments.models import BankReceipt, Dispute, DunningStep, Payment, Refund, Transfer, Wallet, WriteOff
 
 _SHOWN: Final = 36
@@ -64,6 +65,10 @@ def of_document(row: Invoice) -> Source:
 
 def _number(customer: Customer | None) -> str:
     return customer.number if customer else ""
+
+
+def _deferred_fees(pks: list[int]) -> dict[int, Source]:
+    return {pk: of_document(invoice) for pk, invoice in documents_of_fees(pks).items()}
 
 
 def _payments(pks: list[int]) -> dict[int, Source]:
@@ -162,6 +167,7 @@ def _owner_payouts(pks: list[int]) -> dict[int, Source]:
 
 _READERS: Final[Mapping[str, Callable[[list[int]], dict[int, Source]]]] = {
     "invoice": _invoices,
+    "deferred_fee": _deferred_fees,
     "payment": _payments,
     "refund": _refunds,
     "dispute": _disputes,

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 
 from apps.accounting.reports import Period, Row, Sheet
 from apps.accounting.reports.books import account_sheet, corrections_sheet, trial_balance_sheet, vat_sheet
+from apps.accounting.reports.deferred import deferred_fees_sheet, earning_sheet
 from apps.accounting.reports.periods import months_between
 from apps.accounting.reports.receivables import receivables_sheet
 from apps.accounting.reports.revenue import revenue_by_site, revenue_by_tariff
@@ -39,6 +40,10 @@ class Report(NamedTuple):
 REPORTS: Final[Mapping[str, Report]] = {
     "trial-balance": Report("Trial balance", lambda entity, period: [trial_balance_sheet(entity, period)]),
     "receivables": Report("Receivables by age", lambda entity, period: [receivables_sheet(entity, period.last)]),
+    "deferred-fees": Report(
+        "Deferred base fees",
+        lambda entity, period: [deferred_fees_sheet(entity, period.last), earning_sheet(entity, period.last)],
+    ),
     "vat": Report("VAT summary", lambda entity, period: [vat_sheet(entity, period), corrections_sheet(entity, period)]),
     "sites": Report("Revenue by site", lambda entity, period: [revenue_by_site(entity, period)]),
     "tariffs": Report("Revenue by tariff", lambda entity, period: [revenue_by_tariff(entity, period)]),
@@ -106,8 +111,8 @@ class Asked:
         sellers = list(operated_rows(request, Organisation.objects.filter(is_station_owner=True)))
         seller = seller or _chosen(request, sellers)
         today = clock.now().astimezone(zone(seller.time_zone)).date()
-        begun = Journal.objects.filter(entity=seller).aggregate(first=Min("tax_date"))["first"] or today
-        months = months_between(min(begun, today), today)
+        begun = Journal.objects.filter(entity=seller).aggregate(tax=Min("tax_date"), posted=Min("posted_on"))
+        months = months_between(min(day or today for day in (*begun.values(), today)), today)
         last = _month(request.GET.get("to", ""), months) or months[0]
         first = _month(request.GET.get("from", ""), months) or last
         return cls(seller=seller, period=Period.of_months(first, last), months=months, sellers=sellers)

@@ -8,9 +8,10 @@ from django.db import OperationalError
 from django.db.models import QuerySet
 
 from apps.core.clock import now
+from apps.core.sweeps import one_by_one
 from apps.invoices import selectors
 from apps.invoices.errors import DocumentRefused
-from apps.invoices.services import billing, rendering
+from apps.invoices.services import billing, deferring, rendering
 from apps.invoices.services.receipts import issue_receipt as issue
 from apps.sessions.models import Cdr
 
@@ -77,6 +78,13 @@ def sweep_undocumented(**_: object) -> None:
     """Render issued documents that have no file, whatever became of their bell."""
     for invoice_id in selectors.undocumented().values_list("pk", flat=True)[:SWEEP_SIZE]:
         rendering.render_document(invoice_id=invoice_id, at=now())
+
+
+@shared_task(name="invoices.earn_fees", acks_late=True)
+def earn_fees(**_: object) -> None:
+    """Post what months that are over have earned of fees in advance; run twice it posts once."""
+    at = now()
+    one_by_one(deferring.due_fee_ids(at=at), lambda fee_id: deferring.earn(fee_id=fee_id, at=at))
 
 
 @shared_task(name="invoices.carry_on_run", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)

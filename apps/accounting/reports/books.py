@@ -19,7 +19,8 @@ from apps.ledger.selectors import numbering_on, trial_balance
 
 _ZERO: Final = Decimal(0)
 _CATEGORIES: Final = {"S": "taxed", "AE": "reverse charge", "E": "exempt", "O": "not taxable", "Z": "zero rate"}
-_REVENUE: Final = (Role.REVENUE_ENERGY, Role.REVENUE_SERVICES)
+# A fee in advance bears its VAT when it is issued; when it is earned, what was deferred and revenue cancel out.
+_REVENUE: Final = (Role.REVENUE_ENERGY, Role.REVENUE_SERVICES, Role.DEFERRED_FEES)
 
 
 def trial_balance_sheet(entity: Organisation, period: Period) -> Sheet:
@@ -127,7 +128,7 @@ def _opening(currency: str, amount: Decimal) -> Row:
 def vat_sheet(entity: Organisation, period: Period) -> Sheet:
     """Return net and VAT by country, category and rate, by tax date.
 
-    net  revenue less what became bad debt · VAT  what is owed: credits less debits on *VAT payable*
+    net  revenue, deferred or not, less what became bad debt · VAT  what is owed: credits less debits on *VAT payable*
     """
     told = [CHART[role].code for role in (*_REVENUE, Role.BAD_DEBT, Role.VAT_PAYABLE, Role.INPUT_VAT)]
     sums = (
@@ -154,6 +155,7 @@ def vat_sheet(entity: Organisation, period: Period) -> Sheet:
             currency=row["currency"],
         )
         for row in sums
+        if any(row[name] for name in ("supplied", "lost", "owed", "borne"))
     ]
     columns = (
         Column("Country"),

@@ -1,5 +1,6 @@
 """Revenue by site and by tariff: the lines of the documents whose journals were posted in the period."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,8 @@ from apps.accounts.models import Organisation
 from apps.core.domain.money import EXACT
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import InvoiceLine
-from apps.ledger.models import Journal
+from apps.ledger.domain.chart import CHART, Role
+from apps.ledger.models import Journal, LedgerEntry
 
 _MILLIWH_PER_KWH = 1_000_000
 
@@ -23,7 +25,7 @@ def revenue_by_site(entity: Organisation, period: Period) -> Sheet:
         group_id=Coalesce("cdr__session__station__location", "credits__cdr__session__station__location"),
         group_name=Coalesce("cdr__session__station__location__name", "credits__cdr__session__station__location__name"),
     )
-    return _sheet(lines, title="Revenue by site", what="Site", kind="location")
+    return _sheet(lines, _fees_moved(entity, period), title="Revenue by site", what="Site", kind="location")
 
 
 def revenue_by_tariff(entity: Organisation, period: Period) -> Sheet:
@@ -32,7 +34,7 @@ def revenue_by_tariff(entity: Organisation, period: Period) -> Sheet:
         group_id=Coalesce("cdr__tariff_version__tariff", "credits__cdr__tariff_version__tariff"),
         group_name=Coalesce("cdr__tariff_version__tariff__name", "credits__cdr__tariff_version__tariff__name"),
     )
-    return _sheet(lines, title="Revenue by tariff", what="Tariff", kind="tariff")
+    return _sheet(lines, _fees_moved(entity, period), title="Revenue by tariff", what="Tariff", kind="tariff")
 
 
 def _lines(entity: Organisation, period: Period) -> Any:
@@ -48,7 +50,19 @@ def _lines(entity: Organisation, period: Period) -> Any:
     ).order_by()
 
 
-def _sheet(lines: Any, *, title: str, what: str, kind: str) -> Sheet:
+def _fees_moved(entity: Organisation, period: Period) -> dict[str, Decimal]:
+    """Return what the period earned of fees in advance, less what its documents deferred, by currency."""
+    sums = LedgerEntry.objects.filter(
+        journal__entity=entity,
+        journal__posted_on__gte=period.first,
+        journal__posted_on__lt=period.end,
+        account__code=CHART[Role.DEFERRED_FEES].code,
+    )
+    moved = sums.order_by("currency").values("currency").annotate(sum=Sum("amount"))
+    return {row["currency"]: row["sum"] for row in moved if row["sum"]}
+
+
+def _sheet(lines: Any, fees: Mapping[str, Decimal], *, title: str, what: str, kind: str) -> Sheet:
     sums = (
         lines.values("currency", "group_id", "group_name")
         .annotate(
@@ -75,6 +89,10 @@ def _sheet(lines: Any, *, title: str, what: str, kind: str) -> Sheet:
         )
         for row in sums
     ]
+    rows += [
+        Row(cells=cells("Fees in advance, earned less deferred", "", "", "", "", amount), currency=currency)
+        for currency, amount in sorted(fees.items())
+    ]
     columns = (
         Column(what),
         Column("Charges", is_number=True),
@@ -86,7 +104,7 @@ def _sheet(lines: Any, *, title: str, what: str, kind: str) -> Sheet:
     return Sheet(
         title=title,
         columns=columns,
-        rows=rows,
+        rows=sorted(rows, key=lambda row: row.currency),
         totals=added(rows, label="Together", of=(3, 4, 5), width=6),
         note="Net, by posting day of the document. What was written off later is no less revenue but bad debt.",
     )

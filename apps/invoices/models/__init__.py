@@ -1,4 +1,5 @@
 from apps.invoices.models.charges import ContractCharge
+from apps.invoices.models.deferred import DeferredFee
 from apps.invoices.models.documents import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.models.holds import BillingHold
 from apps.invoices.models.periods import BilledPeriod, PeriodCharge
@@ -9,6 +10,7 @@ __all__ = [
     "BillingHold",
     "BillingRun",
     "ContractCharge",
+    "DeferredFee",
     "Invoice",
     "InvoiceLine",
     "InvoiceTax",

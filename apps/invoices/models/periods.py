@@ -59,6 +59,8 @@ class PeriodCharge(TenantModel):
 
     position   within the period: two who bill one period at once meet at it
     tax_key    how it is taxed and on which side of the tax it stands (``domain.supplies``)
+    first_day, last_day  of a base fee, or what takes one back: the days it is for; null: of anything else, or billed
+               before fees in advance were deferred
     """
 
     TENANT = ("period__contract__seller", "period__contract__customer__organisation")
@@ -72,10 +74,17 @@ class PeriodCharge(TenantModel):
     price = models.DecimalField(max_digits=24, decimal_places=12)
     tax_key = models.CharField(max_length=40)
     owner = models.CharField(max_length=40, blank=True)
+    first_day = models.DateField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True)
 
     class Meta:
         ordering = ["period", "position"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(first_day__isnull=True, last_day__isnull=True)
+                | Q(first_day__isnull=False, last_day__isnull=False, last_day__gte=F("first_day")),
+                name="period_charge_days_are_both_or_none",
+            ),
             models.UniqueConstraint(fields=["period", "position"], name="period_charge_once_per_position"),
         ]
         triggers = frozen(

@@ -17,6 +17,7 @@ from apps.invoices.errors import AmountsDisagree, DraftOutdated, NothingToIssue,
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.selectors import open_holds, outdated_records
 from apps.invoices.services.content import content_hash
+from apps.invoices.services.deferring import Deferral, deferrals_of, deferred_total, keep
 from apps.invoices.services.delivering import deliver
 from apps.invoices.services.einvoicing import check_electronic
 from apps.invoices.services.news import tell_issued
@@ -50,7 +51,8 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     _check_amounts(invoice, lines=lines, taxes=taxes)
     issue_date = fill_in(invoice, taxes=taxes, issued_at=issued_at)
     check_electronic(invoice)
-    _post(invoice, taxes=taxes, posted_on=issue_date, at=issued_at)
+    deferred = deferrals_of(lines, vats={(row.category, row.rate): _vat(row) for row in taxes}, on=issue_date)
+    _post(invoice, taxes=taxes, deferred=deferred, posted_on=issue_date, at=issued_at)
     # Draw the number when nothing can refuse any more, so that the series is locked briefly and has no hole.
     series = _take_next_number(seller=invoice.seller, kind=invoice.kind, year=issue_date.year)
     invoice.status = InvoiceStatus.ISSUED
@@ -59,6 +61,7 @@ def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | Non
     invoice.issued_at, invoice.issued_by = issued_at, issued_by
     invoice.content_hash = content_hash(invoice, lines=lines, taxes=taxes)
     invoice.save()
+    keep(deferred)
     deliver(invoice, at=issued_at)
     tell_issued(invoice, at=issued_at)
     ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
@@ -228,13 +231,20 @@ def _owner_party(owner: Organisation, *, on: date) -> dict[str, str]:
     }
 
 
-def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at: datetime) -> None:
-    """Debit the receivable, credit revenue and VAT per category; a credit note's amounts are negative, so reversed."""
+def _post(
+    invoice: Invoice, *, taxes: Sequence[InvoiceTax], deferred: Sequence[Deferral], posted_on: date, at: datetime
+) -> None:
+    """Debit the receivable, credit revenue and VAT per category; a credit note's amounts are negative, so reversed.
+
+    What is not earned yet is credited to deferred fees instead of revenue.
+    """
     revenue = _revenue_of(invoice)
     lines = [PostingLine(role=Role.RECEIVABLE, amount=invoice.gross.amount)]
     for row in taxes:
-        vat = Vat(country=row.country, category=row.category, rate=row.rate).code
-        lines.append(PostingLine(role=revenue, amount=-row.net.amount, vat=vat))
+        vat = _vat(row)
+        later = deferred_total(deferred, vat)
+        lines.append(PostingLine(role=revenue, amount=later - row.net.amount, vat=vat))
+        lines.append(PostingLine(role=Role.DEFERRED_FEES, amount=-later, vat=vat))
         lines.append(PostingLine(role=Role.VAT_PAYABLE, amount=-row.tax.amount, vat=vat))
     ledger.post(
         entity_id=invoice.seller_id,
@@ -246,6 +256,10 @@ def _post(invoice: Invoice, *, taxes: Sequence[InvoiceTax], posted_on: date, at:
         currency=invoice.currency,
         at=at,
     )
+
+
+def _vat(row: InvoiceTax) -> str:
+    return Vat(country=row.country, category=row.category, rate=row.rate).code
 
 
 def _revenue_of(invoice: Invoice) -> Role:

@@ -64,6 +64,8 @@ def keep_charges(contract: Contract, charges: Sequence[DueCharge], lines: Sequen
             price=charge.line.price,
             tax_key=charge.line.tax_category,
             owner=charge.line.owner,
+            first_day=charge.days.first if charge.days else None,
+            last_day=charge.days.last if charge.days else None,
         )
 
 

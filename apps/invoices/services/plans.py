@@ -28,7 +28,15 @@ from apps.invoices.selectors import current_records, due_records, end_of_day
 from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
 from apps.sessions.models import Cdr
 from apps.tariffs.domain.documents import rated_from_document
-from apps.tariffs.domain.period import LineKind, PeriodLine, PeriodPart, delta_lines, energy_parts, in_force
+from apps.tariffs.domain.period import (
+    LineKind,
+    PeriodLine,
+    PeriodPart,
+    delta_lines,
+    energy_parts,
+    in_force,
+    reversed_line,
+)
 
 ONE_DAY = timedelta(days=1)
 
@@ -39,6 +47,7 @@ class DueCharge:
 
     country      the charger's, or for what nothing was delivered for, the seller's
     is_advance   the period has only begun
+    days         of a base fee, or what takes one back: the days it is for; None: of anything else
     """
 
     period: Days
@@ -48,6 +57,7 @@ class DueCharge:
     currency: str
     country: str
     is_advance: bool
+    days: Days | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,17 +167,20 @@ class _Reading:
         """Return what brings the period from what was billed to what is due."""
         is_over = period.last <= self._until
         due: list[PeriodLine] = []
+        fees: list[tuple[PeriodLine, Days]] = []
         for terms, days in spans_in(period, spans):
-            due += self._lines(terms, days=days, period=period, is_over=is_over)
-        charges = PeriodCharge.objects.filter(period__contract=self._contract, period__first_day=period.first)
+            lines = self._lines(terms, days=days, period=period, is_over=is_over)
+            due += lines
+            fees += [(line, days) for line in lines if line.kind is LineKind.BASE_FEE]
+        charges = list(PeriodCharge.objects.filter(period__contract=self._contract, period__first_day=period.first))
         billed = in_force([charge.as_line() for charge in charges])
         if not is_over:
             # Later runs may have billed the rest of it already.
             billed = tuple(line for line in billed if line.kind is LineKind.BASE_FEE)
         currency = spans_in(period, spans)[0][0].currency
         return [
-            self._charge(line, period=period, currency=currency, is_over=is_over)
-            for line in delta_lines(billed=billed, due=due)
+            self._charge(line, period=period, currency=currency, is_over=is_over, days=days)
+            for line, days in with_days(delta_lines(billed=billed, due=due), due=fees, charges=charges)
         ]
 
     def _lines(self, terms: PlanTerms, *, days: Days, period: Days, is_over: bool) -> list[PeriodLine]:
@@ -248,7 +261,7 @@ class _Reading:
         self._decisions.setdefault(supply.key, (supply, decision.legal_text, country))
         return supply.key
 
-    def _charge(self, line: PeriodLine, *, period: Days, currency: str, is_over: bool) -> DueCharge:
+    def _charge(self, line: PeriodLine, *, period: Days, currency: str, is_over: bool, days: Days | None) -> DueCharge:
         supply, legal_text, country = self._decisions.get(line.tax_category) or self._known_from(line.tax_category)
         return DueCharge(
             period=period,
@@ -258,6 +271,7 @@ class _Reading:
             currency=currency,
             country=country,
             is_advance=not is_over,
+            days=days,
         )
 
     def _known_from(self, key: str) -> tuple[Supply, str, str]:
@@ -271,6 +285,29 @@ class _Reading:
         ).latest("pk")
         home = self._seller.country.code
         return supply, tax.legal_text, supply.country if supply.category == "S" else home
+
+
+def with_days(
+    lines: Iterable[PeriodLine], *, due: Sequence[tuple[PeriodLine, Days]], charges: Sequence[PeriodCharge]
+) -> list[tuple[PeriodLine, Days | None]]:
+    """Return each line with the days that a base fee is for; what takes one back is for the days of that one.
+
+    due      the base fees that are due, each with its days · charges: what was billed of the period so far
+    """
+    billed = [
+        (one.as_line(), Days(first=one.first_day, end=one.last_day + ONE_DAY))
+        for one in charges
+        if one.first_day is not None and one.last_day is not None
+    ]
+    fresh = [pair for pair in due if pair not in billed]
+    known = [*fresh, *((reversed_line(line), days) for line, days in billed if line.kind is LineKind.BASE_FEE)]
+    found: list[tuple[PeriodLine, Days | None]] = []
+    for line in lines:
+        pair = next((pair for pair in known if pair[0] == line), None)
+        if pair is not None:
+            known.remove(pair)
+        found.append((line, pair[1] if pair else None))
+    return found
 
 
 def _days_of_unbilled(contract: Contract, *, until_date: date) -> list[tuple[date, date]]:

@@ -23,6 +23,7 @@ class Role(StrEnum):
     DUE_TO_OWNER = "due_to_owner"
     PREPAYMENT = "prepayment"
     PREPAYMENT_TAXED = "prepayment_taxed"
+    DEFERRED_FEES = "deferred_fees"
     REVENUE_ENERGY = "revenue_energy"
     REVENUE_SERVICES = "revenue_services"
     OTHER_INCOME = "other_income"
@@ -60,6 +61,7 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.DUE_TO_OWNER: ChartRow("2300", "Due to owner collected for", AccountKind.LIABILITY),
     Role.PREPAYMENT: ChartRow("2400", "Prepaid wallets, VAT due at use", AccountKind.LIABILITY),
     Role.PREPAYMENT_TAXED: ChartRow("2410", "Prepaid wallets, VAT paid at top-up", AccountKind.LIABILITY),
+    Role.DEFERRED_FEES: ChartRow("2500", "Deferred base fees", AccountKind.LIABILITY),
     Role.REVENUE_ENERGY: ChartRow("4000", "Revenue from electricity", AccountKind.INCOME),
     Role.REVENUE_SERVICES: ChartRow("4100", "Revenue from services", AccountKind.INCOME),
     Role.OTHER_INCOME: ChartRow("4900", "Other income (reminder fees)", AccountKind.INCOME),

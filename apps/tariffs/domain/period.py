@@ -264,7 +264,7 @@ def delta_lines(*, billed: Sequence[PeriodLine], due: Sequence[PeriodLine]) -> t
     """
     standing = in_force(billed)
     return (
-        *(_reversed(line) for line in _without(standing, due)),
+        *(reversed_line(line) for line in _without(standing, due)),
         *_without(due, standing),
     )
 
@@ -276,8 +276,8 @@ def in_force(billed: Sequence[PeriodLine]) -> tuple[PeriodLine, ...]:
     for line in billed:
         if line.kind is LineKind.REVERSAL:
             continue
-        if reversals[_reversed(line)]:
-            reversals[_reversed(line)] -= 1
+        if reversals[reversed_line(line)]:
+            reversals[reversed_line(line)] -= 1
         else:
             standing.append(line)
     return tuple(standing)
@@ -293,7 +293,8 @@ def _without(lines: Sequence[PeriodLine], others: Sequence[PeriodLine]) -> Itera
             yield line
 
 
-def _reversed(line: PeriodLine) -> PeriodLine:
+def reversed_line(line: PeriodLine) -> PeriodLine:
+    """Return the line that takes another one back."""
     return replace(
         line, kind=LineKind.REVERSAL, words=f"reversed: {line.words}", quantity=-line.quantity, amount=-line.amount
     )

@@ -13,6 +13,8 @@ from apps.accounting.services.matching import match_entries
 from apps.accounting.services.payouts import bank_payout
 from apps.accounting.services.pulling import store_lines
 from apps.accounting.services.reconciling import reconcile
+from apps.invoices.services.crediting import credit_invoice
+from apps.invoices.services.deferring import due_fee_ids, earn
 from apps.payments.models import Payment, Refund
 from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import remind
@@ -23,7 +25,7 @@ from apps.payments.services.voucher_credits import move_vat
 from apps.payments.services.wallet_refunds import refund_wallet
 from apps.payments.services.wallets import charge_record
 from apps.payments.services.write_offs import write_off
-from tests.factories import Site, make_site, make_user
+from tests.factories import Site, give_plan, make_site, make_user
 from tests.integration.invoices.world import APRIL, bill, make_cdr
 from tests.integration.payments.conftest import NOON, journals
 from tests.integration.payments.disputing import decide, open_dispute
@@ -153,6 +155,27 @@ class Story:
     def move_vat(self) -> None:
         move_vat(contract_id=self.site.contract.pk, at=NOON)
 
+    def bill_ahead(self) -> None:
+        self.site = make_site()
+        give_plan(
+            contract=self.site.contract,
+            first_day=date(2026, 1, 1),
+            cycle="quarter",
+            base_fee="90.00",
+            in_advance=True,
+        )
+        at = datetime(2025, 12, 31, 9, tzinfo=UTC)
+        (self.invoice,) = bill(self.site, until_date=at.date(), at=at)
+
+    def earn_january(self) -> None:
+        at = datetime(2026, 2, 1, 9, tzinfo=UTC)
+        for fee_id in due_fee_ids(at=at):
+            earn(fee_id=fee_id, at=at)
+
+    def credit_ahead(self) -> None:
+        at = datetime(2026, 2, 10, 9, tzinfo=UTC)
+        credit_invoice(invoice_id=self.invoice.pk, reason="agreed", at=at, by=None)
+
     def fee(self) -> None:
         store_lines(owner=self.site.owner, lines=[line()])
         match_entries(owner=self.site.owner, at=NOON)
@@ -185,6 +208,9 @@ STEPS: dict[str, tuple[Callable[[Story], None], ...]] = {
     "taxed wallet refund": (Story.top_up_taxed, Story.use, Story.refund_taxed),
     "taxed wallet refund comes back": (Story.top_up_taxed, Story.use, Story.refund_taxed, Story.refund_rest_fails),
     "taxed top-up pays for what is invoiced": (Story.top_up_taxed, Story.use_elsewhere, Story.move_vat),
+    "base fee in advance": (Story.bill_ahead,),
+    "base fee in advance; each month": (Story.bill_ahead, Story.earn_january),
+    "base fee in advance; credited": (Story.bill_ahead, Story.earn_january, Story.credit_ahead),
     "a fee of Stripe's that belongs to no payment": (Story.fee,),
 }
 

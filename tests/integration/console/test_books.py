@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from apps.accounting.reports import Period
 from apps.accounting.reports.books import account_sheet, corrections_sheet, trial_balance_sheet, vat_sheet
+from apps.accounting.reports.deferred import deferred_fees_sheet, earning_sheet
 from apps.accounting.reports.periods import months_between
 from apps.accounting.reports.receivables import receivables_sheet
 from apps.accounting.reports.revenue import revenue_by_site, revenue_by_tariff
@@ -19,6 +20,7 @@ from apps.accounts.domain.roles import Role as MemberRole
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.crediting import credit_invoice
+from apps.invoices.services.deferring import due_fee_ids, earn
 from apps.ledger.domain.charts import ChartKind
 from apps.ledger.models import Account, Closing, Journal
 from apps.ledger.services.charts import choose_chart
@@ -27,13 +29,13 @@ from apps.payments.services.bank import StatementLine, record_receipt
 from apps.payments.services.dunning import remind
 from apps.payments.services.write_offs import write_off
 from apps.sessions.services.rating import rate_settled
-from tests.factories import NOON, make_member, make_site, make_user
+from tests.factories import NOON, give_plan, make_member, make_site, make_user
 from tests.integration.tenants import CANARY, answer, make_ended_session, signed_in
 
 JULY = datetime(2026, 7, 1, 8, tzinfo=UTC)
 JUNE = Period.of_months(date(2026, 6, 1), date(2026, 6, 1))
 SUMMER = Period.of_months(date(2026, 6, 1), date(2026, 8, 1))
-REPORTS = ("trial-balance", "receivables", "vat", "sites", "tariffs")
+REPORTS = ("trial-balance", "receivables", "deferred-fees", "vat", "sites", "tariffs")
 
 
 def sql(query: str, *params: object) -> Decimal:
@@ -163,6 +165,84 @@ class TestRevenue:
         assert revenue_by_tariff(books.owner, SUMMER).rows[0].cells[0].value == books.tariff.name
 
 
+class TestDeferredFees:
+    @pytest.fixture
+    def seller(self, db):
+        """90.00 for a quarter in advance, issued on 31 December; January and February are earned."""
+        site = make_site()
+        give_plan(
+            contract=site.contract, first_day=date(2026, 1, 1), cycle="quarter", base_fee="90.00", in_advance=True
+        )
+        issued = datetime(2025, 12, 31, 9, tzinfo=UTC)
+        run_billing(seller_id=site.owner.pk, until_date=issued.date(), at=issued)
+        at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+        for fee_id in due_fee_ids(at=at):
+            earn(fee_id=fee_id, at=at)
+        return site.owner
+
+    @pytest.mark.parametrize(
+        ("day", "left"),
+        [("2025-12-31", "90.00"), ("2026-01-30", "90.00"), ("2026-01-31", "59.00"), ("2026-02-28", "31.00")],
+    )
+    def test_add_up_to_the_account_on_any_day(self, seller, day, left):
+        on = date.fromisoformat(day)
+        balance = sql(
+            "SELECT -sum(e.amount) FROM ledger_ledgerentry e JOIN ledger_journal j ON j.id = e.journal_id"
+            " JOIN ledger_account a ON a.id = e.account_id WHERE a.code = '2500' AND j.posted_on <= %s",
+            day,
+        )
+
+        assert column(deferred_fees_sheet(seller, on), 6) == column(earning_sheet(seller, on), 1) == balance
+        assert balance == Decimal(left)
+
+    def test_lead_to_their_invoice_and_say_when_they_are_earned(self, seller):
+        invoice = Invoice.objects.get(seller=seller)
+
+        (row,) = deferred_fees_sheet(seller, date(2026, 1, 31)).rows
+        months = earning_sheet(seller, date(2026, 1, 31)).rows
+
+        assert row.cells[0].target == ("document", str(invoice.uid))
+        assert [cell.value for cell in row.cells[3:]] == [
+            date(2026, 2, 1),
+            date(2026, 3, 31),
+            Decimal("90.00"),
+            Decimal("59.00"),
+        ]
+        assert [[cell.value for cell in month.cells] for month in months] == [
+            ["February 2026", Decimal("28.00")],
+            ["March 2026", Decimal("31.00")],
+        ]
+
+    def test_bear_their_vat_once_with_the_invoice(self, seller):
+        winter = Period.of_months(date(2026, 1, 1), date(2026, 1, 1))
+        february = Period.of_months(date(2026, 2, 1), date(2026, 2, 1))
+
+        (row,) = vat_sheet(seller, winter).rows
+        assert [cell.value for cell in row.cells[3:6]] == [Decimal("90.00"), Decimal(0), Decimal("17.10")]
+        assert vat_sheet(seller, february).rows == []
+
+    @pytest.mark.parametrize("make", [revenue_by_site, revenue_by_tariff])
+    @pytest.mark.parametrize(("month", "earned"), [((2025, 12), "0"), ((2026, 1), "31.00"), ((2026, 2), "28.00")])
+    def test_are_revenue_of_the_month_that_earns_them(self, seller, make, month, earned):
+        first = date(*month, 1)
+        period = Period.of_months(first, first)
+
+        sheet = make(seller, period)
+
+        assert sum((row.cells[5].value for row in sheet.rows), Decimal(0)) == Decimal(earned)
+        assert sum_of_roles(seller, "4000", by="posted_on", period=period) == Decimal(earned)
+
+    def test_are_a_page_that_leads_from_the_journal_to_the_invoice(self, seller):
+        owner = signed_in(make_member(organisation=seller, role=MemberRole.OWNER).user)
+        invoice, account = Invoice.objects.get(seller=seller), Account.objects.get(code="2500")
+
+        page = owner.get(reverse("console:report", args=["deferred-fees"]), {"from": "2026-01", "to": "2026-01"})
+        sheet = owner.get(reverse("console:account-sheet", args=[account.pk]), {"from": "2025-12", "to": "2026-02"})
+
+        assert invoice.number in page.content.decode()
+        assert sheet.content.decode().count(invoice.number) >= 3
+
+
 class TestReceivables:
     @pytest.mark.parametrize(
         "day", ["2026-07-01", "2026-07-20", "2026-08-09", "2026-08-10", "2026-08-31", "2026-09-30"]
@@ -217,7 +297,7 @@ class TestPages:
             make_member(organisation=books.owner, role=MemberRole.FINANCE, user=make_user(is_staff=True)).user
         )
 
-    @pytest.mark.parametrize("name", REPORTS)
+    @pytest.mark.parametrize("name", [name for name in REPORTS if name != "deferred-fees"])
     def test_show_and_download_the_same_rows(self, books, client, name):
         page = client.get(reverse("console:report", args=[name]), {"from": "2026-06", "to": "2026-09"})
         file = client.get(reverse("console:report", args=[name]), {"from": "2026-06", "to": "2026-09", "csv": "1"})

@@ -123,6 +123,39 @@ class TestDatevsHeader:
             assert datev.COLUMNS[place - 1] == name
 
 
+class TestDatevsFeesInAdvance:
+    def test_stand_net_on_the_deferral_with_their_vat_apart(self):
+        fee = booking(
+            posted(Role.RECEIVABLE, "107.10"),
+            posted(Role.DEFERRED_FEES, "-90.00", GERMAN),
+            posted(Role.VAT_PAYABLE, "-17.10", GERMAN),
+        )
+
+        assert [told(row) for row in rows(fee)] == [
+            ("90,00", "S", "1410", "0990", ""),
+            ("17,10", "S", "1410", "1776", ""),
+        ]
+
+    def test_stand_beside_what_is_earned_at_once(self):
+        late = booking(
+            posted(Role.RECEIVABLE, "107.10"),
+            posted(Role.REVENUE_ENERGY, "-31.00", GERMAN),
+            posted(Role.DEFERRED_FEES, "-59.00", GERMAN),
+            posted(Role.VAT_PAYABLE, "-17.10", GERMAN),
+        )
+
+        assert [told(row) for row in rows(late)] == [
+            ("31,00", "S", "1410", "8400", "40"),
+            ("59,00", "S", "1410", "0990", ""),
+            ("17,10", "S", "1410", "1776", ""),
+        ]
+
+    def test_are_earned_without_datev_taking_vat_out_again(self):
+        earned = booking(posted(Role.DEFERRED_FEES, "31.00", GERMAN), posted(Role.REVENUE_ENERGY, "-31.00", GERMAN))
+
+        assert [told(row) for row in rows(earned)] == [("31,00", "S", "0990", "8400", "40")]
+
+
 class TestDatevsRows:
     def test_put_an_invoice_gross_on_the_automatic_account(self):
         # 8.49 + 1.61 = 10.10; DATEV takes 10.10 × 19 ÷ 119 = 1.6126 → 1.61 out again.
