@@ -1,4 +1,5 @@
 from apps.invoices.models.charges import ContractCharge
+from apps.invoices.models.disputes import LineDispute
 from apps.invoices.models.documents import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.models.holds import BillingHold
 from apps.invoices.models.periods import BilledPeriod, PeriodCharge
@@ -12,6 +13,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "InvoiceTax",
+    "LineDispute",
     "NumberSeries",
     "PeriodCharge",
     "PrepaidRecord",
