@@ -19,6 +19,7 @@ BELLS: dict[str, tuple[str, ...]] = {
     "invoice.issued": ("invoices.render_document", "payments.collect_invoice", "payments.state_owed"),
     "reminder.sent": ("payments.print_letter",),
     "invoice.settled": ("payments.collect_invoice", "payments.state_owed", "payments.lift_suspension"),
+    "invoice.undisputed": ("payments.collect_invoice", "payments.lift_suspension"),
     "billing.run": ("invoices.carry_on_run",),
     "contract.suspended": ("ocpp.forget_cards",),
     "attempt.authorised": ("adhoc.start_charging",),

@@ -1,7 +1,7 @@
 """What alerts say, in German and English: a subject, a line a thing, and where to look."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal
 
 Language = Literal["de", "en"]
@@ -70,6 +70,20 @@ def disputes_subject(language: Language, *, count: int, name: str) -> str:
             f"{name}: {count} " + ("bestrittene Zahlung" if count == 1 else "bestrittene Zahlungen") + " zu beantworten"
         )
     return f"{name}: {count} " + ("dispute" if count == 1 else "disputes") + " to answer within three days"
+
+
+def line_line(language: Language, *, line: str, customer: str, by: date) -> str:
+    """by: the day until which it is answered · customer: "" for a driver."""
+    who = {"de": customer or "ein Fahrer", "en": customer or "a driver"}[language]
+    if language == "de":
+        return f"{line}: {who} widerspricht; Antwort bis {by:%Y-%m-%d}"
+    return f"{line}: {who} disputes it; answer by {by:%Y-%m-%d}"
+
+
+def lines_subject(language: Language, *, count: int, name: str) -> str:
+    if language == "de":
+        return f"{name}: {count} " + ("Rechnungszeile" if count == 1 else "Rechnungszeilen") + " bestritten"
+    return f"{name}: {count} disputed " + ("line" if count == 1 else "lines") + " to answer"
 
 
 def body(language: Language, lines: Sequence[str], *, address: str) -> str:

@@ -22,6 +22,8 @@ from apps.console.alert_words import Language
 from apps.core.words import money
 from apps.documents.mails import enqueue_mail, told_keys
 from apps.documents.models import Mail, MailTopic
+from apps.invoices.disputed import open_disputes
+from apps.invoices.domain.line_disputes import is_pressing
 from apps.payments.domain.disputes import ALARM_BEFORE
 from apps.payments.selectors import disputes_to_answer
 from apps.sessions.models import ChargingSession
@@ -35,15 +37,18 @@ DIGEST_AT: Final = time(7)
 STATIONS: Final = "stations"
 REVIEW: Final = "review"
 DISPUTES: Final = "disputes"
+LINES: Final = "lines"
 _PAGES: Final = {
     STATIONS: "admin:stations_chargingstation_changelist",
     REVIEW: "console:reviews",
     DISPUTES: "admin:payments_dispute_changelist",
+    LINES: "console:disputed-lines",
 }
 _SUBJECTS: Final = {
     STATIONS: words.stations_subject,
     REVIEW: words.review_subject,
     DISPUTES: words.disputes_subject,
+    LINES: words.lines_subject,
 }
 
 Wrong: TypeAlias = dict[str, str]
@@ -82,7 +87,10 @@ def alert_operators(*, organisation_id: int, at: datetime) -> int:
     disputes = _Told(organisation=organisation, language=language, kind=DISPUTES, roles=MONEY_ROLES, at=at)
     pressing = _pressing(disputes)
     _clear(disputes, pressing)
-    return count + _tell(reviews, waiting) + _tell(disputes, pressing)
+    lines = _Told(organisation=organisation, language=language, kind=LINES, roles=MONEY_ROLES, at=at)
+    disputed = _disputed_lines(lines)
+    _clear(lines, disputed)
+    return count + _tell(reviews, waiting) + _tell(disputes, pressing) + _tell(lines, disputed)
 
 
 def _offline(told: _Told) -> Wrong:
@@ -135,6 +143,21 @@ def _pressing(told: _Told) -> Wrong:
             by=dispute.due_by.astimezone(zone),
         )
         for dispute in pressing.select_related("payment__invoice")
+    }
+
+
+def _disputed_lines(told: _Told) -> Wrong:
+    """Return the lines whose customers wait for an answer; one that is soon due is another thing, and told again."""
+    today = told.at.astimezone(ZoneInfo(told.organisation.time_zone)).date()
+    waiting = open_disputes().filter(line__invoice__seller=told.organisation).select_related("line__invoice__customer")
+    return {
+        f"line-dispute:{dispute.pk}" + (":due" if is_pressing(dispute.answer_by, today=today) else ""): words.line_line(
+            told.language,
+            line=f"{dispute.line.invoice} / {dispute.line.position}",
+            customer=str(dispute.line.invoice.customer or ""),
+            by=dispute.answer_by,
+        )
+        for dispute in waiting
     }
 
 

@@ -18,6 +18,8 @@ from apps.accounts.scope import acting_membership, operated_rows
 from apps.console.selectors import unpaid_invoices
 from apps.core import clock
 from apps.core.words import amount, kwh
+from apps.invoices.disputed import open_disputes
+from apps.invoices.domain import line_disputes
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments.domain.disputes import ANSWERABLE, DisputeStatus, is_pressing
@@ -72,6 +74,7 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
     discrepancies = operated_rows(request, open_discrepancies()).count()
     tiles = (
         _disputes(request, at=at),
+        _disputed_lines(request, at=at),
         (
             discrepancies,
             ngettext("discrepancy with Stripe", "discrepancies with Stripe", discrepancies),
@@ -123,6 +126,19 @@ def _disputes(request: HttpRequest, *, at: datetime) -> tuple[int, str, str, str
         is_urgent = is_pressing(status=DisputeStatus(first.status), due_by=first.due_by, at=at)
     page = f"{_list('payments_dispute')}?status__in={','.join(sorted(ANSWERABLE))}"
     return count, label, page, "danger" if is_urgent else "warning"
+
+
+def _disputed_lines(request: HttpRequest, *, at: datetime) -> tuple[int, str, str, str]:
+    """Return the tile of lines whose customers wait for an answer: how many, and until when the first is due."""
+    waiting = operated_rows(request, open_disputes()).select_related("line__invoice__seller")
+    count, first = waiting.count(), waiting.first()
+    label = ngettext("disputed line to answer", "disputed lines to answer", count)
+    is_urgent = False
+    if first is not None:
+        label += " " + _("by %(day)s") % {"day": f"{first.answer_by:%Y-%m-%d}"}
+        today = at.astimezone(ZoneInfo(first.line.invoice.seller.time_zone)).date()
+        is_urgent = line_disputes.is_pressing(first.answer_by, today=today)
+    return count, label, reverse("console:disputed-lines"), "danger" if is_urgent else "warning"
 
 
 def counts_of_today(request: HttpRequest, *, midnight: datetime) -> list[Tile]:

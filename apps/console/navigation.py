@@ -72,6 +72,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             _("Documents"),
             _row(_("Invoices"), "receipt_long", "invoices_invoice"),
+            {"title": _("Disputed lines"), "icon": "feedback", "link": reverse("console:disputed-lines")},
             _row(_("Billing runs"), "event_repeat", "invoices_billingrun"),
             _row(_("Held from billing"), "pause_circle", "invoices_billinghold"),
             _row(_("Charge records"), "fact_check", "charging_sessions_cdr"),

@@ -55,3 +55,7 @@ class RunRefused(DocumentRefused):
 
 class HoldRefused(DocumentRefused):
     """Nothing is held back or let go: it is billed already, held already, or the reason is empty."""
+
+
+class DisputeRefused(DocumentRefused):
+    """A line cannot be disputed, or its dispute not ended, as things stand; the message says why, for whoever asked."""

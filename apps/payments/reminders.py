@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from apps.contracts.models import Contract
 from apps.core.domain.zones import zone
+from apps.invoices.disputed import disputed_amounts
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments.collecting import next_tries
@@ -49,7 +50,7 @@ def due_reminder_ids(*, at: datetime) -> list[int]:
 
 
 def next_steps(invoices: Iterable[Any], *, at: datetime) -> dict[int, NextStep]:
-    """Return the next reminder of each invoice, as ``remindable`` gives them; six queries however many there are."""
+    """Return the next reminder of each invoice, as ``remindable`` gives them; eight queries however many there are."""
     rows = list(invoices)
     standings = standings_of(rows)
     return {row.pk: next_step(standings[row.pk], terms_of(row.contract), today=today_of(row, at=at)) for row in rows}
@@ -75,6 +76,7 @@ def standings_of(rows: Iterable[Any]) -> dict[int, Standing]:
             payment__allocations__invoice__in=by_pk, status__in=[status.value for status in MONEY_AWAY]
         ).values_list("payment__allocations__invoice", flat=True)
     )
+    contested = disputed_amounts(by_pk)
     methods = {
         method.customer_id: method
         for method in SavedMethod.objects.filter(
@@ -91,6 +93,7 @@ def standings_of(rows: Iterable[Any]) -> dict[int, Standing]:
         pk: Standing(
             due_date=row.due_date,
             open_amount=row.open_amount,
+            contested_amount=contested.get(pk, Decimal(0)),
             sent_on=tuple(sent[pk]),
             paused_until=pauses.get(pk),
             next_try=upcoming.on if (upcoming := tries.get(pk)) else None,

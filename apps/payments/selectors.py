@@ -12,6 +12,8 @@ from django.db.models.functions import Abs, Coalesce
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from apps.invoices.disputed import disputed_amounts
+from apps.invoices.domain import line_disputes
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
 from apps.payments.collecting import NextTry, next_tries
@@ -62,15 +64,25 @@ class PaymentWord(StrEnum):
     CREDITED = "credited"
     CLOSED = "closed"
     FAILED = "failed"
+    DISPUTED = "disputed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentState:
-    """How an invoice stands, how much of it is open (gross, never below zero), and why in words."""
+    """How an invoice stands, how much of it is open (gross, never below zero), and why in words.
+
+    disputed  of what is open: what is not asked for, since its customer disputes the lines
+    """
 
     state: PaymentWord
     open_amount: Decimal
     why: str
+    disputed: Decimal = Decimal(0)
+
+    @property
+    def owed_now(self) -> Decimal:
+        """What is open and not disputed."""
+        return self.open_amount - self.disputed
 
 
 def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
@@ -97,6 +109,12 @@ def open_amount(invoice: Invoice) -> Decimal:
     """Return gross − allocations − credit notes + refunds − write-offs; below zero: so much is to be given back."""
     amount: Decimal = with_open_amounts(Invoice.objects.filter(pk=invoice.pk)).values_list("open_amount", flat=True)[0]
     return amount
+
+
+def owed_now(invoice: Invoice) -> Decimal:
+    """Return what is asked for of a document now: what is open without what its customer disputes, never below zero."""
+    disputed = disputed_amounts([invoice.pk]).get(invoice.pk, Decimal(0))
+    return line_disputes.owed_now(open_amount(invoice), disputed=disputed)
 
 
 def to_give_back(document: Invoice, *, credited: Decimal = Decimal(0)) -> Decimal:
@@ -204,20 +222,29 @@ def due_invoice_ids(*, at: datetime, customer_id: int | None = None) -> list[int
         status__in=[PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION, PaymentStatus.REQUIRES_CAPTURE]
     )
     rows = with_open_amounts(issued.annotate(method=Subquery(method))).exclude(Exists(under_way))
-    to_collect = rows.filter(open_amount__gt=0, method__isnull=False).exclude(Exists(busy))
-    to_cancel = rows.filter(Exists(payments.filter(status__in=CANCELABLE)), open_amount__lte=0).exclude(
-        Exists(refused_cancel)
-    )
+    disputed = disputed_amounts()
+    contested = Q(pk__in=_all_disputed(disputed))
+    to_collect = rows.filter(open_amount__gt=0, method__isnull=False).exclude(Exists(busy)).exclude(contested)
+    to_cancel = rows.filter(Exists(payments.filter(status__in=CANCELABLE))).exclude(Exists(refused_cancel))
+    to_cancel = to_cancel.filter(Q(open_amount__lte=0) | contested)
     to_settle = rows.filter(open_amount__gt=0).filter(has_credit_for_it()).exclude(under_collection())
+    to_settle = to_settle.exclude(contested)
     in_force = Allocation.objects.filter(bank_receipt__isnull=False, reverses__isnull=True, reversed_by__isnull=True)
     to_give_back = rows.filter(open_amount__lt=0).filter(
         Q(Exists(in_force.filter(invoice=OuterRef("pk")))) | Q(written_off__gt=0)
     )
     due = (to_cancel, to_settle, to_give_back)
-    return sorted(_to_try(to_collect, at=at).union(*(found.values_list("pk", flat=True) for found in due)))
+    tried = _to_try(to_collect, disputed=disputed, at=at)
+    return sorted(tried.union(*(found.values_list("pk", flat=True) for found in due)))
 
 
-def _to_try(invoices: QuerySet[Any], *, at: datetime) -> set[int]:
+def _all_disputed(disputed: dict[int, Decimal]) -> list[int]:
+    """Return the documents of which nothing is open but what is disputed."""
+    rows = with_open_amounts(Invoice.objects.filter(pk__in=disputed)).values_list("pk", "open_amount")
+    return [pk for pk, is_open in rows if is_open <= disputed[pk]]
+
+
+def _to_try(invoices: QuerySet[Any], *, disputed: dict[int, Decimal], at: datetime) -> set[int]:
     """Return those of the open invoices, each annotated with its ``method``, that are to be announced or tried now."""
     found = list(invoices.select_related("seller", "contract"))
     methods = SavedMethod.objects.in_bulk({row.method for row in found})
@@ -227,10 +254,13 @@ def _to_try(invoices: QuerySet[Any], *, at: datetime) -> set[int]:
         if row.currency == DEBIT_CURRENCY or not methods[row.method].is_debit
     ]
     upcoming = next_tries(pairs)
+    owed = {
+        row.pk: line_disputes.owed_now(row.open_amount, disputed=disputed.get(row.pk, Decimal(0))) for row, _ in pairs
+    }
     return {
         row.pk
         for row, _method in pairs
-        if (one := upcoming[row.pk]) and (one.needs_notice(row.open_amount) or one.is_now(row.open_amount, at=at))
+        if (one := upcoming[row.pk]) and (one.needs_notice(owed[row.pk]) or one.is_now(owed[row.pk], at=at))
     }
 
 
@@ -358,7 +388,7 @@ def payment_state(invoice: Invoice) -> PaymentState:
 
 
 def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
-    """Return how each document stands, by pk, in seven queries however many there are."""
+    """Return how each document stands, by pk, in nine queries however many there are."""
     documents = {invoice.pk: invoice for invoice in invoices}
     rows = Invoice.objects.filter(pk__in=documents).select_related("seller", "contract")
     amounts = {row.pk: row for row in with_open_amounts(rows)}
@@ -380,10 +410,14 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
         method.customer_id: method
         for method in SavedMethod.objects.filter(customer__in=customers, status=MethodStatus.ACTIVE)
     }
+    disputed = disputed_amounts(documents)
     upcoming = next_tries(
         (row, methods[row.customer_id])
         for row in amounts.values()
-        if row.open_amount > 0 and row.customer_id in methods and row.kind == Invoice.Kind.INVOICE and row.issue_date
+        if row.open_amount > disputed.get(row.pk, 0)
+        and row.customer_id in methods
+        and row.kind == Invoice.Kind.INVOICE
+        and row.issue_date
     )
     return {
         pk: _state(
@@ -394,6 +428,7 @@ def payment_states(invoices: Iterable[Invoice]) -> dict[int, PaymentState]:
             method=methods.get(invoice.customer_id),
             upcoming=upcoming.get(pk),
             attempt=holds.get(pk),
+            disputed=disputed.get(pk, Decimal(0)),
         )
         for pk, invoice in documents.items()
     }
@@ -408,11 +443,12 @@ def _state(
     method: SavedMethod | None,
     upcoming: NextTry | None,
     attempt: PaymentAttempt | None,
+    disputed: Decimal,
 ) -> PaymentState:
     left = max(amounts.open_amount, Decimal(0))
 
     def said(state: PaymentWord, why: str) -> PaymentState:
-        return PaymentState(state=state, open_amount=left, why=why)
+        return PaymentState(state=state, open_amount=left, why=why, disputed=min(disputed, left))
 
     if invoice.status == InvoiceStatus.DRAFT:
         return said(PaymentWord.DRAFT, _("Not issued yet."))
@@ -426,6 +462,8 @@ def _state(
         return said(*_of_hold(attempt))
     if is_busy or (payment and payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE)):
         return said(PaymentWord.PROCESSING, _("The payment is being finalised."))
+    if left <= disputed:
+        return said(PaymentWord.DISPUTED, _("All that is open is disputed: nothing is collected until it is answered."))
     if payment and payment.failure_message:
         return said(PaymentWord.FAILED, f"{payment.failure_message} {_coming(upcoming)}".strip())
     if invoice.customer_id is None:

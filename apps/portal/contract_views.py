@@ -57,7 +57,7 @@ def contract(request: HttpRequest, contract_id: int, *, membership: Membership) 
         "portal/contract.html",
         membership,
         contract=found,
-        versions=versions,
+        agreed=[one for one in versions if one.status == VersionStatus.ACCEPTED],
         offer=offer,
         may_accept=_may_accept(membership),
         form=AcceptForm(initial=initial),

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Sum
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
 from apps.contracts.models import Customer, Suspension
+from apps.invoices.disputed import open_disputes
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.payments import credit
@@ -91,6 +92,11 @@ def open_invoices_of(membership: Membership) -> Any:
     invoices = documents_of(membership).filter(kind=Invoice.Kind.INVOICE)
     owes_fees = Exists(open_fees(invoice=OuterRef("pk")))
     return with_open_amounts(invoices).filter(Q(open_amount__gt=0) | owes_fees).order_by("due_date", "pk")
+
+
+def disputes_of(membership: Membership) -> Any:
+    """Return the organisation's disputes that wait for an answer."""
+    return bought_rows(membership, open_disputes()).select_related("line__invoice__seller")
 
 
 def credits_of(membership: Membership) -> list[Credit]:

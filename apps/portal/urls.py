@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 from django.views.i18n import set_language
 
-from apps.portal import community_views, contract_views, pay_views, views, wallet_views
+from apps.portal import community_views, contract_views, line_views, pay_views, views, wallet_views
 
 app_name = "portal"
 urlpatterns = [
@@ -29,6 +29,8 @@ urlpatterns = [
     path("invoices/<uuid:uid>/document/", views.document, name="document"),
     path("invoices/<uuid:uid>/reminders/<int:level>/", views.reminder, name="reminder"),
     path("invoices/<uuid:uid>/data/", views.data, name="data"),
+    path("invoices/<uuid:uid>/lines/<int:position>/", line_views.line, name="line"),
+    path("invoices/<uuid:uid>/lines/<int:position>/withdraw/", line_views.withdraw, name="line-withdraw"),
     path("contracts/", contract_views.contracts, name="contracts"),
     path("contracts/<int:contract_id>/", contract_views.contract, name="contract"),
     path("contracts/versions/<int:version_id>/document/", contract_views.contract_document, name="contract-document"),

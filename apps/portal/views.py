@@ -24,6 +24,7 @@ from apps.accounts.scope import acting_membership, bought_rows
 from apps.core import clock
 from apps.documents.downloads import as_download
 from apps.documents.models import Document
+from apps.invoices.disputed import standings_of_lines
 from apps.invoices.models import Invoice
 from apps.invoices.selectors import data_key, document_key
 from apps.invoices.transfers import bank_transfer
@@ -81,6 +82,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "needs_card": _needs_card(membership),
         "expiring": _expiring(membership),
         "suspended": selectors.suspensions_of(membership),
+        "disputes": selectors.disputes_of(membership),
     }
     return page_for(request, "portal/home.html", membership, **context)
 
@@ -145,7 +147,9 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         # Whoever comes back from the page has paid, or not: look at once; webhook and sweep would find the same.
         with suppress(StripeUnreachable, WrongMode):
             sync_links(document_id=found.pk, at=clock.now())
-    lines = found.lines.select_related("cdr__session", "credits__cdr__session").order_by("position")
+    rows = found.lines.select_related("invoice", "cdr__session", "credits__cdr__session").order_by("position")
+    lines = Paginator(rows, 100).get_page(request.GET.get("page"))
+    standings = standings_of_lines(lines)
     state = payment_state(found)
     payable = payable_of(found)
     asks_for_money = found.kind == Invoice.Kind.INVOICE and payable.total > 0
@@ -155,7 +159,8 @@ def invoice(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "payable": payable,
         "may_pay": may_pay(membership) and payable.is_payable(state),
         "transfer": bank_transfer(found, amount=payable.total) if asks_for_money else None,
-        "lines": Paginator(lines, 100).get_page(request.GET.get("page")),
+        "lines": lines,
+        "rows": [(line, standings[line.pk]) for line in lines],
         "taxes": found.taxes.all(),
         "credit_notes": selectors.documents_of(membership).filter(credits=found),
         "reminders": selectors.reminders_of(found),

@@ -26,9 +26,11 @@ from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document, WebhookAttempt
 from apps.documents.services import store_document
 from apps.documents.webhooks.endpoints import open_endpoint, ping
-from apps.invoices.models import BillingHold, Invoice
+from apps.invoices.domain.line_disputes import DisputeGround
+from apps.invoices.models import BillingHold, Invoice, LineDispute
 from apps.invoices.selectors import data_key, document_key
 from apps.invoices.services.billing import run_billing
+from apps.invoices.services.disputing import open_dispute, withdraw_dispute
 from apps.invoices.services.sharing import share_cost
 from apps.ledger.domain.chart import Role
 from apps.ledger.domain.charts import ChartKind, NumberedAccount
@@ -253,6 +255,7 @@ def make_tenant(name: str) -> Tenant:
         at=NOON,
     )
     remind(invoice_id=invoice.pk, at=BILLED_AT + timedelta(days=30))
+    _make_dispute(name, invoice)
     _make_wallet(name, site)
     _make_version(name, site)
     _make_community(name, site)
@@ -301,6 +304,19 @@ def make_tenant(name: str) -> Tenant:
         document=document,
         payment=_make_payment(name, site, invoice),
     )
+
+
+def _make_dispute(name: str, invoice: Invoice) -> None:
+    """Make a dispute of the invoice's line that was withdrawn, so that all of it is owed."""
+    person = make_user(name=f"{name} Driver")
+    dispute = open_dispute(
+        line_id=invoice.lines.get().pk,
+        ground=DisputeGround.OTHER,
+        words=f"{name} was not there.",
+        at=BILLED_AT,
+        by=person,
+    )
+    withdraw_dispute(dispute_id=dispute.pk, at=BILLED_AT, by=person)
 
 
 def _make_version(name: str, site: Site) -> None:
@@ -618,6 +634,12 @@ def _make_attempt(name: str, site: Site) -> None:
         at=NOON,
     )
     release_attempt(attempt_id=attempt.pk, reason=f"{name}: not wanted", at=NOON)
+
+
+def dispute_of(tenant: Tenant) -> LineDispute:
+    """Return the dispute of a tenant's invoice."""
+    found: LineDispute = LineDispute.objects.get(line__invoice=tenant.invoice)
+    return found
 
 
 @pytest.fixture

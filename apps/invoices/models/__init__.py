@@ -1,5 +1,6 @@
 from apps.invoices.models.charges import ContractCharge
 from apps.invoices.models.deferred import DeferredFee
+from apps.invoices.models.disputes import LineDispute
 from apps.invoices.models.documents import BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
 from apps.invoices.models.holds import BillingHold
 from apps.invoices.models.periods import BilledPeriod, PeriodCharge
@@ -14,6 +15,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "InvoiceTax",
+    "LineDispute",
     "NumberSeries",
     "PeriodCharge",
     "PrepaidRecord",

@@ -13,6 +13,7 @@ on                                         then
                                            to each other than agreed, never two at once
 =========================================  =====================================================
 
+What its customer disputes is not reminded of: of 10.00 of which 4.00 are disputed 6.00 are, and of 4.00 nothing is.
 Nothing is sent while a try with a saved method is planned, a debit is on its way, the money is disputed, or a person
 has paused it. Paid is paid, whatever is planned.
 """
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from apps.invoices.domain.line_disputes import owed_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +46,15 @@ class Terms:
 class Standing:
     """How an invoice stands, as far as reminders go.
 
-    open_amount    gross · sent_on: the days of the reminders sent, in order
+    open_amount    gross · contested_amount: what of it its customer disputes with us, line by line
+    sent_on        the days of the reminders sent, in order
     paused_until   no reminder before that day · next_try: the day of the next try with a saved method
-    is_processing  a call or a bank is at work on its payment · is_disputed: what had paid it is disputed
+    is_processing  a call or a bank is at work on its payment · is_disputed: what had paid it is disputed at a bank
     """
 
     due_date: date
     open_amount: Decimal
+    contested_amount: Decimal = Decimal(0)
     sent_on: tuple[date, ...] = ()
     paused_until: date | None = None
     next_try: date | None = None
@@ -61,6 +66,7 @@ class Stand(StrEnum):
     """Why a reminder is sent today, or is not."""
 
     SETTLED = "settled"
+    CONTESTED = "contested"
     SMALL = "small"
     ALL_SENT = "all_sent"
     PROCESSING = "processing"
@@ -103,7 +109,10 @@ def next_step(standing: Standing, terms: Terms, *, today: date) -> NextStep:
     level = len(standing.sent_on) + 1
     if standing.open_amount <= 0:
         return NextStep(stand=Stand.SETTLED, why="Nothing of it is open.")
-    if standing.open_amount < terms.least:
+    owed = owed_now(standing.open_amount, disputed=standing.contested_amount)
+    if not owed:
+        return NextStep(stand=Stand.CONTESTED, why="Its customer disputes all that is open.")
+    if owed < terms.least:
         return NextStep(stand=Stand.SMALL, why="Less is open than the contract has reminded of.")
     if level > len(terms.days):
         why = f"All {len(terms.days)} reminders were sent." if terms.days else "The contract has no reminders."

@@ -15,7 +15,7 @@ from apps.core.bells import ring_on_commit
 from apps.invoices.models import Invoice
 from apps.payments.credit import free_receipts, left_of, not_taken_back_from
 from apps.payments.models import Allocation, BankReceipt, Payment
-from apps.payments.selectors import open_amount, surplus_of, written_off_amount
+from apps.payments.selectors import open_amount, owed_now, surplus_of, written_off_amount
 from apps.payments.services.write_offs import bring_back
 
 
@@ -53,12 +53,15 @@ def allocate(
 
 
 def settle_from_credit(*, document: Invoice, at: datetime) -> None:
-    """Let the customer's credit settle a locked invoice, the oldest money first; what is left stays credit."""
+    """Let the customer's credit settle a locked invoice, the oldest money first; what is left stays credit.
+
+    What is disputed is not settled by it: it may be credited, and the money is the customer's.
+    """
     free = free_receipts(customer=document.customer_id, currency=document.currency)
     oldest_first = list(not_taken_back_from(free, document.pk).values_list("pk", flat=True))
     locked = BankReceipt.objects.select_for_update().filter(pk__in=oldest_first).order_by("pk")
     for receipt in sorted(locked, key=lambda receipt: oldest_first.index(receipt.pk)):
-        if (left := open_amount(document)) > 0:
+        if (left := owed_now(document)) > 0:
             allocate(source=receipt, document=document, at=at, at_most=left)
 
 

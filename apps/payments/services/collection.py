@@ -13,7 +13,7 @@ from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.status import OPEN_PAYMENT, UNFINISHED, OperationKind
 from apps.payments.models import Payment, PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.outcomes import Reference
-from apps.payments.selectors import DEBIT_CURRENCY, contract_of, is_under_collection, open_amount
+from apps.payments.selectors import DEBIT_CURRENCY, contract_of, is_under_collection, owed_now
 from apps.payments.services.allocating import give_back_surplus, settle_from_credit
 from apps.payments.services.announcing import get_ready
 from apps.payments.services.driver import drive_operation
@@ -27,9 +27,10 @@ def collect_invoice(*, invoice_id: int, at: datetime) -> Payment | None:
 
     From a card or account: make an intent, store its id, set its amount, confirm it off-session; on the day that the
     contract says, a debit only once it was announced, after a decline again on the days of ``domain.collecting``.
-    Nothing is done for a draft or a driver's document, or when nothing is open; an intent still open for an invoice
-    that was credited or paid by bank is canceled. For a credit note the invoice it credits is meant: money that had
-    paid for it becomes the customer's credit. Harmless when repeated or run at once.
+    What the customer disputes is not taken (``invoices.disputed``). Nothing is done for a draft or a driver's document,
+    or when nothing is open; an intent still open for an invoice that was credited, paid by bank or disputed whole is
+    canceled. For a credit note the invoice it credits is meant: money that had paid for it becomes the customer's
+    credit. Harmless when repeated or run at once.
     Returns the invoice's latest payment, if any.
     """
     if (contract_id := contract_of(invoice_id)) is not None:
@@ -64,7 +65,7 @@ def _begin(invoice_id: int, *, at: datetime) -> PaymentOperation | None:
         return waiting or plan_next(invoice=invoice, payment=payment, at=at)
     assert invoice.customer_id is not None, "nobody else's invoices are collected"
     method = usable_method(invoice.customer_id, currency=invoice.currency)
-    amount = open_amount(invoice)
+    amount = owed_now(invoice)
     if amount <= 0 or method is None or not get_ready(invoice=invoice, method=method, amount=amount, at=at):
         return None
     return _ask_for_intent(invoice, method, amount, at=at)

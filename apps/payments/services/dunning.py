@@ -17,6 +17,7 @@ from apps.contracts.models import Suspension
 from apps.contracts.suspending import lift_suspension, standing_suspension, suspend_contract
 from apps.core.bells import ring_on_commit
 from apps.core.domain.money import round_half_up
+from apps.invoices.disputed import disputed_amounts
 from apps.invoices.domain.references import creditor_reference
 from apps.invoices.models import Invoice
 from apps.invoices.services.issuing import lock_document
@@ -27,7 +28,7 @@ from apps.payments.papers import reminder_key
 from apps.payments.pay_tokens import pay_token
 from apps.payments.reminder_fees import open_fees
 from apps.payments.reminders import remindable, standings_of, terms_of, today_of
-from apps.payments.selectors import open_amount, open_invoices, with_open_amounts
+from apps.payments.selectors import open_invoices, owed_now, with_open_amounts
 from apps.payments.services.fees import post_fee
 from apps.payments.services.letters import in_figures, write
 
@@ -68,7 +69,7 @@ def _send(invoice: Invoice, step: NextStep, *, today: date, at: datetime, by: Us
         taken_on=today,
         due_date=invoice.due_date,
         currency=invoice.currency,
-        open_amount=open_amount(invoice),
+        open_amount=owed_now(invoice),
         fee=round_half_up(step.fee, currency=invoice.currency),
         is_last=step.is_last,
         suspends=step.suspends,
@@ -93,15 +94,17 @@ def _send(invoice: Invoice, step: NextStep, *, today: date, at: datetime, by: Us
 
 def _letter_facts(invoice: Invoice, *, today: date) -> dict[str, Any]:
     """Return what the letter tells besides the reminder itself: see ``DunningStep.letter``."""
-    others = open_invoices(customer=invoice.customer_id, currency=invoice.currency, due_date__lte=today)
+    due = open_invoices(customer=invoice.customer_id, currency=invoice.currency, due_date__lte=today)
+    others = [(other, owed_now(other)) for other in due.exclude(pk=invoice.pk)]
     return {
         "fees": [
             {"level": fee.level, "taken_on": fee.taken_on.isoformat(), "open": str(fee.open_fee)}
             for fee in open_fees(invoice=invoice)
         ],
         "others": [
-            {"number": other.number, "due_date": other.due_date.isoformat(), "open": str(other.open_amount)}
-            for other in others.exclude(pk=invoice.pk)
+            {"number": other.number, "due_date": other.due_date.isoformat(), "open": str(owed)}
+            for other, owed in others
+            if owed
         ],
     }
 
@@ -163,9 +166,17 @@ def lift_when_paid(*, contract_id: int, at: datetime) -> Suspension | None:
 
 
 def is_blocked_for(contract_id: int) -> bool:
-    """Tell whether an invoice is open whose reminder blocked the contract's cards."""
-    blocking = DunningStep.objects.filter(invoice__contract=contract_id, suspends=True).values("invoice")
-    return bool(with_open_amounts(Invoice.objects.filter(pk__in=blocking)).filter(open_amount__gt=0).exists())
+    """Tell whether an invoice is open whose reminder blocked the contract's cards.
+
+    What was disputed before that reminder does not count; a later dispute lifts no block.
+    """
+    blocking = DunningStep.objects.filter(invoice__contract=contract_id, suspends=True).order_by("-level")
+    first = dict(blocking.values_list("invoice_id", "taken_at"))
+    still_open = with_open_amounts(Invoice.objects.filter(pk__in=first)).filter(open_amount__gt=0)
+    return any(
+        is_open > disputed_amounts([pk], opened_before=first[pk]).get(pk, 0)
+        for pk, is_open in still_open.values_list("pk", "open_amount")
+    )
 
 
 def contracts_to_lift() -> list[int]:

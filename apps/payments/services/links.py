@@ -1,4 +1,5 @@
-"""The pay link: whatever is open of an issued invoice or receipt can be paid on a hosted page, by whoever has the link.
+"""The pay link: whatever is owed of an issued invoice or receipt (open and not disputed) can be paid on a hosted page,
+by whoever has the link.
 
 The fees of an invoice's reminders are paid with it, as items of their own. At most one page is open per document, for
 exactly what is to be paid of it; one for another amount is closed and replaced.

@@ -14,7 +14,7 @@ from apps.payments.domain.status import (
     OperationStatus,
 )
 from apps.payments.models import Payment, PaymentOperation, SavedMethod
-from apps.payments.selectors import DEBIT_CURRENCY, active_method, open_amount
+from apps.payments.selectors import DEBIT_CURRENCY, active_method, owed_now
 from apps.payments.services.announcing import get_ready
 from apps.payments.services.operations import request_operation
 
@@ -22,12 +22,12 @@ from apps.payments.services.operations import request_operation
 def plan_next(*, invoice: Invoice, payment: Payment, at: datetime) -> PaymentOperation | None:
     """Ask for the payment's next call, if it needs one; its invoice and itself are locked by the caller.
 
-    Nothing open any more → cancel. Another amount open than asked for → update. Else a confirmation, on the days on
+    Nothing owed any more → cancel. Another amount owed than asked for → update. Else a confirmation, on the days on
     which the invoice may be tried with the saved method (``domain.collecting``), each under its own key.
     """
     if payment.operations.filter(status__in=UNFINISHED).exists():
         return None
-    amount = open_amount(invoice)
+    amount = owed_now(invoice)
     if amount <= 0:
         return _plan_cancel(payment, at=at)
     assert payment.customer_id is not None, "only collections are planned here"

@@ -62,7 +62,7 @@ def refund_document(
     :raises NotRefundable: a payment of it is not finished, or it was credited since the person saw it
     :raises NotCreditable: it is no issued invoice or receipt, there is not so much left, or the reason is empty
     """
-    refunds, operations = _begin(document_id, reason=reason, by=by, at=at, amounts=amounts, seen_left=seen_left)
+    refunds, operations = begin_refund(document_id, reason=reason, by=by, at=at, amounts=amounts, seen_left=seen_left)
     for operation in operations:
         drive_operation(operation_id=operation.pk, at=at)
     return tuple(Refund.objects.filter(pk__in=[refund.pk for refund in refunds]).order_by("pk"))
@@ -79,11 +79,12 @@ def refund_surplus(*, payment_id: int, at: datetime) -> Refund | None:
     return operation.refund
 
 
-_Begun = tuple[Sequence[Refund], Sequence[PaymentOperation]]
+Begun = tuple[Sequence[Refund], Sequence[PaymentOperation]]
+"""Refunds written down, and the calls that make them."""
 
 
 @transaction.atomic
-def _begin(
+def begin_refund(
     document_id: int,
     *,
     reason: str,
@@ -91,7 +92,8 @@ def _begin(
     at: datetime,
     amounts: Mapping[int, Decimal] | None,
     seen_left: Decimal | None,
-) -> _Begun:
+) -> Begun:
+    """Write the credit note and the refunds down, without a call; see ``refund_document``."""
     attempt = _lock_attempt(document_id)
     document = lock_creditable(document_id, reason=reason)
     if document.kind == Invoice.Kind.TOP_UP:

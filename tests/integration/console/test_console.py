@@ -7,7 +7,7 @@ from apps.contracts.models import Unit
 from apps.documents.models import Document
 from apps.stations.models import PayCode
 from tests.factories import make_evse, make_location
-from tests.integration.tenants import CANARY, answer, make_later_session, signed_in
+from tests.integration.tenants import CANARY, answer, dispute_of, make_later_session, signed_in
 
 
 def pages_of(tenant) -> list[str]:
@@ -19,6 +19,7 @@ def pages_of(tenant) -> list[str]:
         reverse("console:station", args=[tenant.site.station.pk]),
         reverse("console:preview", args=[tenant.site.contract.pk]),
         reverse("console:community", args=[Unit.objects.get(customer__seller=tenant.owner).customer_id]),
+        reverse("console:disputed-line", args=[dispute_of(tenant).uid]),
     ]
 
 
@@ -27,11 +28,12 @@ class TestTheConsole:
         own = [owner.get(page).status_code for page in pages_of(ours)]
         foreign = [owner.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 7
-        assert foreign == [404] * 7
+        assert own == [200] * 8
+        assert foreign == [404] * 8
 
     def test_holds_no_word_of_another_tenant(self, ours, theirs, owner):
-        pages = [*pages_of(ours), reverse("console:unpaid"), reverse("admin:index")]
+        queue = reverse("console:disputed-lines")
+        pages = [*pages_of(ours), reverse("console:unpaid"), queue, f"{queue}?all=1", reverse("admin:index")]
 
         leaks = [page for page in pages if CANARY.encode() in answer(owner.get(page))]
 
@@ -40,13 +42,13 @@ class TestTheConsole:
     def test_opens_every_tenants_rows_to_the_platform(self, ours, theirs, platform):
         answers = [platform.get(page).status_code for tenant in (ours, theirs) for page in pages_of(tenant)]
 
-        assert answers == [200] * 14
+        assert answers == [200] * 16
 
     def test_is_closed_to_the_signed_out_and_to_customers(self, ours):
-        pages = [*pages_of(ours), reverse("console:unpaid")]
+        pages = [*pages_of(ours), reverse("console:unpaid"), reverse("console:disputed-lines")]
 
         for client in (Client(), signed_in(ours.fleet.user)):
-            assert [client.get(page).status_code for page in pages] == [302] * 8
+            assert [client.get(page).status_code for page in pages] == [302] * 10
 
 
 class TestTheTraceOfASession:

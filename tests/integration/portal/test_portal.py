@@ -36,6 +36,7 @@ def pages_of(tenant) -> list[str]:
         reverse("portal:session", args=[tenant.in_review.uid]),
         reverse("portal:signed-values", args=[tenant.session.uid]),
         reverse("portal:invoice", args=[tenant.invoice.uid]),
+        reverse("portal:line", args=[tenant.invoice.uid, 1]),
         reverse("portal:document", args=[tenant.invoice.uid]),
         reverse("portal:data", args=[tenant.invoice.uid]),
         reverse("portal:wallet", args=[Wallet.objects.get(contract__customer=tenant.site.customer).uid]),
@@ -64,6 +65,8 @@ class TestTheMatrix:
             "payment-method-return",
             "payment-method-remove",
             "invoice-pay",
+            "line",
+            "line-withdraw",
             "wallet",
             "wallet-top-up",
             "wallet-statement",
@@ -90,8 +93,8 @@ class TestACustomer:
         own = [fleet.get(page).status_code for page in [*map(reverse, LISTS), *pages_of(ours)]]
         foreign = [fleet.get(page).status_code for page in pages_of(theirs)]
 
-        assert own == [200] * 15
-        assert foreign == [404] * 10
+        assert own == [200] * 16
+        assert foreign == [404] * 11
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, fleet):
         pages = [*map(reverse, LISTS), *pages_of(ours), reverse("portal:organisations")]
@@ -263,7 +266,7 @@ class TestSessions:
 
     def test_ask_the_database_a_bounded_number_of_times(self, ours, fleet, django_assert_max_num_queries):
         for page in map(reverse, LISTS):
-            with django_assert_max_num_queries(19):
+            with django_assert_max_num_queries(22):
                 fleet.get(page)
 
 
