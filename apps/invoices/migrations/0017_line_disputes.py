@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoices', '0019_contract_charges'),
+        ('invoices', '0018_deferred_fees'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
