@@ -8,7 +8,6 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -31,7 +30,7 @@ from apps.payments.services.projection import StripeUnreachable
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
 from apps.sessions.models import Cdr
-from apps.tariffs.domain.sentences import Language
+from apps.tariffs.spoken import page_language
 
 POLL_S = 3
 RELOAD_S = 5
@@ -68,7 +67,7 @@ def _price_page(
     status: int = 200,
 ) -> HttpResponse:
     page_key = shown.page_key_of(request, offer)
-    language = _language()
+    language = page_language()
     context = {
         "offer": offer,
         "notice": notice,
@@ -95,7 +94,7 @@ def _pay(request: HttpRequest, offer: selectors.Offer, *, page_key: str, buyer: 
             offer=offer,
             page_key=page_key,
             buyer=buyer,
-            language=_language(),
+            language=page_language(),
             return_to=lambda token: request.build_absolute_uri(reverse("adhoc:return", args=[token])),
             cancel_url=request.build_absolute_uri(),
             at=clock.now(),
@@ -178,7 +177,7 @@ def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
         "receipt": found,
         "money": selectors.settled_money(attempt, found),
         "taxes": found.taxes.all(),
-        "explained": explain_cdr(record, readings=readings, language=_language()),
+        "explained": explain_cdr(record, readings=readings, language=page_language()),
         "session": record.session,
         "readings": readings,
         "signed": transparency.signed_values(record.session_id),
@@ -234,7 +233,3 @@ def _receipt_of(attempt: PaymentAttempt) -> Invoice:
     if attempt.receipt is None:
         raise Http404("no receipt yet")
     return attempt.receipt
-
-
-def _language() -> Language:
-    return "de" if (get_language() or "").startswith("de") else "en"

@@ -151,14 +151,14 @@ def _net(lines: Iterable[InvoiceLine]) -> Decimal:
 
 def statement_pdf(statement: CommunityStatement) -> Rendered:
     """Return the statement on paper, in the community's language."""
-    with translation.override(_language(statement)):
+    with translation.override(statement.community.language):
         html = render_to_string("invoices/community_statement.html", _context(statement))
     return renderer.render(html)
 
 
 def statement_csv(statement: CommunityStatement) -> str:
     """Return a row a holder, amounts net in the statement's currency with a point."""
-    with translation.override(_language(statement)):
+    with translation.override(statement.community.language):
         head = [
             *(_("Unit"), _("Held by"), _("From"), _("Until"), _("Sessions"), "kWh"),
             *(_("Charging, net"), _("Shared costs, net"), _("Other, net"), _("Total, net")),
@@ -184,10 +184,6 @@ def statement_csv(statement: CommunityStatement) -> str:
 def _number(value: Decimal) -> str:
     """Write an amount without the column's endless zeros; money has two or three decimals or none."""
     return f"{value.normalize():f}" if value != value.quantize(Decimal("0.01")) else f"{value:.2f}"
-
-
-def _language(statement: CommunityStatement) -> str:
-    return statement.community.language if statement.community.language in {"en", "de"} else "en"
 
 
 def _context(statement: CommunityStatement) -> dict[str, Any]:

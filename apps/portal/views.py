@@ -13,7 +13,6 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -45,7 +44,7 @@ from apps.portal.forms import SignInForm
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
 from apps.tariffs.domain.price_text import price_text
-from apps.tariffs.domain.sentences import Language
+from apps.tariffs.spoken import page_language
 
 PAGE_SIZE = 25
 
@@ -106,14 +105,14 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         raise Http404("no such session")
     readings = list(found.readings.order_by("at", "energy_milliwh"))
     record = found.current_cdrs[0] if found.current_cdrs else None
-    explained = explain_cdr(record, readings=readings, language=_language()) if record else None
+    explained = explain_cdr(record, readings=readings, language=page_language()) if record else None
     version = record.tariff_version if record else found.tariff_version
     context = {
         "session": found,
         "explained": explained,
         "readings": readings,
         "signed": transparency.signed_values(found.pk),
-        "prices": price_text(version.terms(), language=_language()),
+        "prices": price_text(version.terms(), language=page_language()),
     }
     return page_for(request, "portal/session.html", membership, **context)
 
@@ -351,7 +350,3 @@ def _month(text: str) -> date | None:
         return None
     # Nobody charged outside this century, and the calendar's last month has no next one.
     return month if 2000 <= month.year < 2100 else None
-
-
-def _language() -> Language:
-    return "de" if (get_language() or "").startswith("de") else "en"

@@ -6,36 +6,31 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from apps.adhoc.domain.quote import PriceChange, PricePart
 from apps.core import words
-from apps.tariffs.domain.sentences import Language
+from apps.tariffs.spoken import page_language
 
 register = template.Library()
-
-
-def _language() -> Language:
-    return "de" if (get_language() or "").startswith("de") else "en"
 
 
 @register.filter
 def price_words(part: PricePart, currency: str) -> str:
     """Say what one unit costs: ``0.49 €/kWh``."""
-    return part.words(currency=currency, language=_language())
+    return part.words(currency=currency, language=page_language())
 
 
 @register.filter
 def change_words(change: PriceChange, currency: str) -> str:
     """Say the prices that come next: ``0.29 €/kWh + 0.35 € per session``; nothing where they are all zero."""
-    return " + ".join(part.words(currency=currency, language=_language()) for part in change.parts)
+    return " + ".join(part.words(currency=currency, language=page_language()) for part in change.parts)
 
 
 @register.filter
 def kilowatts(watts: int) -> str:
     """Write a power without needless zeros: ``22 kW``, ``3.7 kW``."""
     number = f"{(Decimal(watts) / 1000).normalize():f}"
-    return f"{number.replace('.', ',') if _language() == 'de' else number} kW"
+    return f"{number if page_language() == 'en' else number.replace('.', ',')} kW"
 
 
 @register.filter

@@ -34,6 +34,8 @@ PAGE_LIFE_AT_STRIPE: Final = timedelta(minutes=45)
 _ITEM: Final = {
     "de": ("Laden bei {place}", "Höchstbetrag. Abgebucht wird nur, was geladen wird."),
     "en": ("Charging at {place}", "The most that can be charged. Only what is used is taken."),
+    "fr": ("Recharge à {place}", "Montant maximal. Seule la consommation réelle est débitée."),
+    "nl": ("Laden bij {place}", "Maximumbedrag. Alleen wat u laadt, wordt afgeschreven."),
 }
 
 

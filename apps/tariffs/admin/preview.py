@@ -29,7 +29,7 @@ TITLES = {
 _LEAST_LABEL_PERCENT = 9
 _SHADES = 6
 _YEARS = range(2000, 2100)
-SHOWN_LANGUAGES: Final[tuple[Language, ...]] = ("en", "de")
+SHOWN_LANGUAGES: Final[tuple[Language, ...]] = ("en", "de", "fr", "nl")
 
 
 @dataclass(frozen=True, kw_only=True)

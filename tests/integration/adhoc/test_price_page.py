@@ -30,13 +30,26 @@ class TestThePage:
         ):
             assert said in page
 
-    def test_speaks_german(self, driver):
-        page = driver.look(**{"accept-language": "de-DE,de;q=0.9"})
+    @pytest.mark.parametrize(
+        ("asked", "language", "most", "button"),
+        [
+            ("de-DE,de;q=0.9", "de", "60,00\xa0€", "Bezahlen und laden"),
+            ("fr-BE,fr;q=0.9,en;q=0.5", "fr", "60,00\xa0€", "Payer et charger"),
+            ("nl-NL,nl;q=0.9,en;q=0.5", "nl", "€\xa060,00", "Betalen en laden"),
+        ],
+    )
+    def test_speaks_the_browsers_language(self, driver, asked, language, most, button):
+        page = driver.look(**{"accept-language": asked})
 
-        assert 'lang="de"' in page
+        assert f'lang="{language}"' in page
         assert "0,50 €/kWh" in page
-        assert "60,00\xa0€" in page
-        assert "Bezahlen und laden" in page
+        assert most in page
+        assert button in page
+
+    def test_offers_the_other_languages(self, driver):
+        page = driver.look(**{"accept-language": "fr"})
+
+        assert [code for code in ("en", "de", "fr", "nl") if f'value="{code}"' in page] == ["en", "de", "nl"]
 
     def test_is_kept_by_nobody_and_runs_no_foreign_script(self, driver):
         response = driver.client.get(driver.address)
