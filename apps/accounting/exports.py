@@ -1,19 +1,20 @@
 """Which journals a format has not been told yet, and what they say in the accountant's numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch
 
+from apps.accounting.debtors import Debtor
 from apps.accounting.domain.exports.bookings import Batch, Booking, Posted
 from apps.accounting.models import ExportedJournal
 from apps.accounting.reports.periods import Period
 from apps.accounting.sources import Source, sources_of
 from apps.accounts.models import Organisation
 from apps.core.domain.money import round_half_up
-from apps.ledger.domain.chart import role_of
-from apps.ledger.domain.charts import Numbering
+from apps.ledger.domain.chart import Role, role_of
+from apps.ledger.domain.charts import NumberedAccount, Numbering
 from apps.ledger.models import Journal, LedgerEntry
 from apps.ledger.selectors import numbering_on
 
@@ -47,11 +48,16 @@ def batch_of(
     currency: str,
     number: int,
     made_at: datetime,
+    debtors: Mapping[str, Debtor] | None = None,
 ) -> Batch:
-    """Return journals with their entries as a file tells them, under the numbers that held in their month."""
+    """Return journals with their entries as a file tells them, under the numbers that held in their month.
+
+    debtors  journal's key → whose personal account its receivable is; None: all stand on one account
+    """
     period = Period.of_months(month, month)
     numbering = numbering_on(entity=seller, day=month)
     sources = sources_of(journal.key for journal in journals)
+    owners = debtors or {}
     return Batch(
         seller=seller.name,
         currency=currency,
@@ -59,11 +65,13 @@ def batch_of(
         last=period.last,
         number=number,
         made_at=made_at,
-        bookings=tuple(_booking(journal, sources[journal.key], numbering) for journal in journals),
+        bookings=tuple(
+            _booking(journal, sources[journal.key], numbering, owners.get(journal.key)) for journal in journals
+        ),
     )
 
 
-def _booking(journal: Journal, source: Source, numbering: Numbering) -> Booking:
+def _booking(journal: Journal, source: Source, numbering: Numbering, debtor: Debtor | None) -> Booking:
     return Booking(
         key=journal.key,
         posted_on=journal.posted_on,
@@ -73,13 +81,15 @@ def _booking(journal: Journal, source: Source, numbering: Numbering) -> Booking:
         party=source.party,
         customer_number=source.customer_number,
         due_date=source.due_date,
-        entries=tuple(_posted(entry, numbering) for entry in journal.entries.all()),
+        entries=tuple(_posted(entry, numbering, debtor) for entry in journal.entries.all()),
     )
 
 
-def _posted(entry: LedgerEntry, numbering: Numbering) -> Posted:
+def _posted(entry: LedgerEntry, numbering: Numbering, debtor: Debtor | None) -> Posted:
     role = role_of(entry.account.code)
     account = numbering.account(role, entry.vat)
+    if role is Role.RECEIVABLE and debtor is not None:
+        account = NumberedAccount(debtor.number, debtor.name)
     return Posted(
         code=entry.account.code,
         role=role,

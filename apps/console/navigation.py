@@ -104,6 +104,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _("Books"),
             {"title": _("Reports"), "icon": "monitoring", "link": reverse("console:books")},
             _row(_("Exports"), "file_export", "accounting_journalexport"),
+            _row(_("Debtor accounts"), "tag", "accounting_debtoraccount"),
             _row(_("Closed months"), "lock_clock", "ledger_closing"),
             _row(_("Charts of accounts"), "tag", "ledger_chart"),
             _row(_("Journals"), "menu_book", "ledger_journal"),

@@ -14,6 +14,7 @@ from django.test import Client
 
 from apps.accounting.domain.statements.tables import Layout
 from apps.accounting.models import Agreement, BalanceEntry, Discrepancy, Payout
+from apps.accounting.services.debtors import draw_numbers
 from apps.accounting.services.exporting import export_month
 from apps.accounting.services.owner_payouts import make_payout_file
 from apps.accounting.services.settlement import make_statement
@@ -565,6 +566,7 @@ def _make_books(name: str, owner: Organisation) -> None:
     set_numbers(entity_id=owner.pk, numbers=numbers, valid_from=long_ago, by=clerk, at=BILLED_AT)
     close_month(entity_id=owner.pk, month=long_ago, by=clerk, at=BILLED_AT)
     export_month(seller_id=owner.pk, file_format="csv", month=date(2026, 7, 1), currency="EUR", by=clerk, at=BILLED_AT)
+    draw_numbers(seller_id=owner.pk, at=BILLED_AT, on=date(2026, 7, 1))
 
 
 def _make_trial(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from apps.accounting.models.bank import BankStatement, BankStatementRow, CsvLayout
 from apps.accounting.models.books import BalanceEntry, Discrepancy, Payout, PullMark
+from apps.accounting.models.debtors import DebtorAccount
 from apps.accounting.models.exports import ExportedJournal, JournalExport
 from apps.accounting.models.settlement import (
     Agreement,
@@ -18,6 +19,7 @@ __all__ = [
     "BankStatement",
     "BankStatementRow",
     "CsvLayout",
+    "DebtorAccount",
     "Discrepancy",
     "ExportedJournal",
     "JournalExport",

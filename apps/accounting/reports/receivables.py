@@ -1,19 +1,20 @@
 """What customers owed at the end of a day, by how long it was due, down to the balance of the receivable account.
 
 Open documents are told by their dated parts (credit notes, allocations, refunds, write-offs), credit by what of bank
-receipts settled nothing. What is left to the ledger's balance is a row of its own: fees of reminders, refunds under
-way, and what was posted into a later month because its own was closed.
+receipts settled nothing. What is left of a customer's balance in the ledger stands beside them: fees of reminders,
+wallets, refunds under way, and what was posted into a later month because its own was closed. So what each customer
+owes is what their debtor account says at the accountant's.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import DecimalField, F, Sum
+from django.db.models import F
 from django.db.models.functions import Abs
 
+from apps.accounting.debtors import numbers_on, receivable_by_customer
 from apps.accounting.reports.sheet import Cell, Column, Row, Sheet, added, cells
 from apps.accounts.models import Organisation
 from apps.contracts.models import Customer
@@ -21,15 +22,12 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice
 from apps.invoices.selectors import end_of_day
 from apps.ledger.domain.chart import CHART, Role
-from apps.ledger.models import LedgerEntry
 from apps.payments.credit import sum_of
 from apps.payments.domain.status import RefundStatus, RepaymentStatus
 from apps.payments.models import Allocation, BankReceipt, BankRepayment, FeeAllocation, Refund, WriteOff
 
 STEPS: Final = (("Not due", 0), ("1 to 30 days", 30), ("31 to 60 days", 60), ("61 to 90 days", 90))
 """How many days beyond the due date each column holds at most; the last one holds the rest."""
-_AMOUNT: DecimalField = DecimalField(max_digits=20, decimal_places=6)
-_WIDTH: Final = len(STEPS) + 4
 
 
 def receivables_sheet(entity: Organisation, on: date) -> Sheet:
@@ -39,63 +37,46 @@ def receivables_sheet(entity: Organisation, on: date) -> Sheet:
         sums[document.currency, document.customer_id][_step(document.due_date, on)] += document.open_then
     for receipt in _receipts(entity, on):
         sums[receipt.currency, receipt.customer_id][-1] -= receipt.left_then
-    names = Customer.objects.in_bulk({pk for _, pk in sums if pk is not None})
+    balances = receivable_by_customer(entity, on)
+    names = Customer.objects.in_bulk({pk for _, pk in (*sums, *balances) if pk is not None})
+    accounts = numbers_on(entity, on)
     rows = [
-        _row(names.get(pk) if pk else None, amounts, currency=currency)
-        for (currency, pk), amounts in sorted(sums.items(), key=lambda item: (item[0][0], item[0][1] or 0))
-        if any(amounts)
+        _row(
+            names.get(pk) if pk else None,
+            sums[currency, pk],
+            balance=balances.get((currency, pk), Decimal(0)),
+            account=accounts.get(pk, "") if pk else "",
+            currency=currency,
+        )
+        for currency, pk in sorted({*sums, *balances}, key=lambda key: (key[0], key[1] or 0))
+        if any(sums[currency, pk]) or balances.get((currency, pk))
     ]
-    rows += _rest(rows, _balances(entity, on))
     columns = (
         Column("Customer"),
         Column("Number"),
         *(Column(title, is_number=True) for title, _ in STEPS),
         Column("Longer", is_number=True),
         Column("Credit", is_number=True),
+        Column("Fees, under way", is_number=True),
         Column("Owed", is_number=True),
+        Column("Debtor account"),
     )
     return Sheet(
         title="Receivables by age",
         columns=columns,
         rows=sorted(rows, key=lambda row: row.currency),
-        totals=added(rows, label="Together", of=range(2, _WIDTH + 1), width=_WIDTH + 1),
+        totals=added(rows, label="Together", of=range(2, len(columns) - 1), width=len(columns)),
         note=f"At the end of {on:%-d %B %Y}. The total is the balance of {CHART[Role.RECEIVABLE].code} "
         f"{CHART[Role.RECEIVABLE].name}.",
     )
 
 
-def _row(customer: Customer | None, amounts: list[Decimal], *, currency: str) -> Row:
+def _row(customer: Customer | None, amounts: list[Decimal], *, balance: Decimal, account: str, currency: str) -> Row:
+    """Return a customer's row: by age, credit, and what of the balance neither documents nor credit explain."""
     name = Cell(customer.name, ("customer", str(customer.pk))) if customer else Cell("Drivers and unknown payers")
     number = customer.number if customer else ""
-    return Row(cells=cells(name, number, *amounts, sum(amounts, Decimal(0))), currency=currency)
-
-
-def _rest(rows: list[Row], balances: Mapping[str, Decimal]) -> list[Row]:
-    """Return what stands on the account besides documents and credit."""
-    owed: dict[str, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        owed[row.currency] += row.cells[-1].value  # type: ignore[operator]
-    left = {currency: balances.get(currency, Decimal(0)) - owed[currency] for currency in {*balances, *owed}}
-    return [
-        Row(
-            cells=cells("Fees of reminders, wallets, refunds under way, posted later", *[""] * (_WIDTH - 1), amount),
-            currency=currency,
-        )
-        for currency, amount in sorted(left.items())
-        if amount
-    ]
-
-
-def _balances(entity: Organisation, on: date) -> dict[str, Decimal]:
-    sums = (
-        LedgerEntry.objects.filter(
-            journal__entity=entity, journal__posted_on__lte=on, account__code=CHART[Role.RECEIVABLE].code
-        )
-        .order_by("currency")
-        .values("currency")
-        .annotate(sum=Sum("amount"))
-    )
-    return {row["currency"]: row["sum"] for row in sums}
+    rest = balance - sum(amounts, Decimal(0))
+    return Row(cells=cells(name, number, *amounts, rest, balance, account), currency=currency)
 
 
 def _documents(entity: Organisation, on: date) -> Any:

@@ -7,12 +7,16 @@ from typing import Any, Final
 from django.db import transaction
 
 from apps.accounting import exports as selectors
+from apps.accounting.debtors import Debtor, customers_of, debtors_of
+from apps.accounting.domain.debtors import BadDebtor
 from apps.accounting.domain.exports import as_json, datev, tables
 from apps.accounting.domain.exports.bookings import Batch, added
 from apps.accounting.models import ExportedJournal, JournalExport
+from apps.accounting.services.debtors import NotNumbered, draw_numbers, note_told
 from apps.accounts.models import Organisation, User
 from apps.documents.models import Document
 from apps.documents.services import store_document
+from apps.ledger.domain.chart import Role, role_of
 from apps.ledger.models import Journal
 from apps.ledger.selectors import chart_on, numbering_on
 
@@ -46,7 +50,13 @@ def export_month(
         raise NotExportable(_nothing(seller, file_format=file_format, month=month, currency=currency))
     before = JournalExport.objects.filter(seller=seller, format=file_format, month=month, currency=currency)
     batch = selectors.batch_of(
-        journals, seller=seller, month=month, currency=currency, number=before.count(), made_at=at
+        journals,
+        seller=seller,
+        month=month,
+        currency=currency,
+        number=before.count(),
+        made_at=at,
+        debtors=_debtors(journals, seller=seller, month=month, at=at) if file_format == Format.DATEV else None,
     )
     document = _store(batch, seller=seller, file_format=file_format, month=month, at=at)
     export: JournalExport = JournalExport.objects.create(
@@ -83,6 +93,26 @@ def withdraw_export(*, export_id: int, reason: str, by: User, at: datetime) -> J
     export.save()
     export.told.update(is_withdrawn=True)
     return export
+
+
+def _debtors(journals: Sequence[Journal], *, seller: Organisation, month: date, at: datetime) -> Mapping[str, Debtor]:
+    """Return whose account each journal's receivable is; who has no number gets one, and all of them stay.
+
+    :raises NotExportable: no number is left, or one is too long for the chart
+    """
+    keys = [journal.key for journal in journals if _is_receivable(journal)]
+    customers = set(customers_of(keys).values())
+    try:
+        draw_numbers(seller_id=seller.pk, customer_ids=customers, on=month, at=at)
+        debtors = debtors_of(keys, seller=seller, on=month)
+    except (NotNumbered, BadDebtor) as error:
+        raise NotExportable(f"{error} See Debtor accounts.") from error
+    note_told(seller_id=seller.pk, customer_ids=customers, at=at)
+    return debtors
+
+
+def _is_receivable(journal: Journal) -> bool:
+    return any(role_of(entry.account.code) is Role.RECEIVABLE for entry in journal.entries.all())
 
 
 def _store(batch: Batch, *, seller: Organisation, file_format: str, month: date, at: datetime) -> Document:

@@ -255,7 +255,7 @@ class TestReceivables:
             " JOIN ledger_account a ON a.id = e.account_id WHERE a.code = '1200' AND j.posted_on <= %s",
             day,
         )
-        assert column(sheet, 8) == balance
+        assert column(sheet, 9) == balance
 
     def test_stand_by_how_long_they_have_been_due(self, books):
         def ages(day: str) -> list[Decimal]:
