@@ -11,6 +11,7 @@ from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, row_of, signed_in
 
 ACTS = {
+    "accounts_apikey": ("revoke",),
     "contracts_contract": (
         "which_tariff",
         "preview",
@@ -281,7 +282,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 45
+        assert len(answers) == 46
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 
