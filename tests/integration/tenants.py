@@ -18,7 +18,7 @@ from apps.accounting.services.exporting import export_month
 from apps.accounting.services.owner_payouts import make_payout_file
 from apps.accounting.services.settlement import make_statement
 from apps.accounting.services.statements import read_statement
-from apps.accounts.api_keys import make_key
+from apps.accounts import api_keys
 from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.domain.scopes import Scope
 from apps.accounts.models import Membership, Organisation, User
@@ -286,7 +286,7 @@ def make_tenant(name: str) -> Tenant:
     operator = make_member(
         organisation=site.owner, role=MemberRole.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
     )
-    make_key(membership=operator, name=f"{name} ERP", scopes=[scope.value for scope in Scope], at=BILLED_AT)
+    api_keys.make_key(membership=operator, name=f"{name} ERP", scopes=[scope.value for scope in Scope], at=BILLED_AT)
     return Tenant(
         site=site,
         operator=operator,
