@@ -67,13 +67,15 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class HasScope(BasePermission):
-    """A key reads what its scopes name; people read what their role reads. A view names its ``scope``."""
+    """A key reads what its scopes name; people read what their role reads. A view names its ``scope``; the root, which
+    only lists addresses, has none."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if not isinstance(request.auth, ApiKey):
+        scope = getattr(view, "scope", None)
+        if scope is None or not isinstance(request.auth, ApiKey):
             return True
-        self.message = f"This key may not read this: it needs the scope “{view.scope}”."
-        return view.scope in request.auth.scopes
+        self.message = f"This key may not read this: it needs the scope “{scope}”."
+        return scope in request.auth.scopes
 
 
 class ApiThrottle(SimpleRateThrottle):

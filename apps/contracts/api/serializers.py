@@ -60,6 +60,7 @@ class ContractSerializer(serializers.ModelSerializer[Contract]):
             "valid_to",
             "tier",
             "plans",
+            "billing_cycle",
             "collects_on",
             "payment_days",
             "purchase_order",

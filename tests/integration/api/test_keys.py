@@ -13,6 +13,7 @@ from apps.accounts.domain.scopes import Scope
 from apps.accounts.models import ApiKey
 from apps.contracts.models import Contract
 from apps.core.clock import now
+from config.api import router
 from tests.factories import NOON, make_customer, make_member, make_organisation, make_owner, make_user
 from tests.integration.tenants import signed_in
 from tests.refusals import refused_by, run_sql
@@ -78,6 +79,14 @@ class TestAKey:
         assert answer.status_code == 403
         assert "needs the scope “contracts”" in answer.json()["detail"]
         assert get(key_of(owner, [Scope.TARIFFS]), "/api/v1/tariffs/").status_code == 200
+
+    def test_finds_its_way_from_the_root(self, owner):
+        found = get(key_of(owner, [Scope.TARIFFS]), "/api/v1/").json()
+
+        assert found["tariffs"] == "http://testserver/api/v1/tariffs/"
+
+    def test_is_asked_for_a_scope_by_every_resource(self):
+        assert {viewset.scope for _, viewset, _ in router.registry} == set(Scope)
 
     def test_changes_nothing(self, owner):
         answer = Client().post("/api/v1/customers/", headers={"Authorization": f"Bearer {key_of(owner).text}"})
