@@ -15,7 +15,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from apps.accounts import services
+from apps.accounts import admin_keys, services  # noqa: F401
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows

@@ -1,14 +1,15 @@
-"""Who there is: people, legal entities, their tax registrations and the roles that join them.
+"""Who there is: people, legal entities, their tax registrations, the roles that join them, and keys for machines.
 
 Every row elsewhere hangs on an ``Organisation``; a person sees what one of their memberships may see.
 """
 
 from typing import Any, ClassVar
 
+import pgtrigger
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeBoundary, RangeOperators
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q
@@ -18,6 +19,7 @@ from stdnum import bic as bics
 from stdnum import iban as ibans
 
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
+from apps.accounts.domain.scopes import Scope
 from apps.accounts.tenancy import TenantModel
 from apps.core.domain.money import UnknownCurrency, minor_unit
 from apps.core.domain.zones import is_zone
@@ -185,3 +187,55 @@ class Membership(TenantModel):
     def is_operator(self) -> bool:
         """Whether the role works in the operator console."""
         return Role(self.role) in OPERATOR_ROLES
+
+
+class ApiKey(TenantModel):
+    """A key by which an organisation's own systems read the API; see ``api_keys``.
+
+    membership    of whoever made it; the key ends with it
+    is_customers  whether it reads what the organisation buys, instead of what it sells
+    beginning     of the key, so that people tell keys apart · key_hash  SHA-256 of the whole, hexadecimal
+    last_used_at  to the minute
+    """
+
+    TENANT = ("organisation",)
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="api_keys")
+    membership = models.ForeignKey(
+        Membership, null=True, blank=True, on_delete=models.SET_NULL, related_name="api_keys"
+    )
+    is_customers = models.BooleanField()
+    name = models.CharField(max_length=80, help_text="The system that uses it.")
+    scopes = ArrayField(models.CharField(max_length=20), verbose_name="reads")
+    beginning = models.CharField(max_length=10)
+    key_hash = models.CharField(max_length=64, unique=True)
+    made_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    made_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = "API key"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=[scope.value for scope in Scope], scopes__len__gt=0),
+                name="api_key_reads_known_scopes",
+            ),
+            models.CheckConstraint(condition=Q(key_hash__regex=r"^[0-9a-f]{64}$"), name="api_key_hash_is_sha256"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="api_key_revoked_for_ever",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at"
+                ),
+                func="RAISE EXCEPTION 'an API key is revoked for ever' USING ERRCODE = 'restrict_violation';",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.beginning}…)"

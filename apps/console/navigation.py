@@ -121,6 +121,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             _("Settings"),
             *people,
+            _row(_("API keys"), "key", "accounts_apikey"),
             _row(_("Webhooks"), "webhook", "documents_webhookendpoint"),
             _row(_("Sent by webhook"), "outgoing_mail", "documents_webhookdelivery"),
         ),

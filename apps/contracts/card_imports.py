@@ -4,34 +4,17 @@ Carrying the same file out again finds every card there already.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from apps.contracts.cards import CardRefused
 from apps.contracts.domain.card_files import CardRow, reversed_uid
+from apps.contracts.imports import Outcome, RowOutcome, begin_of, refuse_in_part
 from apps.contracts.models import Contract, CostCentre, IdToken, Vehicle
 from apps.core.domain.zones import zone
-
-
-class Outcome(StrEnum):
-    """What a line comes to: a new card, one that is there as the line says, or nothing, for a reason."""
-
-    NEW = "new"
-    THERE = "there"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowOutcome:
-    """words: what comes of the line · turned: the number as a station sent it, bytes reversed; "" = none did"""
-
-    row: CardRow
-    outcome: Outcome
-    words: str
-    turned: str = ""
 
 
 def preview(
@@ -76,14 +59,24 @@ def _outcome(row: CardRow, uid: str, contract: Contract | None, card: IdToken | 
 
 @transaction.atomic
 def carry_out(
-    *, seller_id: int, rows: Sequence[CardRow], turned: Collection[int] = (), seen: Collection[str] = ()
+    *,
+    seller_id: int,
+    rows: Sequence[CardRow],
+    turned: Collection[int] = (),
+    seen: Collection[str] = (),
+    whole: bool = False,
 ) -> list[RowOutcome]:
     """Add the cards of all lines that can be, with the vehicles and cost centres they name; return what came of each.
 
+    whole  all of them or none
+
     :raises CardRefused: another import was faster; nothing was written
+    :raises ImportRefused: a line would be left out where all are wanted; nothing was written
     """
     contracts = {one.number: one for one in _contracts(seller_id, rows, lock=True)}
     outcomes = preview(seller_id=seller_id, rows=rows, seen=seen, turned=turned)
+    if whole:
+        refuse_in_part(outcomes)
     fresh = [one.row for one in outcomes if one.outcome is Outcome.NEW]
     vehicles, centres = _vehicles(fresh, contracts), _cost_centres(fresh, contracts)
     try:
@@ -134,4 +127,21 @@ def _cost_centres(rows: Iterable[CardRow], contracts: dict[str, Contract]) -> di
 
 def _begin(day: date | None, contract: Contract) -> datetime | None:
     """Return when a local day of the seller begins."""
-    return datetime.combine(day, time(), tzinfo=zone(contract.seller.time_zone)).astimezone(UTC) if day else None
+    return begin_of(day, time_zone=contract.seller.time_zone) if day else None
+
+
+def lines_of(cards: QuerySet[Any]) -> list[tuple[str, ...]]:
+    """Return the cards that charge or may again as the file has them, those that were retired left out."""
+    kept = cards.exclude(status=IdToken.Status.RETIRED).order_by("uid", "pk")
+    return [_line(card) for card in kept.select_related("contract__seller", "vehicle", "cost_centre")]
+
+
+def _line(card: Any) -> tuple[str, ...]:
+    there = zone(card.contract.seller.time_zone)
+    first = card.valid_from.astimezone(there).date().isoformat() if card.valid_from else ""
+    last = (card.valid_to.astimezone(there).date() - timedelta(days=1)).isoformat() if card.valid_to else ""
+    return (
+        *(card.uid, card.contract.number, card.driver),
+        *(card.vehicle.plate if card.vehicle else "", str(card.cost_centre or "")),
+        *(first, last, card.free_reason),
+    )

@@ -22,6 +22,7 @@ def tell_changed(contract: Contract, *, what: str, key: str, at: datetime, versi
             customer_id=customer.organisation_id,
             at=at,
             data={
+                "uid": str(contract.uid),
                 "number": contract.number,
                 "customer": customer.number,
                 "change": what,
@@ -30,5 +31,6 @@ def tell_changed(contract: Contract, *, what: str, key: str, at: datetime, versi
                 "valid_from": contract.valid_from.isoformat(),
                 "valid_to": contract.valid_to.isoformat() if contract.valid_to else None,
             },
+            api_path=f"/api/v1/contracts/{contract.uid}/",
         )
     )

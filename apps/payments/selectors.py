@@ -186,8 +186,13 @@ def is_under_collection(invoice: Invoice) -> bool:
 
 def open_invoices(**owner: Any) -> QuerySet[Any]:
     """Return customers' issued invoices with something open, of ``customer=`` and the like, the longest due first."""
-    issued = Invoice.objects.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED, customer__isnull=False)
-    return with_open_amounts(issued.filter(**owner)).filter(open_amount__gt=0).order_by("due_date", "pk")
+    return open_among(Invoice.objects.filter(**owner)).order_by("due_date", "pk")
+
+
+def open_among(invoices: QuerySet[Any]) -> QuerySet[Any]:
+    """Narrow documents to customers' issued invoices with something open, and annotate ``open_amount``."""
+    issued = invoices.filter(kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED, customer__isnull=False)
+    return with_open_amounts(issued).filter(open_amount__gt=0)
 
 
 def contract_of(invoice_id: int) -> int | None:

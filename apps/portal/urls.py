@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 from django.views.i18n import set_language
 
-from apps.portal import community_views, contract_views, line_views, pay_views, views, wallet_views
+from apps.portal import community_views, contract_views, line_views, machine_views, pay_views, views, wallet_views
 
 app_name = "portal"
 urlpatterns = [
@@ -43,6 +43,11 @@ urlpatterns = [
     ),
     path("offers/<str:token>/", contract_views.offer, name="offer"),
     path("offers/<str:token>/document/", contract_views.offer_document, name="offer-document"),
+    path("machines/", machine_views.machines, name="machines"),
+    path("machines/keys/", machine_views.make_key, name="key-make"),
+    path("machines/keys/<int:key_id>/revoke/", machine_views.revoke_key, name="key-revoke"),
+    path("machines/endpoints/", machine_views.open_endpoint, name="endpoint-open"),
+    path("machines/endpoints/<int:endpoint_id>/<str:act>/", machine_views.act_on_endpoint, name="endpoint-act"),
     path("pay/<str:token>/", pay_views.pay, name="pay"),
     path("prepaid/<uuid:uid>/", wallet_views.wallet, name="wallet"),
     path("prepaid/<uuid:uid>/statement/<int:year>-<int:month>/", wallet_views.statement, name="wallet-statement"),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.api_keys import may_make_keys
 from apps.accounts.middleware import SESSION_KEY
 from apps.accounts.models import Membership
 from apps.accounts.scope import acting_membership, bought_rows
@@ -302,7 +303,11 @@ def organisations(request: HttpRequest) -> HttpResponse:
             raise Http404("no such membership")
         request.session[SESSION_KEY] = chosen.pk
         return redirect("root")
-    return page_for(request, "portal/organisations.html", acting_membership(request), memberships=memberships)
+    membership = acting_membership(request)
+    may_integrate = may_make_keys(membership) and membership is not None and not membership.is_operator
+    return page_for(
+        request, "portal/organisations.html", membership, memberships=memberships, may_integrate=may_integrate
+    )
 
 
 def page_for(request: HttpRequest, template: str, membership: Membership | None, **context: Any) -> HttpResponse:

@@ -113,6 +113,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "channels",
     "rest_framework",
+    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "djmoney",
@@ -146,6 +147,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "config.middleware.RelaxAdminPolicy",
     "config.middleware.RefuseNul",
+    "config.middleware.ApiEtags",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -224,16 +226,21 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.api_access.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "apps.accounts.api_access.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.accounts.api_access.ApiThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"api": "600/min"},
+    "DEFAULT_FILTER_BACKENDS": ["apps.accounts.api_access.StrictFilters"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_PAGINATION_CLASS": "apps.accounts.api_access.NewestFirst",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "PAGE_SIZE": 50,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Wattledger API",
-    "DESCRIPTION": "Stations, sessions, charge records and documents, each visible to its own tenant only.",
+    "DESCRIPTION": "Sessions and their prices, documents, payments and contracts, each visible to its own tenant only.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -243,6 +250,11 @@ SPECTACULAR_SETTINGS = {
         "DocumentStatus": "config.api.DOCUMENT_STATUSES",
         "SessionStatus": "config.api.SESSION_STATUSES",
         "ConnectorStatus": "config.api.CONNECTOR_STATUSES",
+        "PaymentStatus": "config.api.PAYMENT_STATUSES",
+        "PaymentKind": "apps.payments.models.Payment.Kind",
+        "ContractStatus": "config.api.CONTRACT_STATUSES",
+        "TokenStatus": "config.api.TOKEN_STATUSES",
+        "CustomerKind": "apps.contracts.models.Customer.Kind",
     },
 }
 

@@ -19,7 +19,9 @@ from apps.accounting.services.exporting import export_month
 from apps.accounting.services.owner_payouts import make_payout_file
 from apps.accounting.services.settlement import make_statement
 from apps.accounting.services.statements import read_statement
+from apps.accounts import api_keys
 from apps.accounts.domain.roles import Role as MemberRole
+from apps.accounts.domain.scopes import Scope
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
 from apps.contracts.models import ContractVersion, SpendingLimit
@@ -282,11 +284,13 @@ def make_tenant(name: str) -> Tenant:
         requested_at=NOON,
         deadline_at=NOON + timedelta(minutes=1),
     )
+    operator = make_member(
+        organisation=site.owner, role=MemberRole.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
+    )
+    api_keys.make_key(membership=operator, name=f"{name} ERP", scopes=[scope.value for scope in Scope], at=BILLED_AT)
     return Tenant(
         site=site,
-        operator=make_member(
-            organisation=site.owner, role=MemberRole.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
-        ),
+        operator=operator,
         fleet=make_member(
             organisation=site.customer.organisation, role=MemberRole.FLEET_ADMIN, user=make_user(name=f"{name} Fleet")
         ),

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, SUPPORT_ROLES
 from apps.accounts.tenant_admin import ActForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
-from apps.contracts.admin.card_imports import CardImportPages
+from apps.contracts.admin.imports import CARD_FILES, ImportPages
 from apps.contracts.admin.words import STATUS_LABELS
 from apps.contracts.cards import CardRefused, block_card, replace_card, retire_card, unblock_card
 from apps.contracts.models import CostCentre, IdToken, Vehicle
@@ -108,7 +108,7 @@ class NewNumberForm(ActForm):
 
 
 @admin.register(IdToken)
-class IdTokenAdmin(CardImportPages):
+class IdTokenAdmin(ImportPages):
     change_roles = SUPPORT_ROLES
     form = IdTokenForm
     refusals = {
@@ -144,7 +144,8 @@ class IdTokenAdmin(CardImportPages):
     )
     readonly_fields = ("state", "replaced", "goes_on_as")
     actions_detail = ("holders", "block", "unblock", "replace", "retire")
-    actions_list = ("import_cards", "import_template")
+    actions_list = ("import_file", "import_template", "export_file")
+    files = CARD_FILES
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         card = self.get_object(request, object_id)

@@ -21,6 +21,7 @@ from apps.accounts.tenant_admin import (
 )
 from apps.contracts.admin.agreeing import AgreeingPages
 from apps.contracts.admin.cards import TokenInline
+from apps.contracts.admin.imports import CONTRACT_FILES, ImportPages
 from apps.contracts.admin.plans import ContractPlanInline
 from apps.contracts.admin.versions import VersionInline
 from apps.contracts.admin.words import STATUS_LABELS
@@ -94,7 +95,9 @@ class ContractForm(TenantForm):
 
 
 @admin.register(Contract)
-class ContractAdmin(AgreeingPages):
+class ContractAdmin(AgreeingPages, ImportPages):
+    actions_list = ("import_file", "import_template", "export_file")
+    files = CONTRACT_FILES
     change_roles = MASTER_DATA_ROLES
     deletable = True
     owner_field = "seller"

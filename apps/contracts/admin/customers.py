@@ -9,8 +9,9 @@ from unfold.decorators import action
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.scope import is_platform_operator
-from apps.accounts.tenant_admin import TenantAdmin, TenantForm, TenantTabular
+from apps.accounts.tenant_admin import TenantForm, TenantTabular
 from apps.contracts.admin.cards import CostCentreInline, VehicleInline
+from apps.contracts.admin.imports import CUSTOMER_FILES, ImportPages
 from apps.contracts.domain.electronic import SCHEMES, is_address
 from apps.contracts.formats import missing_for_format
 from apps.contracts.models import Contract, Customer
@@ -42,7 +43,9 @@ class CustomerForm(TenantForm):
 
 
 @admin.register(Customer)
-class CustomerAdmin(TenantAdmin):
+class CustomerAdmin(ImportPages):
+    actions_list = ("import_file", "import_template", "export_file")
+    files = CUSTOMER_FILES
     change_roles = MASTER_DATA_ROLES
     deletable = True
     owner_field = "seller"

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from apps.contracts.domain.tokens import normalise_uid
-from apps.core.domain.csv_files import NotCsv, read_lines
+from apps.core.domain.csv_tables import File, Table, read_table
 
 COLUMNS: Final = ("card", "contract", "driver", "vehicle", "cost_centre", "from", "until", "free_because")
 EXAMPLE: Final = (
@@ -19,8 +19,6 @@ EXAMPLE: Final = (
     ("0411223344AABB", "V-1", "A guest", "", "", "2026-12-01", "2026-12-31", ""),
     ("04DEADBEEF0001", "V-2", "The caretaker", "", "", "", "", "Staff"),
 )
-MOST_BYTES: Final = 512 * 1024
-MOST_ROWS: Final = 2_000
 _MOST_CHARS: Final = {"contract": 20, "driver": 120, "vehicle": 20, "free_because": 80}
 _MOST_CODE, _MOST_NAME = 20, 60
 _UID: Final = re.compile(r"[\x21-\x7e]{1,36}", re.ASCII)
@@ -43,19 +41,16 @@ class CardRow:
     last: date | None
     free_reason: str
 
+    @property
+    def label(self) -> str:
+        return self.uid
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """What is wrong where; line 0: the whole file."""
-
-    line: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardFile:
-    rows: tuple[CardRow, ...]
-    problems: tuple[Problem, ...]
+    @property
+    def details(self) -> str:
+        days = f"{self.first or ''} – {self.last or ''}" if self.first or self.last else ""
+        free = f"charges free: {self.free_reason}" if self.free_reason else ""
+        centre = f"{self.cost_code} {self.cost_name}".strip()
+        return ", ".join(filter(None, (self.contract, self.driver, self.plate, centre, days, free)))
 
 
 def reversed_uid(uid: str) -> str:
@@ -64,48 +59,6 @@ def reversed_uid(uid: str) -> str:
         return ""
     turned = "".join(reversed([uid[at : at + 2] for at in range(0, len(uid), 2)]))
     return "" if turned == uid else turned
-
-
-def read_cards(content: bytes) -> CardFile:
-    """Read a file: UTF-8, separated by commas or semicolons, the columns named in the first line."""
-    try:
-        return _read(read_lines(content, most_bytes=MOST_BYTES))
-    except NotCsv as error:
-        return _refused(str(error), line=error.line)
-
-
-def _refused(message: str, *, line: int = 0) -> CardFile:
-    return CardFile(rows=(), problems=(Problem(line=line, message=message),))
-
-
-def _read(lines: Iterator[tuple[int, list[str]]]) -> CardFile:
-    header = tuple(cell.strip().lower() for cell in next(lines, (1, []))[1])
-    if header != COLUMNS:
-        return _refused(f"The first line must name the columns {', '.join(COLUMNS)}, in this order.", line=1)
-    rows: list[CardRow] = []
-    problems: list[Problem] = []
-    first_line: dict[str, int] = {}
-    for line, cells in lines:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(rows) + len(problems) >= MOST_ROWS:
-            return _refused(f"More than {MOST_ROWS:,} cards: part the file.", line=line)
-        if len(cells) != len(COLUMNS):
-            problems.append(Problem(line=line, message=f"{len(cells)} columns instead of {len(COLUMNS)}."))
-            continue
-        values = dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=True))
-        found = [Problem(line=line, message=message) for message in _cell_problems(values)]
-        problems += found
-        if found:
-            continue
-        row = _row(line, values)
-        if (before := first_line.setdefault(row.uid, line)) != line:
-            problems.append(Problem(line=line, message=f"Line {before} has this card already."))
-        else:
-            rows.append(row)
-    if not rows and not problems:
-        return _refused("The file has no line below the header.")
-    return CardFile(rows=tuple(rows), problems=tuple(problems))
 
 
 def _cell_problems(values: Mapping[str, str]) -> Iterator[str]:
@@ -159,3 +112,19 @@ def _day(text: str) -> date | None:
     if day.year not in _YEARS:
         raise ValueError(f"year {day.year}")
     return day
+
+
+CARDS: Final = Table(
+    columns=COLUMNS,
+    example=EXAMPLE,
+    rows="cards",
+    problems=_cell_problems,
+    row=_row,
+    key=lambda row: row.uid,
+    again="this card",
+)
+
+
+def read_cards(content: bytes) -> File[CardRow]:
+    """Read a file of cards."""
+    return read_table(content, CARDS)

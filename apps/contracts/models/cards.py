@@ -3,7 +3,10 @@
 A card is in one contract of a seller at a time; what it names is its contract's customer's.
 """
 
+import uuid
+
 import pgtrigger
+from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q
@@ -58,6 +61,7 @@ class IdToken(TenantModel):
     ``seller`` repeats the contract's, so that the database can refuse a token in two live contracts of one seller.
     valid_from, valid_to  of a guest's card, half-open in UTC; null = as long as the contract
     free_reason  why its sessions cost nothing, such as "Staff"; "" = they cost what the tariff says
+    public_uid   how the API names it, since its number opens chargers
     replaces     the retired card in whose stead it is
     """
 
@@ -68,6 +72,7 @@ class IdToken(TenantModel):
         BLOCKED = "blocked", "Blocked"
         RETIRED = "retired", "Retired"
 
+    public_uid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+", editable=False)
     contract = models.ForeignKey("contracts.Contract", on_delete=models.PROTECT, related_name="tokens")
     vehicle = models.ForeignKey(Vehicle, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens")

@@ -3,6 +3,7 @@
 A contract has one seller; its cards (``models.cards``) work at that seller's stations.
 """
 
+import uuid
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
@@ -11,6 +12,7 @@ from operator import or_
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q
@@ -34,6 +36,7 @@ class Customer(TenantModel):
         COMMUNITY = "community", "Residential community"
         PRIVATE = "private", "Private person"
 
+    uid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     organisation = models.ForeignKey(
         "accounts.Organisation", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -192,6 +195,7 @@ class Contract(TenantModel):
         DUE = "due", "On the due date"
         WALLET = "wallet", "From the prepaid wallet"
 
+    uid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contracts")
     tier = models.ForeignKey(

@@ -18,3 +18,8 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     out = StringIO()
     csv.writer(out).writerows([defused(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def as_written(cell: str) -> str:
+    """Return a cell as it was before ``defused``, so that a file we wrote can be read again."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell

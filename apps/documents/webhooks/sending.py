@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from apps.core.bells import ring_on_commit
 from apps.core.clock import now
 from apps.documents.domain.addresses import UrlRefused
 from apps.documents.domain.patience import KEPT_FOR, USEFUL_FOR, next_try, rest_after
@@ -63,6 +64,8 @@ def send_due(*, endpoint_id: int, limit: int = 100, door: Door | None = None) ->
         _note(delivery, outcome, started_at=started_at, at=now())
         if outcome.error:
             return tried + 1
+    # Others shall have this sender's time too; the rest goes to the end of the queue.
+    ring_on_commit("webhook.enqueued", id=endpoint_id)
     return limit
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import django_filters
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from apps.accounts.domain.roles import OPERATOR_ROLES
+from apps.accounts.domain.scopes import Scope
 from apps.accounts.scope import has_role, readable_rows
 from apps.documents.downloads import as_download
 from apps.invoices.api.serializers import InvoiceSerializer, InvoiceSummarySerializer
@@ -18,10 +20,30 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import get_data, get_file
 
 
+class InvoiceFilter(django_filters.FilterSet):
+    customer = django_filters.CharFilter(field_name="customer__number", help_text="The customer's number.")
+    contract = django_filters.CharFilter(field_name="contract__number", help_text="The contract's number.")
+    credits = django_filters.UUIDFilter(field_name="credits__uid", help_text="Credit notes of that document.")
+    issued_from = django_filters.IsoDateTimeFilter(
+        field_name="issued_at", lookup_expr="gte", help_text="New since then: issued documents are never changed."
+    )
+    issued_until = django_filters.IsoDateTimeFilter(field_name="issued_at", lookup_expr="lt")
+    due_until = django_filters.DateFilter(field_name="due_date", lookup_expr="lt", help_text="Due before that day.")
+
+    class Meta:
+        model = Invoice
+        fields = (
+            *("kind", "status", "number", "currency", "customer", "contract", "credits"),
+            *("issued_from", "issued_until", "due_until"),
+        )
+
+
 class InvoiceViewSet(ReadOnlyModelViewSet[Invoice]):
     """Invoices and credit notes, newest first; one by its uid with lines and VAT breakdown."""
 
+    scope = Scope.DOCUMENTS
     queryset = Invoice.objects.none()
+    filterset_class = InvoiceFilter
     lookup_field = "uid"
     lookup_value_regex = "[0-9a-f-]{36}"
 

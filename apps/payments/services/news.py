@@ -47,6 +47,7 @@ def tell_received(receipt: BankReceipt, *, at: datetime) -> None:
                 "amount": plain(receipt.amount.amount),
                 "invoices": list(dict.fromkeys(paid.values_list("invoice__number", flat=True))),
             },
+            api_path=f"/api/v1/bank-receipts/{receipt.pk}/",
         )
     )
 
@@ -79,5 +80,6 @@ def _tell(
                 "invoices": [document.number] if document is not None else [],
                 **(more or {}),
             },
+            api_path=f"/api/v1/payments/{payment.uid}/",
         )
     )

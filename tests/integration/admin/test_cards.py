@@ -13,7 +13,7 @@ from apps.ocpp.models import Frame
 from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, signed_in
 
-IMPORT = "admin:contracts_idtoken_import_cards"
+IMPORT = "admin:contracts_idtoken_import_file"
 
 
 def content(*lines: str) -> str:

@@ -11,6 +11,7 @@ from tests.factories import make_member, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, row_of, signed_in
 
 ACTS = {
+    "accounts_apikey": ("revoke",),
     "contracts_contract": (
         "which_tariff",
         "preview",

@@ -6,10 +6,15 @@ from django.core.management import call_command
 from django.test import Client
 
 from apps.invoices.models import Invoice
+from apps.payments.models import BankReceipt
 from tests.factories import make_tariff_version, make_user
 from tests.integration.tenants import CANARY, answer, signed_in
 
-LISTS = ["/api/v1/stations/", "/api/v1/sessions/", "/api/v1/charge-records/", "/api/v1/invoices/"]
+NAMES = (
+    *("stations", "sessions", "charge-records", "invoices", "payments", "bank-receipts"),
+    *("open-items", "customers", "contracts", "tokens", "tariffs"),
+)
+LISTS = [f"/api/v1/{name}/" for name in NAMES]
 
 
 def shared_rows_of(tenant) -> list[str]:
@@ -19,11 +24,20 @@ def shared_rows_of(tenant) -> list[str]:
         f"/api/v1/invoices/{tenant.invoice.uid}/",
         f"/api/v1/invoices/{tenant.invoice.uid}/pdf/",
         f"/api/v1/invoices/{tenant.invoice.uid}/xml/",
+        f"/api/v1/payments/{tenant.payment.uid}/",
+        f"/api/v1/bank-receipts/{BankReceipt.objects.get(seller=tenant.owner).pk}/",
+        f"/api/v1/customers/{tenant.site.customer.uid}/",
+        f"/api/v1/contracts/{tenant.site.contract.uid}/",
+        f"/api/v1/tokens/{tenant.site.token.public_uid}/",
     ]
 
 
 def rows_of(tenant) -> list[str]:
-    return [*shared_rows_of(tenant), f"/api/v1/stations/{tenant.site.station.identity}/"]
+    return [
+        *shared_rows_of(tenant),
+        f"/api/v1/stations/{tenant.site.station.identity}/",
+        f"/api/v1/tariffs/{tenant.site.version.pk}/",
+    ]
 
 
 class TestAnOwner:
@@ -31,8 +45,8 @@ class TestAnOwner:
         own = [owner.get(path).status_code for path in LISTS + rows_of(ours)]
         foreign = [owner.get(path).status_code for path in rows_of(theirs)]
 
-        assert own == [200] * 10
-        assert foreign == [404] * 6
+        assert own == [200] * (len(LISTS) + 12)
+        assert foreign == [404] * 12
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, owner):
         leaks = [path for path in LISTS + rows_of(ours) if CANARY.encode() in answer(owner.get(path))]
@@ -47,9 +61,10 @@ class TestACustomer:
         own = [fleet.get(path).status_code for path in shared_rows_of(ours)]
         foreign = [fleet.get(path).status_code for path in rows_of(theirs)]
 
-        assert own == [200] * 5
-        assert foreign == [404] * 6
-        assert fleet.get("/api/v1/stations/").json()["count"] == 0
+        assert own == [200] * 10
+        assert foreign == [404] * 12
+        assert fleet.get("/api/v1/stations/").json()["results"] == []
+        assert fleet.get("/api/v1/tariffs/").json()["results"] == []
         assert fleet.get(f"/api/v1/stations/{ours.site.station.identity}/").status_code == 404
 
     def test_sees_no_draft(self, ours):
@@ -76,19 +91,19 @@ class TestThePlatformsOperator:
     def test_reads_every_tenants_rows(self, ours, theirs, platform):
         answers = [platform.get(path).status_code for tenant in (ours, theirs) for path in rows_of(tenant)]
 
-        assert answers == [200] * 12
+        assert answers == [200] * 24
 
 
 class TestWhoIsNobody:
     def test_is_refused_signed_out(self, ours):
         answers = {Client().get(path).status_code for path in LISTS + rows_of(ours)}
 
-        assert answers == {403}
+        assert answers == {401}
 
     def test_reads_nothing_without_a_membership(self, ours):
         client = signed_in(make_user())
 
-        assert [client.get(path).json()["count"] for path in LISTS] == [0, 0, 0, 0]
+        assert [client.get(path).json()["results"] for path in LISTS] == [[]] * len(LISTS)
         assert {client.get(path).status_code for path in rows_of(ours)} == {404}
 
 
@@ -153,7 +168,7 @@ class TestTheAnswers:
         make_tariff_version(owner=ours.owner)
 
         for path in LISTS:
-            with django_assert_max_num_queries(9):
+            with django_assert_max_num_queries(10):
                 owner.get(path)
 
 

@@ -6,9 +6,10 @@ from threading import Barrier, Thread
 import pytest
 from django.db import connections
 
-from apps.contracts.card_imports import Outcome, carry_out, preview
+from apps.contracts.card_imports import carry_out, preview
 from apps.contracts.cards import CardRefused, block_card, replace_card, retire_card, unblock_card
 from apps.contracts.domain.card_files import COLUMNS, read_cards
+from apps.contracts.imports import Outcome
 from apps.contracts.models import CostCentre, IdToken, Vehicle
 from apps.contracts.selectors import find_token
 from apps.core.audit import find_violations

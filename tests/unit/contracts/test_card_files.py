@@ -2,8 +2,9 @@ from datetime import date
 
 import pytest
 
-from apps.contracts.domain.card_files import COLUMNS, EXAMPLE, MOST_BYTES, MOST_ROWS, read_cards, reversed_uid
+from apps.contracts.domain.card_files import COLUMNS, EXAMPLE, read_cards, reversed_uid
 from apps.core.domain.cells import csv_text
+from apps.core.domain.csv_tables import MOST_BYTES, MOST_ROWS
 
 HEADER = ",".join(COLUMNS)
 
