@@ -12,7 +12,7 @@ from apps.accounts.scope import bought_rows
 from apps.contracts.models import Customer, Suspension
 from apps.invoices.disputed import open_disputes
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import Invoice
+from apps.invoices.models import Invoice, InvoiceLine
 from apps.payments import credit
 from apps.payments.credit import Credit
 from apps.payments.models import DunningStep, Wallet
@@ -92,6 +92,13 @@ def open_invoices_of(membership: Membership) -> Any:
     invoices = documents_of(membership).filter(kind=Invoice.Kind.INVOICE)
     owes_fees = Exists(open_fees(invoice=OuterRef("pk")))
     return with_open_amounts(invoices).filter(Q(open_amount__gt=0) | owes_fees).order_by("due_date", "pk")
+
+
+def lines_of(membership: Membership, session: ChargingSession) -> Any:
+    """Return the lines that bill a session of the organisation's or credit that, of issued documents."""
+    of_it = Q(cdr__session=session) | Q(credits__cdr__session=session)
+    issued = InvoiceLine.objects.filter(of_it, invoice__status=InvoiceStatus.ISSUED)
+    return bought_rows(membership, issued).select_related("invoice").order_by("invoice_id", "position")
 
 
 def disputes_of(membership: Membership) -> Any:

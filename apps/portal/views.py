@@ -113,6 +113,7 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "explained": explained,
         "readings": readings,
         "signed": transparency.signed_values(found.pk),
+        "lines": selectors.lines_of(membership, found),
         "prices": price_text(version.terms(), language=page_language()),
     }
     return page_for(request, "portal/session.html", membership, **context)

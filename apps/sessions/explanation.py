@@ -3,7 +3,6 @@
 Reads only what the record carries and the session's readings; computes no price. Shown by console, portal and API.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.money import EXACT
+from apps.sessions.domain.proof import readings_around
 from apps.sessions.models import Cdr, MeterReading
 from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.sentences import Language, describe_adjustment, describe_reason, describe_restrictions
@@ -26,11 +26,13 @@ class PartExplained:
     """One price of a period.
 
     energy_milliwh, span  the quantity: of ENERGY, of time; both None for FLAT · price per ``unit`` · amount unrounded
+    element_no            which of the tariff's elements it is of, from 1
     rule                  when the tariff asks this price, in the reader's language
     reason, note          why it applied; the note is the reason where the rule does not say it already
     """
 
     dimension: Dimension
+    element_no: int
     energy_milliwh: int | None
     span: timedelta | None
     price: Decimal
@@ -63,6 +65,11 @@ class PeriodExplained:
     begin: Evidence
     end: Evidence
     parts: tuple[PartExplained, ...]
+
+    @property
+    def proof(self) -> tuple[MeterReading, ...]:
+        """The readings that prove its begin and end, each once."""
+        return tuple({reading.pk: reading for reading in (*self.begin.readings, *self.end.readings)}.values())
 
     @property
     def lasted(self) -> timedelta:
@@ -137,13 +144,9 @@ def _period(
 
 
 def _evidence(at_ms: int, register_milliwh: int | None, readings: Sequence[MeterReading]) -> Evidence:
-    instants = [to_epoch_ms(reading.at) for reading in readings]
-    after = bisect_left(instants, at_ms)
-    if after < len(instants) and instants[after] == at_ms:
-        around = readings[after : after + 1]
-    else:
-        around = readings[max(after - 1, 0) : after + 1]
-    return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=tuple(around))
+    around = readings_around([to_epoch_ms(reading.at) for reading in readings], at_ms)
+    proof = tuple(readings[position] for position in around)
+    return Evidence(at=from_epoch_ms(at_ms), register_milliwh=register_milliwh, readings=proof)
 
 
 def free_reason_of(cdr: Cdr) -> str:
@@ -176,6 +179,7 @@ def _part(part: dict[str, Any], *, terms: TariffTerms, language: Language) -> Pa
     when = describe_restrictions(terms.elements[element_index].restrictions)
     return PartExplained(
         dimension=dimension,
+        element_no=element_index + 1,
         energy_milliwh=part["quantity"] if dimension is Dimension.ENERGY else None,
         span=timedelta(milliseconds=part["quantity"]) if dimension in _TIMED else None,
         price=EXACT.create_decimal(part["price"]),

@@ -41,6 +41,7 @@ from apps.invoices.services.sentences import (
     span,
 )
 from apps.invoices.transfers import bank_transfer
+from apps.sessions.domain.proof import readings_around
 from apps.sessions.transparency import SignedValues, signed_values_of
 from apps.tariffs.domain.sentences import Language, describe_reason
 from apps.tariffs.domain.terms import Dimension, TariffTerms
@@ -266,7 +267,7 @@ def _annexed(line: InvoiceLine, language: Language, signed: Mapping[int, SignedV
         "signed": _signed(signed.get(line.cdr.session_id), WORDS[language]),
         "begin_milliwh": periods[0]["start_register_milliwh"] if periods else None,
         "end_milliwh": periods[-1]["end_register_milliwh"] if periods else None,
-        "periods": [_period(period, line.time_zone, terms, language) for period in periods],
+        "periods": [_period(period, line, terms, language) for period in periods],
     }
 
 
@@ -278,16 +279,33 @@ def _signed(values: SignedValues | None, words: Words) -> str:
     return f"{words.signed}: {words.signed_verdicts[values.verdict]}{key}"
 
 
-def _period(period: dict[str, Any], time_zone: str, terms: TariffTerms, language: Language) -> dict[str, Any]:
-    start, end = (from_epoch_ms(period[key]).astimezone(zone(time_zone)) for key in ("start_ms", "end_ms"))
+def _period(period: dict[str, Any], line: InvoiceLine, terms: TariffTerms, language: Language) -> dict[str, Any]:
+    start, end = (_clock(period[key], line) for key in ("start_ms", "end_ms"))
     return {
-        "start": f"{start:%H:%M:%S}",
-        "end": f"{end:%H:%M:%S}",
+        "start": start,
+        "end": end,
+        "proof": _proof(period, line, WORDS[language]),
         "energy_milliwh": period["energy_milliwh"],
         "begin_milliwh": period["start_register_milliwh"],
         "end_milliwh": period["end_register_milliwh"],
         "parts": list(_parts(period, terms, language)),
     }
+
+
+def _proof(period: dict[str, Any], line: InvoiceLine, words: Words) -> str:
+    """Write the readings that the register at both ends rests on, as the record carries them:
+    ``read 21:00:00 1,204.000 kWh, 22:00:00 1,215.000 kWh``."""
+    assert line.cdr is not None, "a line without a record is a credit note's"
+    register = cast("dict[str, Any]", line.cdr.inputs)["register"]
+    instants, energies = register["at_ms"], register["energy_milliwh"]
+    ends = (readings_around(instants, period[key]) for key in ("start_ms", "end_ms"))
+    proof = sorted({position for around in ends for position in around})
+    readings = [f"{_clock(instants[one], line)} {quantities.kwh(energies[one])}" for one in proof]
+    return words.read.format(readings=", ".join(readings)) if readings else ""
+
+
+def _clock(at_ms: int, line: InvoiceLine) -> str:
+    return f"{from_epoch_ms(at_ms).astimezone(zone(line.time_zone)):%H:%M:%S}"
 
 
 def _parts(period: dict[str, Any], terms: TariffTerms, language: Language) -> Iterator[dict[str, str]]:

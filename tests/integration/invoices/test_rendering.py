@@ -49,6 +49,8 @@ class TestPrintHtml:
 
         assert "Meter at begin 1,000.000 kWh, Meter at end 1,020.000 kWh" in html
         assert "1,000.000 kWh – 1,010.000 kWh" in html
+        # 22:00 lies between the two readings of the session, so each stretch rests on both.
+        assert html.count("read 21:00:00 1,000.000 kWh, 23:00:00 1,020.000 kWh") == 2
 
     def test_speaks_german_to_a_german_customer(self, site):
         site.customer.language = "de"

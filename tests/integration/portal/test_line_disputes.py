@@ -30,6 +30,15 @@ def latest() -> LineDispute:
     return LineDispute.objects.latest("pk")
 
 
+class TestASession:
+    def test_leads_back_to_the_lines_that_bill_it_and_names_the_readings(self, ours, fleet):
+        text = fleet.get(reverse("portal:session", args=[ours.session.uid])).content.decode()
+
+        assert page_of(ours) in text
+        assert "14:00:00 1,000.000 kWh, 15:00:00 1,010.000 kWh" in text
+        assert "element 1 of the tariff" in text
+
+
 class TestALine:
     def test_leads_to_its_session_and_says_its_price(self, ours, fleet):
         text = fleet.get(page_of(ours)).content.decode()

@@ -93,6 +93,7 @@ DUTCH: Final = Words(
         "not checked yet": "nog niet gecontroleerd",
     },
     signed_key="sleutel {key}",
+    read="afgelezen {readings}",
     from_to="Van – tot",
     meter="Meter",
     unrounded="Niet afgerond",

@@ -91,6 +91,7 @@ ENGLISH: Final = Words(
         "not checked yet": "not checked yet",
     },
     signed_key="key {key}",
+    read="read {readings}",
     from_to="From – to",
     meter="Meter",
     unrounded="Unrounded",

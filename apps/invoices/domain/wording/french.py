@@ -93,6 +93,7 @@ FRENCH: Final = Words(
         "not checked yet": "pas encore vérifiées",
     },
     signed_key="clé {key}",
+    read="relevé {readings}",
     from_to="De – à",
     meter="Compteur",
     unrounded="Non arrondi",

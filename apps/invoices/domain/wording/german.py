@@ -93,6 +93,7 @@ GERMAN: Final = Words(
         "not checked yet": "noch nicht geprüft",
     },
     signed_key="Schlüssel {key}",
+    read="abgelesen {readings}",
     from_to="Von – bis",
     meter="Zähler",
     unrounded="Ungerundet",

@@ -85,6 +85,7 @@ class Words:
     signed: str
     signed_verdicts: Mapping[str, str]
     signed_key: str
+    read: str
     from_to: str
     meter: str
     unrounded: str
