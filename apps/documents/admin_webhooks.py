@@ -50,8 +50,10 @@ class EndpointForm(ActForm):
 
 
 class NewEndpointForm(EndpointForm):
+    field_order = ("url", "description", "side", "event_types")
+
     side = forms.ChoiceField(
-        label="Of",
+        label="Told of",
         choices=WebhookEndpoint.Side.choices,
         widget=UnfoldAdminSelectWidget,
         help_text="Your documents, payments and sessions as the seller; or those you buy elsewhere on this platform.",
@@ -94,7 +96,12 @@ class WebhookEndpointAdmin(TenantAdmin):
     )
     readonly_fields = ("state", "told", "waiting", "signed_with", "deliveries_link")
     actions_list = ("add_endpoint",)
-    actions_detail = ("ping", "edit", "replay_span", "new_secret", "switch_off", "switch_on")
+    # Six buttons beside each other would leave no room for the endpoint's name.
+    actions_detail = (
+        "ping",
+        "replay_span",
+        {"title": "Change", "icon": "edit", "items": ["edit", "new_secret", "switch_off", "switch_on"]},
+    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         waits = Q(deliveries__delivered_at__isnull=True, deliveries__given_up_at__isnull=True)
@@ -134,6 +141,11 @@ class WebhookEndpointAdmin(TenantAdmin):
             '<a class="wl-link" href="{}?endpoint__id__exact={}">Everything sent to it</a>', url, endpoint.pk
         )
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        is_off = obj is not None and obj.switched_off_at is not None
+        return fields if is_off else [field for field in fields if field != "switched_off_why"]
+
     def has_integration_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return has_role(request, INTEGRATION_ROLES)
 
@@ -165,7 +177,7 @@ class WebhookEndpointAdmin(TenantAdmin):
             obj=None,
             title="Add an endpoint",
             text="Each message is signed with a secret that is shown once, tried for three days until the endpoint "
-            "answers 2xx, and may arrive more than once or in another order. docs/webhooks.md says how to verify it.",
+            "answers 2xx, and may come twice or in another order. Any library for Standard Webhooks verifies it.",
             submit="Add",
             form_class=NewEndpointForm,
             initial={"side": WebhookEndpoint.Side.SELLER},

@@ -139,7 +139,7 @@ class WebhookDelivery(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return f"{self.event_type} to {self.endpoint}"
 
     @property
     def message_id(self) -> str:

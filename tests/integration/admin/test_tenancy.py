@@ -283,7 +283,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 46
+        assert len(answers) == 47
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 
