@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from apps.payments.sandbox import Sandbox
+from config.demo.cashier import at_the_double, by_hand
+from config.management.commands.stripe_stories import Command
+from config.processes import free_port
+from tests.integration.payments.conftest import sandbox
 
+__all__ = ["sandbox"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,7 +26,7 @@ def tell(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env=keep | {"DJANGO_SETTINGS_MODULE": "config.settings.stories"} | environment,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=120,
         check=False,
     )
 
@@ -42,13 +47,27 @@ class TestTheCommand:
 
         assert "make stripe-stories" in done.stderr
 
-    def test_tells_both_stories_in_a_database_of_its_own(self):
-        with Sandbox() as sandbox:
-            done = tell(STRIPE_SECRET_KEY="sk_test_of_a_story", STRIPE_API_BASE=sandbox.url)
-            charges = sandbox.control.objects("charge")
-            rejected = sandbox.control.rejected()
 
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.endswith(f"told against {sandbox.url}: every payment stands there as here\n")
-        assert [each["status"] for each in charges] == ["succeeded"] * 2
-        assert rejected == []
+class TestTheStories:
+    @pytest.mark.django_db(transaction=True)
+    def test_are_told_whole_and_every_payment_stands_as_at_stripe(self, sandbox, settings, monkeypatch, tmp_path):
+        monkeypatch.setenv("STRIPE_API_BASE", sandbox.url)
+        monkeypatch.setenv("STRIPE_SECRET_KEY", settings.STRIPE_SECRET_KEY)
+        said = StringIO()
+
+        problems = Command(stdout=said).tell(at_the_double, port=free_port(24_000), root=tmp_path)
+
+        assert problems == []
+        assert [each["status"] for each in sandbox.control.objects("charge")] == ["succeeded"] * 2
+        assert said.getvalue().count("succeeded, received") == 2
+
+
+class TestTheCashier:
+    def test_by_hand_names_the_page_and_the_card_and_waits(self):
+        said: list[str] = []
+
+        by_hand(said.append, wait=said.append)("https://checkout.stripe.com/c/pay/1", "4242424242424242")
+
+        assert said[0] == "open https://checkout.stripe.com/c/pay/1"
+        assert "4242424242424242" in said[1]
+        assert "press Enter" in said[2]

@@ -53,6 +53,10 @@ class Command(BaseCommand):
         self.say(f"told against {where}: every payment stands there as here")
 
     def tell(self, cashier: Cashier, *, port: int, root: Path) -> list[str]:
+        """Tell both, print each payment with its id at Stripe, and return what is not as it must be.
+
+        root  where documents, logs and the state of processes are put
+        """
         call_command("collectstatic", interactive=False, verbosity=0)
         seed()
         with Processes(env={"DATABASE_URL": database_url()}, log_dir=root / "log") as processes:
