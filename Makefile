@@ -4,11 +4,12 @@ PYTHON := $(BIN)/python
 PORT ?= 8000
 DEMO_ARGS ?=
 TEST_ARGS ?=
+STORY_ARGS ?=
 LOCK_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo run test check bench lock
+.PHONY: help setup setup-tests demo run test check bench lock stripe-stories
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -44,6 +45,9 @@ PRODUCTION := env \
 	STRIPE_SECRET_KEY=sk_test_check \
 	STRIPE_WEBHOOK_SECRETS=whsec_check \
 	EMAIL_URL=smtp://127.0.0.1:25
+
+stripe-stories: setup ## both stories against Stripe's test mode (STRIPE_SECRET_KEY=sk_test_…; STORY_ARGS=--browser)
+	@DJANGO_SETTINGS_MODULE=config.settings.stories exec $(PYTHON) manage.py stripe_stories $(STORY_ARGS)
 
 check: setup ## lint, types, import contracts, migrations, deploy check; stops at the first failure
 	@echo '== ruff check' && $(BIN)/ruff check .

@@ -6,8 +6,6 @@ import os
 os.environ.setdefault("NAMESPACE", f"bench-{os.getpid()}")
 
 from config.settings.development import *  # noqa: F403
-from config.settings.development import DATABASES
 
-DATABASES["default"]["TEST"] = {"NAME": "bench_wattledger"}
 # A station that benchmarks is faster than any real one; the limit would measure itself.
 OCPP_MESSAGES_PER_SECOND = 1_000_000

@@ -14,11 +14,12 @@ from apps.accounting.models import BalanceEntry, Discrepancy, Payout
 from apps.accounts.models import Organisation
 from apps.ledger.domain.chart import CHART, Role
 from apps.ledger.models import Journal, LedgerEntry
-from apps.payments.domain.status import OperationKind, PaymentStatus
+from apps.payments.domain.status import OPEN_PAYMENT, OperationKind, PaymentStatus
 from apps.payments.models import Dispute, Payment, PaymentOperation, Refund, Transfer
 
 CLEARING: Final = CHART[Role.STRIPE_CLEARING].code
 _WEBHOOK: Final = "Its webhook is missing or not processed yet; the hourly look will bring it."
+_ON_A_PAGE: Final = "Paid, it seems, on a page open here for this amount; its webhook is missing. Look in an hour."
 _NOT_OURS: Final = "Book it by hand, or say who did it and why."
 _ASKED_FOR: Final = (OperationKind.CAPTURE_INTENT, OperationKind.CONFIRM_INTENT)
 
@@ -53,7 +54,7 @@ def first_pull_from(owner: Organisation) -> datetime | None:
 
 
 def told_of(owner: Organisation, entries: Sequence[BalanceEntry]) -> dict[int, Told]:
-    """Return what our rows say of each entry's source, by the entry's pk, in seven queries however many there are."""
+    """Return what our rows say of each entry's source, by the entry's pk, in eight queries however many there are."""
     sources = {entry.source for entry in entries}
     payments = _payments(entries)
     refunds = {row.stripe_id: row for row in Refund.objects.filter(stripe_id__in=sources)}
@@ -65,9 +66,12 @@ def told_of(owner: Organisation, entries: Sequence[BalanceEntry]) -> dict[int, T
             payment__in=[row.pk for row in payments.values()], kind__in=_ASKED_FOR
         ).values_list("payment_id", flat=True)
     )
+    pages = _open_pages(owner)
     told: dict[int, Told] = {}
     for entry in entries:
         match sort_of(entry.kind, source=entry.source):
+            case Sort.PAYMENT if entry.pk not in payments and (entry.currency, entry.amount.amount) in pages:
+                told[entry.pk] = Told(why=_ON_A_PAGE)
             case Sort.PAYMENT:
                 told[entry.pk] = _payment_told(owner, payments.get(entry.pk), asked=asked)
             case Sort.REFUND | Sort.REFUND_FAILED as sort:
@@ -100,6 +104,17 @@ def _payments(entries: Sequence[BalanceEntry]) -> dict[int, Payment]:
         by_id |= dict.fromkeys((value for value in known if value), payment)
     pairs = ((entry.pk, [entry.intent, entry.source, entry.stripe_id]) for entry in entries)
     return {pk: by_id[value] for pk, values in pairs for value in values if value in by_id}
+
+
+def _open_pages(owner: Organisation) -> set[tuple[str, Decimal]]:
+    """Return (currency, amount) of each hosted page that was not seen paid: its intent is known when it was."""
+    waiting = Payment.objects.filter(
+        Q(collector=owner) | Q(collector=None, seller=owner),
+        stripe_id=None,
+        page_id__isnull=False,
+        status__in=[status.value for status in OPEN_PAYMENT],
+    )
+    return set(waiting.values_list("currency", "amount"))
 
 
 def _payment_told(owner: Organisation, payment: Payment | None, *, asked: set[int]) -> Told:

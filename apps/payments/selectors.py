@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 from django.utils.formats import date_format
@@ -107,8 +109,22 @@ def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
 
 def open_amount(invoice: Invoice) -> Decimal:
     """Return gross − allocations − credit notes + refunds − write-offs; below zero: so much is to be given back."""
-    amount: Decimal = with_open_amounts(Invoice.objects.filter(pk=invoice.pk)).values_list("open_amount", flat=True)[0]
-    return amount
+    sql, given = _open_amount_sql()
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [invoice.pk if value == _ANY else value for value in given])
+        (amount,) = cursor.fetchone()
+    return Decimal(amount)
+
+
+_ANY: Final = -1
+
+
+@cache
+def _open_amount_sql() -> tuple[str, tuple[Any, ...]]:
+    """Write the query once: it is asked a dozen times for each payment, and writing it takes 4 ms of CPU."""
+    rows = with_open_amounts(Invoice.objects.filter(pk=_ANY)).order_by().values("open_amount")
+    sql, given = rows.query.sql_with_params()
+    return sql, tuple(given)
 
 
 def owed_now(invoice: Invoice) -> Decimal:

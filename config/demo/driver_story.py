@@ -8,13 +8,15 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 from apps.documents.models import Document
 from apps.invoices.selectors import document_key
 from apps.ocpp.simulator.charger import SimulatedCharger
 from apps.payments.models import PaymentAttempt
-from apps.payments.sandbox import complete_checkout
 from apps.sessions.models import ChargingSession
 from apps.stations.models import PayCode
+from config.demo.cashier import Cashier, at_the_double
 from config.demo.seed import station_key
 from config.demo.telling import GOOD_CARD, Say, StoryBroken, keep_file, wait_for
 from config.demo.visitor import Visitor
@@ -29,8 +31,8 @@ ENERGY_WH = 12_000
 DURATION = timedelta(minutes=8)
 
 
-def tell(say: Say, *, running: Installation, root: Path) -> dict[str, Any]:
-    """Tell the driver's story and return its figures.
+def tell(say: Say, *, running: Installation, root: Path, cashier: Cashier = at_the_double) -> dict[str, Any]:
+    """Tell the driver's story and return its figures. cashier: who types the card into the hosted page
 
     :raises StoryBroken: something did not happen within its time
     """
@@ -40,17 +42,17 @@ def tell(say: Say, *, running: Installation, root: Path) -> dict[str, Any]:
     last = ChargingSession.objects.filter(station__identity=STATION.identity).order_by("-pk").first()
     register_wh = (last.meter_stop_milliwh or 0) // 1000 if last else 88_000
     driver = Visitor(running.web_url)
-    token = asyncio.run(_charge(say, running.ocpp_url, driver, code.code, register_wh))
+    token = asyncio.run(_charge(say, running.ocpp_url, driver, code.code, register_wh, cashier))
     attempt = wait_for("the capture", lambda: PaymentAttempt.objects.filter(token=token, status="captured").first())
     return _receipt(say, driver, attempt, root=root)
 
 
-async def _charge(say: Say, url: str, driver: Visitor, code: str, register_wh: int) -> str:
+async def _charge(say: Say, url: str, driver: Visitor, code: str, register_wh: int, cashier: Cashier) -> str:
     async with SimulatedCharger(url, STATION.identity, station_key(STATION.identity)) as charger:
         await charger.boot()
         await charger.status("Available", connector=CONNECTOR)
         await charger.status("Preparing", connector=CONNECTOR)
-        token = await asyncio.to_thread(_pay, say, driver, code)
+        token = await asyncio.to_thread(_pay, say, driver, code, cashier)
         action, payload = await asyncio.wait_for(charger.requests.get(), timeout=20)
         if action != "RemoteStartTransaction":
             raise StoryBroken(f"the charger was asked for {action} instead of a remote start")
@@ -80,7 +82,7 @@ async def _charge(say: Say, url: str, driver: Visitor, code: str, register_wh: i
     return token
 
 
-def _pay(say: Say, driver: Visitor, code: str) -> str:
+def _pay(say: Say, driver: Visitor, code: str, cashier: Cashier) -> str:
     """Read the price, pay by card, come back; return the attempt's token."""
     page = driver.get(f"/c/{code}/").text
     shown = re.search(r'name="shown" value="([^"]*)"', page)
@@ -90,12 +92,15 @@ def _pay(say: Say, driver: Visitor, code: str) -> str:
     checkout = driver.post(f"/c/{code}/", {"shown": unescape(shown[1])})
     if checkout.status_code not in (302, 303):
         raise StoryBroken(f"paying answers {checkout.status_code}")
-    back = complete_checkout(checkout.headers["Location"], GOOD_CARD)
-    token = re.search(r"/s/([^/]+)/", driver.get(back).url)
-    if token is None:
-        raise StoryBroken("Checkout does not lead back to the charge's own page")
+    try:
+        attempt = PaymentAttempt.objects.get(checkout_url=checkout.headers["Location"])
+    finally:
+        # This is a thread of its own.
+        connection.close()
+    cashier(checkout.headers["Location"], GOOD_CARD)
+    driver.get(f"/s/{attempt.token}/return/")
     say("paid by hosted Checkout: the amount is held, nothing is taken yet")
-    return token[1]
+    return attempt.token
 
 
 def _receipt(say: Say, driver: Visitor, attempt: PaymentAttempt, *, root: Path) -> dict[str, Any]:

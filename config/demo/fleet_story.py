@@ -21,8 +21,8 @@ from apps.ledger.models import Journal
 from apps.ocpp.simulator.charger import SimulatedCharger
 from apps.payments import selectors as payments
 from apps.payments.models import SavedMethod
-from apps.payments.sandbox import complete_checkout
 from apps.sessions.models import Cdr, ChargingSession
+from config.demo.cashier import Cashier, at_the_double
 from config.demo.seed import station_key
 from config.demo.telling import GOOD_CARD, Say, StoryBroken, keep_file, wait_for
 from config.demo.visitor import Visitor
@@ -44,8 +44,8 @@ class Charge:
     meter_start_wh: int
 
 
-def tell(say: Say, *, running: Installation, root: Path) -> dict[str, Any]:
-    """Tell the whole story and return its figures.
+def tell(say: Say, *, running: Installation, root: Path, cashier: Cashier = at_the_double) -> dict[str, Any]:
+    """Tell the whole story and return its figures. cashier: who types the card into the hosted page
 
     :raises StoryBroken: something did not happen within its time
     """
@@ -53,7 +53,7 @@ def tell(say: Say, *, running: Installation, root: Path) -> dict[str, Any]:
     fleet = Visitor(running.web_url)
     fleet.sign_in("/portal/login/", email=OWNER.fleet.admin_email, password=PASSWORD)
     say(f"{OWNER.fleet.admin_email} signs in to the portal of {OWNER.name}")
-    save_card(say, fleet=fleet, contract=contract)
+    save_card(say, fleet=fleet, contract=contract, cashier=cashier)
     session = charge(say, running=running)
     cdr = wait_for("the charge record", lambda: Cdr.objects.filter(session=session).first())
     explain(say, cdr)
@@ -63,7 +63,7 @@ def tell(say: Say, *, running: Installation, root: Path) -> dict[str, Any]:
     return figures(invoice, pdf=pdf, root=root)
 
 
-def save_card(say: Say, *, fleet: Visitor, contract: Contract) -> None:
+def save_card(say: Say, *, fleet: Visitor, contract: Contract, cashier: Cashier) -> None:
     """Save a card by hosted Checkout, as the customer does; a card saved in an earlier run stays."""
 
     def active() -> SavedMethod | None:
@@ -74,8 +74,9 @@ def save_card(say: Say, *, fleet: Visitor, contract: Contract) -> None:
         checkout = fleet.post("/portal/payment-method/", {"customer": str(contract.customer_id)})
         if checkout.status_code not in (302, 303):
             raise StoryBroken(f"adding a card answers {checkout.status_code}")
-        back = complete_checkout(checkout.headers["Location"], GOOD_CARD)
-        fleet.get(back)
+        requested = SavedMethod.objects.get(checkout_url=checkout.headers["Location"])
+        cashier(checkout.headers["Location"], GOOD_CARD)
+        fleet.get(f"/portal/payment-method/return/?checkout={requested.checkout_session_id}")
     method = wait_for("the saved card", active)
     say(f"a card is saved for {contract.customer}: {method.brand} ending {method.last4}, by hosted Checkout")
 

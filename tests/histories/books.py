@@ -10,9 +10,11 @@ from django.db.models import Sum
 from apps.core.audit import find_violations
 from apps.invoices.models import Invoice
 from apps.ledger.models import LedgerEntry
-from apps.payments.models import PaymentAttempt, PaymentOperation, Refund, StripeEvent
+from apps.payments.models import PaymentAttempt, PaymentOperation, Refund, StripeEvent, Wallet
 from apps.payments.sandbox.control import Control
 from apps.payments.selectors import surplus_payment_ids, with_open_amounts
+from apps.payments.services.owing import owed_by
+from apps.payments.wallets import limit_of, uncharged_records
 from tests.histories.town import Town
 
 OVER_NO_WIRE: Final = {"I9", "I10"}
@@ -30,6 +32,7 @@ def differences(town: Town, control: Control) -> list[str]:
         *_left_over(control),
         *_documents(town),
         *_drivers(),
+        *_wallets(control),
     ]  # fmt: skip
 
 
@@ -92,3 +95,27 @@ def _drivers() -> Iterator[str]:
             yield f"{attempt} took {taken} without a receipt"
         if attempt.receipt is not None and taken > min(attempt.receipt.gross.amount, attempt.hold_amount.amount):
             yield f"{attempt} took {taken} for {attempt.receipt.gross}"
+
+
+def _wallets(control: Control) -> Iterator[str]:
+    """Yield wallets that hold another sum than came in at Stripe less what went back and what was charged."""
+    charges = {each["payment_intent"]: each for each in control.objects("charge") if each["status"] == "succeeded"}
+    refunds = [each for each in control.objects("refund") if each["status"] in ("pending", "succeeded")]
+    disputes = [each for each in control.objects("dispute") if each["status"] == "lost"]
+    for wallet in Wallet.objects.select_related("contract"):
+        paid = {charges[one.stripe_id]["id"]: charges[one.stripe_id] for one in wallet.top_ups.filter(
+            status="succeeded")}  # fmt: skip
+        back = sum(each["amount"] for each in [*refunds, *disputes] if each["charge"] in paid)
+        stripes = Decimal(sum(each["amount_captured"] for each in paid.values()) - back) / 100
+        used = wallet.movements.filter(kind__in=("session", "invoice", "returned", "retaxed"))
+        ours = wallet.balance.amount - (used.aggregate(sum=Sum("amount"))["sum"] or 0)
+        if ours != stripes:
+            yield f"{wallet}: {ours} came in and stayed, Stripe says {stripes}"
+        limit = limit_of(wallet)
+        if limit.reserved or limit.owed != owed_by(wallet.contract_id):
+            yield f"{wallet}: {limit.reserved} are reserved, {limit.owed} owed of {owed_by(wallet.contract_id)}"
+        drawn = wallet.movements.filter(amount__lt=0).exclude(kind__in=("taken", "retaxed"))
+        if drawn.filter(balance__lt=-limit.amount).exists():
+            yield f"{wallet} was taken below its bound"
+    for record in uncharged_records():
+        yield f"{record} is not paid by its wallet"

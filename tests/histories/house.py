@@ -24,6 +24,7 @@ from apps.payments.models import PaymentOperation, StripeEvent
 from apps.payments.services import driver
 from apps.payments.services.projection import StripeUnreachable
 from apps.payments.web.webhooks import stripe_webhook
+from tests.histories import wire
 from tests.histories.weather import Killed, Weather
 
 ALARMS: Final = ("payments.sweep_operations", "payments.sweep_events")
@@ -152,11 +153,10 @@ class House:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Stand in for broker, clock and network card while a history is told."""
-        request = stripe.RequestsClient.request
 
-        def call(client: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(_: Any, method: str, url: str, headers: Any, post_data: str | None = None) -> Any:
             self._between("before a call")
-            answer = request(client, *args, **kwargs)
+            answer = wire.ask(self.weather.api, method, url, headers, post_data)
             self._between("after a call")
             return answer
 

@@ -31,7 +31,7 @@ class Weather:
 
     def __init__(self, sandbox: Sandbox, seed: str) -> None:
         self.dice = random.Random(seed)
-        self.control = sandbox.control
+        self.control, self.api = sandbox.control, sandbox.api
         self._seen: set[str] = set()
         self._on_their_way: list[Event] = []
         self.is_calm = True

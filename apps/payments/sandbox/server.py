@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from apps.payments.sandbox.api import Api
-from apps.payments.sandbox.control import Control
+from apps.payments.sandbox.control import ControlHere
 from apps.payments.sandbox.desk import ControlDesk
 from apps.payments.sandbox.http import SandboxServer
 from apps.payments.sandbox.keeping import StateFile
@@ -22,7 +22,7 @@ class Sandbox:
     """A Stripe double on a port of its own.
 
     ``with Sandbox(webhook_url=…, webhook_secret=…) as sandbox:`` starts it; ``sandbox.url`` is the API base,
-    ``sandbox.control`` asks things of it.
+    ``sandbox.control`` asks things of it, ``sandbox.api`` answers a request without HTTP.
     """
 
     def __init__(
@@ -46,17 +46,18 @@ class Sandbox:
         """
         self._webhooks = Webhooks(url=webhook_url, secret=webhook_secret)
         self.state = State(tell=self._webhooks.send)
-        api = Api(self.state, api_key=api_key)
-        self._server = SandboxServer((host, port), api, ControlDesk(api, self._webhooks))
+        self.api = Api(self.state, api_key=api_key)
+        desk = ControlDesk(self.api, self._webhooks)
+        self._server = SandboxServer((host, port), self.api, desk)
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._server.server_address[1]}"
         self.state.base_url = self.url
         try:
-            self._state_file = StateFile(Path(state_file), api) if state_file is not None else None
+            self._state_file = StateFile(Path(state_file), self.api) if state_file is not None else None
         except BaseException:
             self._server.server_close()
             raise
-        self.control = Control(self.url)
+        self.control = ControlHere(desk.answer)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="sandbox-http", daemon=True
         )

@@ -46,8 +46,8 @@ def write_off(*, invoice_id: int, reason: str, by: User, at: datetime) -> WriteO
 
 def bring_back(*, document: Invoice, at: datetime) -> WriteOff | None:
     """Take back of a locked document's write-off what was paid or credited after all; None where nothing was."""
-    given_up, surplus = written_off_amount(document), -open_amount(document)
-    if given_up <= 0 or surplus <= 0:
+    given_up = written_off_amount(document)
+    if given_up <= 0 or (surplus := -open_amount(document)) <= 0:
         return None
     return _move_to(document, max(given_up - surplus, Decimal(0)), reason="Paid or credited after all.", by=None, at=at)
 

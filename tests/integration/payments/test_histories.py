@@ -14,7 +14,7 @@ from tests.histories.telling import STORIES, stage, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SECONDS: Final = 25
+SECONDS: Final = 20
 """For each story; ``make bench`` tells three hundred."""
 
 
