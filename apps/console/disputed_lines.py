@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidg
 from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES
 from apps.accounts.scope import has_role, operated_rows, operator_of
 from apps.core import clock
-from apps.core.domain.money import minor_unit
+from apps.core.domain.money import minor_unit, round_half_up
 from apps.core.domain.zones import zone
 from apps.core.words import money
 from apps.invoices.disputed import LineStanding, open_disputes, standings_of_lines
@@ -65,7 +65,7 @@ class AnswerForm(forms.Form):
         stated = "gross" if standing.line.invoice.amounts_are_gross else "net"
         self.fields["amount"] = forms.DecimalField(
             label=f"Amount ({stated})",
-            initial=standing.left,
+            initial=round_half_up(standing.left, currency=standing.line.currency),
             required=False,
             min_value=Decimal(0),
             max_value=standing.left,

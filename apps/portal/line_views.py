@@ -17,6 +17,7 @@ from apps.invoices.disputed import LineStanding, standings_of_lines
 from apps.invoices.errors import DisputeRefused
 from apps.invoices.models import InvoiceLine
 from apps.invoices.services.disputing import open_dispute, withdraw_dispute
+from apps.payments.selectors import payment_state
 from apps.portal import selectors
 from apps.portal.access import customer_page
 from apps.portal.forms import DisputeForm
@@ -40,6 +41,7 @@ def line(request: HttpRequest, uid: UUID, position: int, *, membership: Membersh
         "invoice": found.invoice,
         "standing": standing,
         "bands": found.prices,
+        "state": payment_state(found.invoice),
         "form": form,
         "line_session": record.session if record else None,
         "notes": InvoiceLine.objects.filter(credits=found).select_related("invoice").order_by("pk"),
