@@ -3,6 +3,7 @@
 from apps.accounting.models.bank import BankStatement, BankStatementRow, CsvLayout
 from apps.accounting.models.books import BalanceEntry, Discrepancy, Payout, PullMark
 from apps.accounting.models.exports import ExportedJournal, JournalExport
+from apps.accounting.models.home import HomeFile, HomeLine, HomePayout, HomeReceipt, HomeStatement
 from apps.accounting.models.settlement import (
     Agreement,
     OwnerPayout,
@@ -20,6 +21,11 @@ __all__ = [
     "CsvLayout",
     "Discrepancy",
     "ExportedJournal",
+    "HomeFile",
+    "HomeLine",
+    "HomePayout",
+    "HomeReceipt",
+    "HomeStatement",
     "JournalExport",
     "OwnerPayout",
     "Payout",
