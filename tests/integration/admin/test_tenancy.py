@@ -56,6 +56,9 @@ ACTS = {
     "accounting_statement": ("pdf",),
     "accounting_ownerpayout": ("executed", "not_executed"),
     "accounting_payoutfile": ("download",),
+    "accounting_homestatement": ("pdf", "fleet", "table"),
+    "accounting_homefile": ("download",),
+    "accounting_homepayout": ("paid", "returned"),
 }
 HAND_MADE = {
     "accounts_organisation",
@@ -78,6 +81,8 @@ HAND_MADE = {
     "contracts_allocationkey",
     "contracts_sharedcost",
     "contracts_payerpolicy",
+    "contracts_homeagreement",
+    "contracts_homedriver",
     "contracts_idtoken",
     "contracts_tariffassignment",
     "analytics_tarifftrial",
@@ -282,7 +287,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 45
+        assert len(answers) == 49
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 
