@@ -59,6 +59,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("What is prepaid"), "local_offer", "payments_walletoffer"),
             _row(_("Membership tiers"), "loyalty", "contracts_membershiptier"),
             _row(_("Cards"), "badge", "contracts_idtoken"),
+            _row(_("Employer or driver"), "alt_route", "contracts_payerpolicy"),
             _row(_("Vehicles"), "directions_car", "contracts_vehicle"),
             _row(_("Cost centres"), "account_tree", "contracts_costcentre"),
         ),
@@ -99,6 +100,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Calls to Stripe"), "sync_alt", "payments_paymentoperation"),
             _row(_("Stripe events"), "webhook", "payments_stripeevent"),
             _row(_("Saved cards"), "credit_card", "payments_savedmethod"),
+        ),
+        _group(
+            _("Charging at home"),
+            _row(_("Agreements"), "handshake", "contracts_homeagreement"),
+            _row(_("Drivers"), "person_pin_circle", "contracts_homedriver"),
+            _row(_("Statements"), "request_quote", "accounting_homestatement"),
+            _row(_("Payments to drivers"), "outbound", "accounting_homepayout"),
+            _row(_("Files"), "upload_file", "accounting_homefile"),
+            _row(_("Money from fleets"), "account_balance", "accounting_homereceipt"),
         ),
         _group(
             _("Books"),

@@ -16,6 +16,8 @@ from apps.contracts.models.contracts import (
     SpendingLimit,
     TariffAssignment,
 )
+from apps.contracts.models.home import HomeAgreement, HomeCharger, HomeDriver
+from apps.contracts.models.payers import PayerPolicy, PayerRuleRow
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
 from apps.contracts.models.suspensions import Suspension
 from apps.contracts.models.versions import ContractTemplate, ContractVersion
@@ -31,10 +33,15 @@ __all__ = [
     "CostPeriod",
     "CostShare",
     "Customer",
+    "HomeAgreement",
+    "HomeCharger",
+    "HomeDriver",
     "IdToken",
     "KeyWeight",
     "MembershipTier",
     "Occupancy",
+    "PayerPolicy",
+    "PayerRuleRow",
     "Plan",
     "PlanStep",
     "SharedCost",
