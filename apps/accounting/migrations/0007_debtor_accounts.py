@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounting', '0006_bank_statements'),
         ('accounts', '0002_bank_account'),
-        ('contracts', '0018_residential_communities'),
+        ('contracts', '0017_residential_communities'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('ledger', '0003_charts_and_closings'),
-        ('invoices', '0019_contract_charges'),
+        ('invoices', '0017_contract_charges'),
     ]
 
     operations = [

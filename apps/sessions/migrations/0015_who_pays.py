@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('charging_sessions', '0014_cost_centres'),
-        ('contracts', '0019_employer_or_driver'),
+        ('contracts', '0018_employer_or_driver'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('charging_sessions', '0015_who_pays'),
-        ('contracts', '0020_home_charging'),
+        ('contracts', '0019_home_charging'),
     ]
 
     operations = [

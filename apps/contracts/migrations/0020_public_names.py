@@ -19,7 +19,7 @@ def public_uid(model: str, name: str) -> migrations.AddField:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contracts", "0018_residential_communities")]
+    dependencies = [("contracts", "0019_home_charging")]
 
     operations = [
         public_uid("customer", "uid"),

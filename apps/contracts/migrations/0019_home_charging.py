@@ -14,7 +14,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0019_employer_or_driver'),
+        ('contracts', '0018_employer_or_driver'),
         ('stations', '0008_plug_first'),
         ('tariffs', '0002_drafts'),
     ]

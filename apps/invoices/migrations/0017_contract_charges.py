@@ -45,7 +45,7 @@ WHERE u.customer_id <> cost.customer_id
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0018_residential_communities'),
+        ('contracts', '0017_residential_communities'),
         ('invoices', '0016_billing_reviews'),
     ]
 
