@@ -59,6 +59,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("What is prepaid"), "local_offer", "payments_walletoffer"),
             _row(_("Membership tiers"), "loyalty", "contracts_membershiptier"),
             _row(_("Cards"), "badge", "contracts_idtoken"),
+            _row(_("Employer or driver"), "alt_route", "contracts_payerpolicy"),
             _row(_("Vehicles"), "directions_car", "contracts_vehicle"),
             _row(_("Cost centres"), "account_tree", "contracts_costcentre"),
         ),

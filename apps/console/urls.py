@@ -8,6 +8,7 @@ from apps.console import (
     books,
     communities,
     disputed_lines,
+    payers,
     previewing,
     provisioning,
     refunding,
@@ -21,6 +22,7 @@ app_name = "console"
 urlpatterns = [
     path("sessions/<uuid:uid>/", admin.site.admin_view(views.session), name="session"),
     path("sessions/<uuid:uid>/signed.xml", admin.site.admin_view(views.signed_values), name="signed-values"),
+    path("sessions/<uuid:uid>/payer/", admin.site.admin_view(payers.correct), name="payer"),
     path("signed/<int:record_id>/", admin.site.admin_view(views.signed_record), name="signed-record"),
     path("invoices/<uuid:uid>/", admin.site.admin_view(views.invoice), name="invoice"),
     path("invoices/<uuid:uid>/refund/", admin.site.admin_view(refunding.refund), name="refund"),

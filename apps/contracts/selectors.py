@@ -41,7 +41,7 @@ def find_tokens(queries: Iterable[TokenQuery]) -> list[TokenFinding]:
             seller_id__in={query.seller_id for query in wanted}, uid__in={query.uid for query in wanted}
         )
         tokens = tokens.exclude(status=IdToken.Status.RETIRED).order_by()
-        for token in tokens.select_related("contract__customer", "contract__tier", "vehicle"):
+        for token in tokens.select_related("contract__customer", "contract__tier", "contract__payer_policy", "vehicle"):
             known[token.seller_id, token.uid] = token
     return [_judge(known.get((query.seller_id, query.uid)), query.at) for query in wanted]
 

@@ -4,12 +4,25 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import (
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
 from django.db.models.fields import CharField
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.accounts.models import Organisation
 from apps.contracts.domain.cycles import BillingCycle
+from apps.contracts.domain.payers import Origin
 from apps.contracts.models import Contract
 from apps.core.domain.zones import zone
 from apps.documents.models import Document
@@ -17,7 +30,7 @@ from apps.documents.selectors import get_document
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import BilledPeriod, BillingHold, BillingRun, Invoice, InvoiceLine, PrepaidRecord
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import Cdr
+from apps.sessions.models import Cdr, ChargingSession, PayerDecision
 
 
 def end_of_day(day: date, *, time_zone: str) -> datetime:
@@ -39,6 +52,7 @@ def due_records(*, seller: Organisation, until_date: date) -> QuerySet[Cdr]:
     return current_records(seller=seller, until_date=until_date).filter(
         ~Exists(InvoiceLine.objects.filter(cdr=OuterRef("pk")).order_by()),
         ~Exists(open_holds().filter(session=OuterRef("session")).order_by()),
+        ~Exists(_still_marked(until=end_of_day(until_date, time_zone=seller.time_zone))),
         is_billable_if_prepaid(),
     )
 
@@ -59,6 +73,17 @@ def left_by_session(*, at: datetime) -> list[int]:
         due = due_records(seller=seller, until_date=today).filter(session__contract__billing_cycle=BillingCycle.SESSION)
         contract_ids.update(due.order_by().values_list("session__contract_id", flat=True).distinct())
     return sorted(contract_ids)
+
+
+def _still_marked(*, until: datetime) -> QuerySet[PayerDecision]:
+    """Return the decisions, for use in ``Exists``, that the driver may still change when the billed days are over."""
+    window = ExpressionWrapper(F("mark_days") * Value(timedelta(days=1)), output_field=DurationField())
+    first = PayerDecision.objects.filter(session=OuterRef("session"), number=1, mark_days__gt=0).order_by()
+    return (
+        first.annotate(window=window)
+        .filter(session__ended_at__gt=Value(until) - F("window"))
+        .exclude(Exists(PayerDecision.objects.filter(session=OuterRef("session"), origin=Origin.CORRECTED).order_by()))
+    )
 
 
 def open_holds() -> QuerySet[BillingHold]:
@@ -228,6 +253,14 @@ def get_data(invoice: Invoice) -> Document | None:
 def get_file(invoice: Invoice) -> Document | None:
     """Return the rendered file of an issued document, or None while it is not rendered yet."""
     return get_document(seller_id=invoice.seller_id, key=document_key(invoice))
+
+
+def why_payer_is_fixed(session: ChargingSession) -> str:
+    """Say why who pays for a session cannot be marked any more: it is billed; "" where it is not."""
+    billed = InvoiceLine.objects.filter(cdr__session=session)
+    if PrepaidRecord.objects.filter(cdr__session=session).exists():
+        return "A prepaid wallet has paid for it: ask your charging provider."
+    return "It is billed already: ask your charging provider." if billed.exists() else ""
 
 
 def undocumented() -> QuerySet[Invoice]:

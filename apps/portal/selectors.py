@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Sum
 
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
-from apps.contracts.models import Customer, Suspension
+from apps.contracts.models import Customer, IdToken, Suspension
 from apps.invoices.disputed import open_disputes
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine
@@ -57,6 +57,11 @@ def sessions_of(membership: Membership, *, month: date | None = None) -> Any:
     return sessions.select_related(
         "station__location", "evse", "vehicle", "cost_centre", "token", "seller"
     ).prefetch_related(Prefetch("cdrs", queryset=records, to_attr="current_cdrs"))
+
+
+def drives_on_anothers_card(membership: Membership) -> bool:
+    """Tell whether a card of somebody else names a contract of the organisation as its driver's."""
+    return IdToken.objects.filter(driver_contract__customer__organisation=membership.organisation_id).exists()
 
 
 def months_of(membership: Membership) -> list[date]:

@@ -4,7 +4,16 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 from django.views.i18n import set_language
 
-from apps.portal import community_views, contract_views, line_views, machine_views, pay_views, views, wallet_views
+from apps.portal import (
+    community_views,
+    contract_views,
+    line_views,
+    machine_views,
+    pay_views,
+    payer_views,
+    views,
+    wallet_views,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -41,6 +50,8 @@ urlpatterns = [
         community_views.statement,
         name="community-statement",
     ),
+    path("payers/", payer_views.payers, name="payers"),
+    path("payers/<uuid:uid>/mark/", payer_views.mark, name="payer-mark"),
     path("offers/<str:token>/", contract_views.offer, name="offer"),
     path("offers/<str:token>/document/", contract_views.offer_document, name="offer-document"),
     path("machines/", machine_views.machines, name="machines"),

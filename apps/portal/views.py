@@ -44,6 +44,7 @@ from apps.portal.access import customer_page, may_pay, memberships_of
 from apps.portal.forms import SignInForm
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
+from apps.sessions.services.payers import decision_of
 from apps.tariffs.domain.price_text import price_text
 from apps.tariffs.spoken import page_language
 
@@ -93,7 +94,12 @@ def sessions(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     """List sessions, all or of one month (``?month=2026-03``)."""
     month = _month(request.GET.get("month", ""))
     page = Paginator(selectors.sessions_of(membership, month=month), PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"page": page, "month": month, "months": selectors.months_of(membership)}
+    context = {
+        "page": page,
+        "month": month,
+        "months": selectors.months_of(membership),
+        "has_payers": selectors.drives_on_anothers_card(membership),
+    }
     return page_for(request, "portal/sessions.html", membership, **context)
 
 
@@ -108,12 +114,14 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
     record = found.current_cdrs[0] if found.current_cdrs else None
     explained = explain_cdr(record, readings=readings, language=page_language()) if record else None
     version = record.tariff_version if record else found.tariff_version
+    decision = decision_of(found)
     context = {
         "session": found,
         "explained": explained,
         "readings": readings,
         "signed": transparency.signed_values(found.pk),
         "lines": selectors.lines_of(membership, found),
+        "payer": decision.in_words(page_language()) if decision else "",
         "prices": price_text(version.terms(), language=page_language()),
     }
     return page_for(request, "portal/session.html", membership, **context)

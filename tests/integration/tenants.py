@@ -24,7 +24,7 @@ from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.domain.scopes import Scope
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
-from apps.contracts.models import ContractVersion, SpendingLimit
+from apps.contracts.models import ContractVersion, PayerPolicy, SpendingLimit
 from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document, WebhookAttempt
 from apps.documents.services import store_document
@@ -262,6 +262,7 @@ def make_tenant(name: str) -> Tenant:
     _make_wallet(name, site)
     _make_version(name, site)
     _make_community(name, site)
+    _make_payer(name, site)
     _make_settlement(name, site.owner)
     _make_payout(name, site)
     _make_webhook(name, site.owner)
@@ -351,6 +352,12 @@ def _make_version(name: str, site: Site) -> None:
         offered_at=BILLED_AT,
         offered_to=site.customer.email,
     )
+
+
+def _make_payer(name: str, site: Site) -> None:
+    """Let the fleet's contract have a rule of employer or driver, at a place of its own name."""
+    policy = PayerPolicy.objects.create(contract=site.contract)
+    policy.rules.create(position=1, payer="driver", weekdays=[7], location=site.location)
 
 
 def _make_community(name: str, site: Site) -> None:

@@ -5,6 +5,7 @@ from apps.contracts.admin.cards import CostCentreAdmin, IdTokenAdmin, VehicleAdm
 from apps.contracts.admin.communities import AllocationKeyAdmin, SharedCostAdmin, UnitAdmin
 from apps.contracts.admin.contracts import ContractAdmin, SpendingLimitAdmin
 from apps.contracts.admin.customers import CustomerAdmin
+from apps.contracts.admin.payers import PayerPolicyAdmin
 from apps.contracts.admin.plans import PlanAdmin
 from apps.contracts.admin.tiers import MembershipTierAdmin
 from apps.contracts.admin.versions import ContractTemplateAdmin, ContractVersionAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "CustomerAdmin",
     "IdTokenAdmin",
     "MembershipTierAdmin",
+    "PayerPolicyAdmin",
     "PlanAdmin",
     "SharedCostAdmin",
     "SpendingLimitAdmin",

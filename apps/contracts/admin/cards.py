@@ -94,6 +94,9 @@ class IdTokenForm(TenantForm):
             named = cleaned.get(field)
             if named is not None and named.customer_id != contract.customer_id:
                 self.add_error(field, f"This {what} is not one of {contract.customer}.")
+        driver = cleaned.get("driver_contract")
+        if driver is not None and (driver.seller_id != contract.seller_id or driver == contract):
+            self.add_error("driver_contract", "Choose another contract of the same seller: the driver's own.")
         return cleaned
 
 
@@ -130,12 +133,13 @@ class IdTokenAdmin(ImportPages):
         "vehicle__plate",
         "cost_centre__code",
     )
-    autocomplete_fields = ("contract", "vehicle", "cost_centre")
+    autocomplete_fields = ("contract", "vehicle", "cost_centre", "driver_contract")
     fields = (
         "contract",
         "uid",
         "driver",
         ("vehicle", "cost_centre"),
+        ("kind", "driver_contract"),
         "valid_from",
         "valid_to",
         "free_reason",

@@ -16,6 +16,7 @@ from apps.contracts.models.contracts import (
     SpendingLimit,
     TariffAssignment,
 )
+from apps.contracts.models.payers import PayerPolicy, PayerRuleRow
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
 from apps.contracts.models.suspensions import Suspension
 from apps.contracts.models.versions import ContractTemplate, ContractVersion
@@ -35,6 +36,8 @@ __all__ = [
     "KeyWeight",
     "MembershipTier",
     "Occupancy",
+    "PayerPolicy",
+    "PayerRuleRow",
     "Plan",
     "PlanStep",
     "SharedCost",

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from apps.accounts.tenancy import TenantModel
+from apps.contracts.domain.payers import CardKind
 from apps.contracts.domain.tokens import normalise_uid
 from apps.core.constraints import has_usual_years
 
@@ -60,6 +61,8 @@ class IdToken(TenantModel):
 
     ``seller`` repeats the contract's, so that the database can refuse a token in two live contracts of one seller.
     valid_from, valid_to  of a guest's card, half-open in UTC; null = as long as the contract
+    kind         whose card it is, for rules to tell apart; "" = nobody said
+    driver_contract  the driver's own, billed for what the employer does not pay; null = none
     free_reason  why its sessions cost nothing, such as "Staff"; "" = they cost what the tariff says
     public_uid   how the API names it, since its number opens chargers
     replaces     the retired card in whose stead it is
@@ -78,6 +81,25 @@ class IdToken(TenantModel):
     vehicle = models.ForeignKey(Vehicle, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens")
     cost_centre = models.ForeignKey(CostCentre, null=True, blank=True, on_delete=models.PROTECT, related_name="tokens")
     driver = models.CharField(max_length=120, blank=True, help_text="Who carries the card.")
+    kind = models.CharField(
+        max_length=8,
+        blank=True,
+        choices=[
+            (CardKind.EMPLOYEE.value, "Employee's card"),
+            (CardKind.VISITOR.value, "Visitor's card"),
+            (CardKind.POOL.value, "Pool vehicle's card"),
+            (CardKind.PRIVATE.value, "Private card"),
+        ],
+        help_text="By which rules tell whether employer or driver pays.",
+    )
+    driver_contract = models.ForeignKey(
+        "contracts.Contract",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The driver's own contract: what the employer does not pay is billed to it.",
+    )
     uid = models.CharField(
         "UID",
         max_length=36,
@@ -131,8 +153,12 @@ class IdToken(TenantModel):
                         WHERE k.id = NEW.cost_centre_id AND c.id = NEW.contract_id AND k.customer_id <> c.customer_id
                     ) OR EXISTS (
                         SELECT 1 FROM contracts_idtoken t WHERE t.id = NEW.replaces_id AND t.seller_id <> NEW.seller_id
+                    ) OR EXISTS (
+                        SELECT 1 FROM contracts_contract d
+                        WHERE d.id = NEW.driver_contract_id
+                        AND (d.seller_id <> NEW.seller_id OR d.id = NEW.contract_id)
                     ) THEN
-                        RAISE EXCEPTION 'a card names a vehicle, cost centre or card of somebody else'
+                        RAISE EXCEPTION 'a card names a vehicle, cost centre, contract or card of somebody else'
                             USING ERRCODE = 'integrity_constraint_violation';
                     END IF;
                     RETURN NEW;

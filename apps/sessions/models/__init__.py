@@ -5,6 +5,7 @@ inputs; a correction is the next revision, the highest is current.
 """
 
 from apps.sessions.models.evidence import Measurement, MeterReading, SignatureCheck, SignedRecord, StateChange
+from apps.sessions.models.payers import PayerDecision
 from apps.sessions.models.records import Cdr
 from apps.sessions.models.sessions import ChargingSession, Reservation, StartGrant, WaitingStop
 
@@ -13,6 +14,7 @@ __all__ = [
     "ChargingSession",
     "Measurement",
     "MeterReading",
+    "PayerDecision",
     "Reservation",
     "SignatureCheck",
     "SignedRecord",

@@ -25,6 +25,7 @@ class Cdr(TenantModel):
 
     class Purpose(models.TextChoices):
         RETAIL = "retail", "Retail"
+        REIMBURSEMENT = "reimbursement", "Reimbursement"
 
     session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="cdrs")
     purpose = models.CharField(max_length=13, choices=Purpose.choices, default=Purpose.RETAIL)

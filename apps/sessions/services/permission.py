@@ -9,11 +9,13 @@ from typing import Final
 
 from django.db.models import Q
 
+from apps.contracts.domain.payers import Verdict
 from apps.contracts.domain.tokens import TokenVerdict
 from apps.contracts.models import IdToken
 from apps.contracts.selectors import TokenFinding, TokenQuery, find_tokens
 from apps.contracts.services import TariffChoice, TariffQuery, find_tariffs
 from apps.contracts.spending import Reservation, Wish, reserve, without_room
+from apps.sessions.accounts import Account, Asked, accounts_of
 from apps.sessions.domain.commands import AuthorisationStatus, AuthoriseCommand
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.domain.tokens import hash_token, mask_token
@@ -53,6 +55,8 @@ class Permission:
     discount_percent  of the contract's membership tier; a grant written before carries its own
     free_reason  why the card charges free; "" = it does not
     reserved   of the contract's spending limit, gross; None: it has none
+    payer      whose account it runs on by the rules of the card's contract; None: it has none
+    mark_days  so long after the end the driver may mark who pays
     sentences  why a person must look at the session · stop: why the station must stop it, "" where it need not
     """
 
@@ -63,6 +67,8 @@ class Permission:
     discount_percent: Decimal | None = None
     free_reason: str = ""
     reserved: Decimal | None = None
+    payer: Verdict | None = None
+    mark_days: int = 0
     sentences: tuple[str, ...] = ()
     stop: str = ""
 
@@ -79,13 +85,18 @@ def authorise_tokens(commands: tuple[AuthoriseCommand, ...]) -> tuple[Authorisat
     Only answers; the start makes the grant. An anonymous driver's token stays good while its session runs.
     """
     stations = ChargingStation.objects.filter(pk__in={command.station_id for command in commands}).order_by()
-    owners = dict(stations.values_list("pk", "location__owner_id"))
+    places = {one.pk: one.location for one in stations.select_related("location")}
+    owners = {station_id: place.owner_id for station_id, place in places.items()}
     granted = _granted(commands, owners)
     asking = [command for command in commands if command not in granted]
     findings = find_tokens(TokenQuery(owners[command.station_id], command.token, command.at) for command in asking)
     found = dict(zip(asking, findings, strict=True))
     answers = {command: STATUS_OF[finding.verdict] for command, finding in found.items()}
-    valid = {c: f.token for c, f in found.items() if f.verdict is TokenVerdict.VALID and f.token is not None}
+    asked = {c: f.token for c, f in found.items() if f.verdict is TokenVerdict.VALID and f.token is not None}
+    accounts = accounts_of([Asked(token, places[c.station_id], c.at) for c, token in asked.items()])
+    charged = dict(zip(asked, accounts, strict=True))
+    answers |= {c: AuthorisationStatus.BLOCKED for c, account in charged.items() if account.refusal}
+    valid = {c: account.token for c, account in charged.items() if not account.refusal}
     answers |= dict.fromkeys(_without_room(valid), AuthorisationStatus.BLOCKED)
     return tuple(answers.get(command, AuthorisationStatus.ACCEPTED) for command in commands)
 
@@ -167,32 +178,32 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
     findings = find_tokens(
         TokenQuery(request.evse.station.location.owner_id, request.token, request.at) for request in requests
     )
-    valid = [
-        TariffQuery(finding.token, request.evse, request.at)
-        for request, finding in zip(requests, findings, strict=True)
-        if finding.verdict is TokenVerdict.VALID
-    ]
-    choices = iter(_reserved(requests, findings, find_tariffs(valid)))
+    accounts = _accounts(requests, findings)
+    paying = [(request, account.token) for request, account in zip(requests, accounts, strict=True) if account]
+    valid = [TariffQuery(token, request.evse, request.at) for request, token in paying]
+    choices = iter(_reserved(paying, find_tariffs(valid)))
     misused = _misused_grants(
         request for request, finding in zip(requests, findings, strict=True) if finding.verdict is TokenVerdict.UNKNOWN
     )
     permissions = []
-    for request, finding in zip(requests, findings, strict=True):
+    for request, finding, account in zip(requests, findings, accounts, strict=True):
         status = STATUS_OF[finding.verdict]
-        if status is AuthorisationStatus.ACCEPTED:
+        if account is not None:
             choice, reservation = next(choices)
-            if reservation.refusal:
-                permissions.append(_refuse_spending(finding.token, reservation.refusal))
+            if refusal := account.refusal or reservation.refusal:
+                permissions.append(_refuse_spending(finding.token, refusal))
                 continue
             sentences = () if choice.version else choice.reasons[:1]
             permissions.append(
                 Permission(
                     status=status,
-                    token=finding.token,
+                    token=account.token,
                     version=choice.version,
                     discount_percent=choice.discount_percent,
                     free_reason=choice.free_reason,
                     reserved=reservation.amount,
+                    payer=account.verdict,
+                    mark_days=account.mark_days,
                     sentences=sentences,
                 )
             )
@@ -207,18 +218,24 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
     return permissions
 
 
-def _reserved(
-    requests: Sequence[Request], findings: Sequence[TokenFinding], choices: Sequence[TariffChoice]
-) -> Iterable[tuple[TariffChoice, Reservation]]:
-    """Reserve for the valid cards that have a price, in order; who has none is billed nothing."""
-    valid = [
-        (request, finding.token)
+def _accounts(requests: Sequence[Request], findings: Sequence[TokenFinding]) -> list[Account | None]:
+    """Say for each valid card on whose account it charges there and then; None for the others."""
+    asked = [
+        Asked(finding.token, request.evse.station.location, request.at)
         for request, finding in zip(requests, findings, strict=True)
         if finding.verdict is TokenVerdict.VALID and finding.token is not None
     ]
+    accounts = iter(accounts_of(asked))
+    return [next(accounts) if finding.verdict is TokenVerdict.VALID else None for finding in findings]
+
+
+def _reserved(
+    paying: Sequence[tuple[Request, IdToken]], choices: Sequence[TariffChoice]
+) -> Iterable[tuple[TariffChoice, Reservation]]:
+    """Reserve for the valid cards that have a price, in order; who has none is billed nothing."""
     wishes = [
         Wish(token.contract_id, choice.version.currency, request.is_under_way)
-        for (request, token), choice in zip(valid, choices, strict=True)
+        for (request, token), choice in zip(paying, choices, strict=True)
         if choice.version is not None
     ]
     reserved = iter(reserve(wishes) if wishes else ())

@@ -17,7 +17,9 @@ def end_reservation(session: ChargingSession, *, spent: Decimal, at: datetime) -
     if grant is None or grant.reserved_amount is None or grant.reservation_ended_at is not None:
         return
     assert grant.contract_id is not None, "only contracts reserve"
-    exchange(contract_id=grant.contract_id, reserved=grant.reserved_amount, spent=spent)
+    # Where the payer changed meanwhile, somebody else owes it.
+    owed = spent if grant.contract_id == session.contract_id else Decimal(0)
+    exchange(contract_id=grant.contract_id, reserved=grant.reserved_amount, spent=owed)
     grant.reservation_ended_at = at
     grant.save(update_fields=["reservation_ended_at"])
 

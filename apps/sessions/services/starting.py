@@ -17,6 +17,7 @@ from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from apps.sessions.services.limits import request_stop
 from apps.sessions.services.lookup import TransactionRef, by_ref, locked_sessions
 from apps.sessions.services.numbering import draw_transaction_ids
+from apps.sessions.services.payers import write_decisions
 from apps.sessions.services.permission import Permission, Request, permit
 from apps.sessions.services.reservations import Beginning, use_reservations
 from apps.stations.models import Evse
@@ -251,6 +252,7 @@ def _beginning(start: _Start, session: ChargingSession) -> Beginning:
 def _use(starts: Sequence[_Start], permissions: Sequence[Permission], sessions: Sequence[ChargingSession]) -> None:
     """Let stored sessions use up what permits them."""
     _write_grants(starts, permissions, sessions)
+    write_decisions(zip(sessions, permissions, strict=True))
     _mark_versions_used(starts, permissions)
     _stop_misused(starts, permissions, sessions)
 

@@ -79,6 +79,7 @@ HAND_MADE = {
     "contracts_unit",
     "contracts_allocationkey",
     "contracts_sharedcost",
+    "contracts_payerpolicy",
     "contracts_idtoken",
     "contracts_tariffassignment",
     "analytics_tarifftrial",

@@ -181,15 +181,15 @@ class TestAssignments:
 
 class TestCards:
     def test_refuse_a_vehicle_of_another_customer(self, site):
-        with refused_by("a card names a vehicle, cost centre or card of somebody else", IdToken):
+        with refused_by("a card names a vehicle, cost centre, contract or card of somebody else", IdToken):
             make_token(contract=site.contract, vehicle=make_vehicle(customer=make_customer(seller=site.owner)))
 
     def test_refuse_a_cost_centre_of_another_customer(self, site):
-        with refused_by("a card names a vehicle, cost centre or card of somebody else", IdToken):
+        with refused_by("a card names a vehicle, cost centre, contract or card of somebody else", IdToken):
             make_token(contract=site.contract, cost_centre=make_cost_centre(customer=make_customer(seller=site.owner)))
 
     def test_refuse_to_replace_another_sellers_card(self, site):
-        with refused_by("a card names a vehicle, cost centre or card of somebody else", IdToken):
+        with refused_by("a card names a vehicle, cost centre, contract or card of somebody else", IdToken):
             make_token(contract=site.contract, replaces=make_site().token)
 
     def test_refuse_to_replace_a_card_twice(self, site):

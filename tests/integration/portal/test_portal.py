@@ -76,6 +76,8 @@ class TestTheMatrix:
             "contract-document",
             "contract-accept",
             "community",
+            "payers",
+            "payer-mark",
             "community-statement",
         }
 
@@ -266,7 +268,7 @@ class TestSessions:
 
     def test_ask_the_database_a_bounded_number_of_times(self, ours, fleet, django_assert_max_num_queries):
         for page in map(reverse, LISTS):
-            with django_assert_max_num_queries(22):
+            with django_assert_max_num_queries(23):
                 fleet.get(page)
 
 
