@@ -70,6 +70,7 @@ SWEEPERS: dict[str, float] = {
     "payments.sweep_too_much": 300.0,
     "accounting.sweep_shares": 60.0,
     "accounting.sweep_statements": 3600.0,
+    "accounting.sweep_home_statements": 3600.0,
     "accounting.sweep_bank_statements": 300.0,
     "payments.sweep_expiring_cards": 21_600.0,
     "payments.sweep_disputes": 900.0,

@@ -1,3 +1,10 @@
 """Accounting in the console; each subject has a module of its own."""
 
-from apps.accounting import admin_books, admin_debtors, admin_exports, admin_settlement, admin_statements  # noqa: F401
+from apps.accounting import (  # noqa: F401
+    admin_books,
+    admin_debtors,
+    admin_exports,
+    admin_home,
+    admin_settlement,
+    admin_statements,
+)

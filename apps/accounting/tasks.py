@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db import OperationalError
 
 from apps.accounting import selectors_settlement as selectors
-from apps.accounting.services import rendering, settlement, shares
+from apps.accounting.services import home, rendering, settlement, shares
 from apps.accounting.services.reconciling import GRACE, reconcile
 from apps.accounting.services.statements import unfinished_statements, work_off
 from apps.core.clock import now
@@ -61,6 +61,22 @@ def sweep_statements(**_: object) -> None:
         make_statement.apply_async(kwargs=kwargs, expires=SWEPT_LIVES)
     for statement_id in selectors.unrendered_statement_ids():
         render_statement.apply_async(kwargs={"id": statement_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(
+    name="accounting.make_home_statement", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True
+)
+def make_home_statement(*, driver_id: int, month: str, **_: object) -> None:
+    """State a driver's month of charging at home."""
+    home.make_home_statement(driver_id=driver_id, month=date.fromisoformat(month), at=now())
+
+
+@shared_task(name="accounting.sweep_home_statements")
+def sweep_home_statements(**_: object) -> None:
+    """Hand out the drivers' statements of the month that is over."""
+    for driver_id, month in home.due_statements(at=now()):
+        kwargs = {"driver_id": driver_id, "month": month.isoformat()}
+        make_home_statement.apply_async(kwargs=kwargs, expires=SWEPT_LIVES)
 
 
 @shared_task(name="accounting.sweep_stripe", autoretry_for=(StripeUnreachable,), retry_backoff=60)

@@ -102,6 +102,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Saved cards"), "credit_card", "payments_savedmethod"),
         ),
         _group(
+            _("Charging at home"),
+            _row(_("Agreements"), "handshake", "contracts_homeagreement"),
+            _row(_("Drivers"), "person_pin_circle", "contracts_homedriver"),
+            _row(_("Statements"), "request_quote", "accounting_homestatement"),
+            _row(_("Payments to drivers"), "outbound", "accounting_homepayout"),
+            _row(_("Files"), "upload_file", "accounting_homefile"),
+            _row(_("Money from fleets"), "account_balance", "accounting_homereceipt"),
+        ),
+        _group(
             _("Books"),
             {"title": _("Reports"), "icon": "monitoring", "link": reverse("console:books")},
             _row(_("Exports"), "file_export", "accounting_journalexport"),

@@ -101,6 +101,11 @@ def explain_tariffs(queries: Iterable[TariffQuery]) -> list[TariffExplanation]:
     return explanations
 
 
+def version_of_tariff(tariff_id: int, *, at: datetime) -> TariffVersion | None:
+    """Return a tariff's version in force at an instant; None: it has none."""
+    return _version_at(_versions({tariff_id})[tariff_id], at)
+
+
 def _choice(
     query: TariffQuery, steps: tuple[ExplainedStep, ...], *, version: TariffVersion | None, tier: MembershipTier | None
 ) -> TariffChoice:

@@ -53,7 +53,7 @@ def sessions_of(membership: Membership, *, month: date | None = None) -> Any:
         zone = zone_of(membership)
         begin, end = (datetime.combine(day, time(), tzinfo=zone) for day in (month, next_month(month)))
         sessions = sessions.filter(started_at__gte=begin, started_at__lt=end)
-    records = current_revisions(Cdr.objects.filter(purpose=Cdr.Purpose.RETAIL))
+    records = current_revisions(Cdr.objects.all())
     return sessions.select_related(
         "station__location", "evse", "vehicle", "cost_centre", "token", "seller"
     ).prefetch_related(Prefetch("cdrs", queryset=records, to_attr="current_cdrs"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from apps.contracts.domain.payers import Beginning, CardKind, Payer, Verdict, decide_payer, payer_words
 from apps.contracts.domain.tokens import TokenVerdict, judge_token
-from apps.contracts.models import Contract, IdToken, PayerPolicy
+from apps.contracts.models import Contract, HomeCharger, IdToken, PayerPolicy
 from apps.core.domain.zones import zone
 from apps.sessions.domain.tokens import mask_token
 from apps.stations.models import Location
@@ -18,6 +18,7 @@ class Asked(NamedTuple):
     """A valid card with its contract and policy loaded, where and when it would charge."""
 
     token: IdToken
+    station_id: int
     location: Location
     at: datetime
 
@@ -26,24 +27,58 @@ class Asked(NamedTuple):
 class Account:
     """The card as it charges: with the driver's contract in place of the employer's where the driver pays.
 
+    home     the wallbox at whose driver's home it charges; None: it is no such station
     verdict  what the rules say; None: the card's contract has none
     mark_days  so long after the end the driver may mark who pays
     refusal  why it does not charge; "" = it does
     """
 
     token: IdToken
+    home: HomeCharger | None = None
     verdict: Verdict | None = None
     mark_days: int = 0
     refusal: str = ""
 
 
 def accounts_of(asked: Sequence[Asked]) -> list[Account]:
-    """Decide for each card, in order; no query where no contract has rules, else three."""
+    """Decide for each card, in order; one query where no contract has rules, else four."""
+    homes = [_home_of(one, chargers) for chargers in [_home_chargers(asked)] for one in asked]
     if not any(_policy(one.token) for one in asked):
-        return [Account(token=one.token) for one in asked]
-    policies = _with_rules(policy.pk for one in asked if (policy := _policy(one.token)))
-    drivers = _contracts({one.token.driver_contract_id for one in asked if one.token.driver_contract_id})
-    return [_account(one, policies, drivers) for one in asked]
+        policies, drivers = {}, {}
+    else:
+        policies = _with_rules(policy.pk for one in asked if (policy := _policy(one.token)))
+        drivers = _contracts({one.token.driver_contract_id for one in asked if one.token.driver_contract_id})
+    return [
+        _at_home(one, home) if home else _account(one, policies, drivers)
+        for one, home in zip(asked, homes, strict=True)
+    ]
+
+
+def _home_chargers(asked: Sequence[Asked]) -> list[HomeCharger]:
+    stations = {one.station_id for one in asked}
+    found = HomeCharger.objects.filter(station_id__in=stations) if stations else HomeCharger.objects.none()
+    return list(found.select_related("driver__agreement__contract"))
+
+
+def _home_of(one: Asked, chargers: Iterable[HomeCharger]) -> HomeCharger | None:
+    """Return the wallbox that a station is on the local day of an instant."""
+    day = one.at.astimezone(zone(one.location.time_zone)).date()
+    for charger in chargers:
+        is_then = charger.first_day <= day and (charger.end_day is None or day < charger.end_day)
+        if charger.station_id == one.station_id and is_then:
+            return charger
+    return None
+
+
+def _at_home(one: Asked, home: HomeCharger) -> Account:
+    """Let only the fleet's own cards charge at its driver's home: whatever else does is the driver's own affair."""
+    contract = home.driver.agreement.contract
+    if one.token.contract_id == contract.pk:
+        return Account(token=one.token, home=home)
+    refusal = (
+        f"The station is a wallbox at a driver's home: only cards of contract {contract.number} are paid back there."
+    )
+    return Account(token=one.token, home=home, refusal=refusal)
 
 
 def judge_driver(contract: Contract | None, *, at: datetime) -> str:
@@ -63,7 +98,7 @@ def judge_driver(contract: Contract | None, *, at: datetime) -> str:
 
 
 def _account(one: Asked, policies: dict[int, PayerPolicy], drivers: dict[int, Contract]) -> Account:
-    token, location, at = one
+    token, _, location, at = one
     policy = _policy(token)
     if policy is None:
         return Account(token=token)

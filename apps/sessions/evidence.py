@@ -205,13 +205,17 @@ def tax_rates(session: ChargingSession, *, terms: TariffTerms, on: date) -> Mapp
 
     Electricity for own use is taxed where the charger stands, whoever buys (TARIFFS.md "Which tax").
 
+    What is paid back is no supply of the seller's: no tax is on it.
+
     :raises SellerNotRegistered, NoTaxRate, TaxNotSupported: the supply cannot be taxed
     """
+    categories = {component.tax_category for element in terms.elements for component in element.price_components}
+    if session.home_charger_id is not None:
+        return {category: Decimal(0) for category in sorted(categories)}
     registrations = tuple(
         Registration(country=row.country.code, vat_id=row.vat_id, valid_from=row.valid_from, valid_to=row.valid_to)
         for row in TaxRegistration.objects.filter(organisation_id=session.seller_id)
     )
-    categories = {component.tax_category for element in terms.elements for component in element.price_components}
     return {
         category: decide_tax(
             supply=SupplyKind.GOODS_ELECTRICITY,

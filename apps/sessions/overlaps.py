@@ -29,7 +29,7 @@ def contested_by(session: ChargingSession) -> ChargingSession | None:
 
 def _that_cost_something(sessions: "QuerySet[ChargingSession]") -> "QuerySet[ChargingSession]":
     """Leave out those nobody pays for, and those whose current charge record came to nothing."""
-    records = Cdr.objects.filter(session=OuterRef("pk"), purpose=Cdr.Purpose.RETAIL).order_by("-revision")
+    records = Cdr.objects.filter(session=OuterRef("pk")).order_by("-revision")
     paid = sessions.filter(
         kind=ChargingSession.Kind.CHARGE, authorisation=AuthorisationStatus.ACCEPTED, tariff_version__isnull=False
     )

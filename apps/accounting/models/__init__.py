@@ -4,6 +4,7 @@ from apps.accounting.models.bank import BankStatement, BankStatementRow, CsvLayo
 from apps.accounting.models.books import BalanceEntry, Discrepancy, Payout, PullMark
 from apps.accounting.models.debtors import DebtorAccount
 from apps.accounting.models.exports import ExportedJournal, JournalExport
+from apps.accounting.models.home import HomeFile, HomeLine, HomePayout, HomeReceipt, HomeStatement
 from apps.accounting.models.settlement import (
     Agreement,
     OwnerPayout,
@@ -22,6 +23,11 @@ __all__ = [
     "DebtorAccount",
     "Discrepancy",
     "ExportedJournal",
+    "HomeFile",
+    "HomeLine",
+    "HomePayout",
+    "HomeReceipt",
+    "HomeStatement",
     "JournalExport",
     "OwnerPayout",
     "Payout",

@@ -3,22 +3,18 @@
 A payout that stands in a file is asked for once: the file keeps its bytes, and downloading it again gives the same.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.db import transaction
-from sepaxml import SepaTransfer
 from stdnum import iban
 
 from apps.accounting.domain.owner_payouts import PayoutStatus, advance_payout
 from apps.accounting.models import OwnerPayout, PayoutFile
+from apps.accounting.sepa import Account, CreditTransfer, credit_transfers
 from apps.accounts.models import Organisation, User
-from apps.core.domain.money import to_minor
 from apps.ledger.services import PostingLine, Role
 from apps.payments.services.posting import Move, post_between
-
-SCHEMA = "pain.001.001.09"
 
 
 class NotPayable(Exception):
@@ -67,36 +63,20 @@ def _check(payouts: Sequence[OwnerPayout]) -> Organisation:
 
 
 def _pain001(platform: Organisation, payouts: Sequence[OwnerPayout], *, execution_date: date) -> tuple[str, bytes]:
-    """Return a file's message id and bytes (ISO 20022 pain.001.001.09), checked against its schema."""
-    sepa = SepaTransfer(
-        {"name": _plain(platform.name), "IBAN": iban.compact(platform.iban), "batch": True, "currency": "EUR"}
-        | _bic(platform),
-        schema=SCHEMA,
-    )
-    for payout in payouts:
-        sepa.add_payment(
-            {
-                "name": _plain(payout.owner.name),
-                "IBAN": iban.compact(payout.owner.iban),
-                "amount": to_minor(payout.amount.amount, currency="EUR"),
-                "execution_date": execution_date,
-                "description": f"Statement {payout.statement.month:%Y-%m} {payout.statement_id}",
-                "endtoend_id": f"WL-PAYOUT-{payout.pk}",
-            }
-            | _bic(payout.owner)
+    transfers = [
+        CreditTransfer(
+            to=_account(payout.owner),
+            amount=payout.amount.amount,
+            description=f"Statement {payout.statement.month:%Y-%m} {payout.statement_id}",
+            end_to_end_id=f"WL-PAYOUT-{payout.pk}",
         )
-    return sepa.msg_id, sepa.export(validate=True)
+        for payout in payouts
+    ]
+    return credit_transfers(_account(platform), transfers, on=execution_date)
 
 
-def _bic(party: Organisation) -> dict[str, str]:
-    return {"BIC": party.bic} if re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?", party.bic) else {}
-
-
-def _plain(name: str) -> str:
-    """Leave what SEPA's character set has; the library writes umlauts as letters first."""
-    from text_unidecode import unidecode
-
-    return " ".join(re.sub(r"[^A-Za-z0-9/\-?:().,'+ ]", " ", unidecode(name)).split())[:70] or "-"
+def _account(party: Organisation) -> Account:
+    return Account(name=party.name, iban=party.iban, bic=party.bic)
 
 
 @transaction.atomic

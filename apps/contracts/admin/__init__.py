@@ -5,6 +5,7 @@ from apps.contracts.admin.cards import CostCentreAdmin, IdTokenAdmin, VehicleAdm
 from apps.contracts.admin.communities import AllocationKeyAdmin, SharedCostAdmin, UnitAdmin
 from apps.contracts.admin.contracts import ContractAdmin, SpendingLimitAdmin
 from apps.contracts.admin.customers import CustomerAdmin
+from apps.contracts.admin.home import HomeAgreementAdmin, HomeDriverAdmin
 from apps.contracts.admin.payers import PayerPolicyAdmin
 from apps.contracts.admin.plans import PlanAdmin
 from apps.contracts.admin.tiers import MembershipTierAdmin
@@ -17,6 +18,8 @@ __all__ = [
     "ContractVersionAdmin",
     "CostCentreAdmin",
     "CustomerAdmin",
+    "HomeAgreementAdmin",
+    "HomeDriverAdmin",
     "IdTokenAdmin",
     "MembershipTierAdmin",
     "PayerPolicyAdmin",

@@ -16,6 +16,7 @@ from apps.contracts.models.contracts import (
     SpendingLimit,
     TariffAssignment,
 )
+from apps.contracts.models.home import HomeAgreement, HomeCharger, HomeDriver
 from apps.contracts.models.payers import PayerPolicy, PayerRuleRow
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
 from apps.contracts.models.suspensions import Suspension
@@ -32,6 +33,9 @@ __all__ = [
     "CostPeriod",
     "CostShare",
     "Customer",
+    "HomeAgreement",
+    "HomeCharger",
+    "HomeDriver",
     "IdToken",
     "KeyWeight",
     "MembershipTier",

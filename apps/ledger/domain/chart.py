@@ -21,6 +21,8 @@ class Role(StrEnum):
     INPUT_VAT = "input_vat"
     VAT_PAYABLE = "vat_payable"
     DUE_TO_OWNER = "due_to_owner"
+    HOME_RECEIVABLE = "home_receivable"
+    HOME_PAYABLE = "home_payable"
     PREPAYMENT = "prepayment"
     PREPAYMENT_TAXED = "prepayment_taxed"
     DEFERRED_FEES = "deferred_fees"
@@ -59,6 +61,8 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.INPUT_VAT: ChartRow("1400", "Input VAT", AccountKind.ASSET),
     Role.VAT_PAYABLE: ChartRow("2200", "VAT payable", AccountKind.LIABILITY),
     Role.DUE_TO_OWNER: ChartRow("2300", "Due to owner collected for", AccountKind.LIABILITY),
+    Role.HOME_RECEIVABLE: ChartRow("1220", "Due from fleets for charging at home", AccountKind.ASSET),
+    Role.HOME_PAYABLE: ChartRow("2310", "Due to drivers for charging at home", AccountKind.LIABILITY),
     Role.PREPAYMENT: ChartRow("2400", "Prepaid wallets, VAT due at use", AccountKind.LIABILITY),
     Role.PREPAYMENT_TAXED: ChartRow("2410", "Prepaid wallets, VAT paid at top-up", AccountKind.LIABILITY),
     Role.DEFERRED_FEES: ChartRow("2500", "Deferred base fees", AccountKind.LIABILITY),

@@ -23,6 +23,7 @@ class ChargingSession(TenantModel):
                     id token was told in it, null = none was, or only with its end. ``started_at`` is the latter if
                     known, else the former: nobody pays for what is before they asked
     contract        who pays; null = nobody by itself (unknown card), or an anonymous driver's grant
+    home_charger    the driver's wallbox at home: what it delivers is paid back, never billed
     tariff_version, time_zone  stored at the start; a change never reprices a running session
     review_reasons  sentences for an operator, collected from the start on; any leads to review when the session is
                     over, and a person's decision is added as the last
@@ -58,6 +59,9 @@ class ChargingSession(TenantModel):
     vehicle = models.ForeignKey("contracts.Vehicle", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     cost_centre = models.ForeignKey(
         "contracts.CostCentre", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    home_charger = models.ForeignKey(
+        "contracts.HomeCharger", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     authorisation = models.CharField(max_length=12, choices=[(s.value, s.value) for s in AuthorisationStatus])
     tariff_version = models.ForeignKey(
@@ -167,6 +171,11 @@ class ChargingSession(TenantModel):
     def is_anonymous(self) -> bool:
         """Whether a driver without a contract pays, from what was held on a card."""
         return self.is_billable and self.contract_id is None
+
+    @property
+    def record_purpose(self) -> str:
+        """What its charge records are for (``Cdr.Purpose``): to be billed, or paid back."""
+        return "reimbursement" if self.home_charger_id is not None else "retail"
 
     @property
     def may_run(self) -> bool:

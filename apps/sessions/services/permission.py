@@ -11,9 +11,9 @@ from django.db.models import Q
 
 from apps.contracts.domain.payers import Verdict
 from apps.contracts.domain.tokens import TokenVerdict
-from apps.contracts.models import IdToken
+from apps.contracts.models import HomeCharger, IdToken
 from apps.contracts.selectors import TokenFinding, TokenQuery, find_tokens
-from apps.contracts.services import TariffChoice, TariffQuery, find_tariffs
+from apps.contracts.services import TariffChoice, TariffQuery, find_tariffs, version_of_tariff
 from apps.contracts.spending import Reservation, Wish, reserve, without_room
 from apps.sessions.accounts import Account, Asked, accounts_of
 from apps.sessions.domain.commands import AuthorisationStatus, AuthoriseCommand
@@ -55,6 +55,7 @@ class Permission:
     discount_percent  of the contract's membership tier; a grant written before carries its own
     free_reason  why the card charges free; "" = it does not
     reserved   of the contract's spending limit, gross; None: it has none
+    home       the wallbox at home that it charges at: what it delivers is paid back
     payer      whose account it runs on by the rules of the card's contract; None: it has none
     mark_days  so long after the end the driver may mark who pays
     sentences  why a person must look at the session · stop: why the station must stop it, "" where it need not
@@ -67,6 +68,7 @@ class Permission:
     discount_percent: Decimal | None = None
     free_reason: str = ""
     reserved: Decimal | None = None
+    home: HomeCharger | None = None
     payer: Verdict | None = None
     mark_days: int = 0
     sentences: tuple[str, ...] = ()
@@ -93,10 +95,10 @@ def authorise_tokens(commands: tuple[AuthoriseCommand, ...]) -> tuple[Authorisat
     found = dict(zip(asking, findings, strict=True))
     answers = {command: STATUS_OF[finding.verdict] for command, finding in found.items()}
     asked = {c: f.token for c, f in found.items() if f.verdict is TokenVerdict.VALID and f.token is not None}
-    accounts = accounts_of([Asked(token, places[c.station_id], c.at) for c, token in asked.items()])
+    accounts = accounts_of([Asked(token, c.station_id, places[c.station_id], c.at) for c, token in asked.items()])
     charged = dict(zip(asked, accounts, strict=True))
     answers |= {c: AuthorisationStatus.BLOCKED for c, account in charged.items() if account.refusal}
-    valid = {c: account.token for c, account in charged.items() if not account.refusal}
+    valid = {c: account.token for c, account in charged.items() if not account.refusal and not account.home}
     answers |= dict.fromkeys(_without_room(valid), AuthorisationStatus.BLOCKED)
     return tuple(answers.get(command, AuthorisationStatus.ACCEPTED) for command in commands)
 
@@ -179,7 +181,11 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
         TokenQuery(request.evse.station.location.owner_id, request.token, request.at) for request in requests
     )
     accounts = _accounts(requests, findings)
-    paying = [(request, account.token) for request, account in zip(requests, accounts, strict=True) if account]
+    paying = [
+        (request, account.token)
+        for request, account in zip(requests, accounts, strict=True)
+        if account and not account.home
+    ]
     valid = [TariffQuery(token, request.evse, request.at) for request, token in paying]
     choices = iter(_reserved(paying, find_tariffs(valid)))
     misused = _misused_grants(
@@ -188,7 +194,9 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
     permissions = []
     for request, finding, account in zip(requests, findings, accounts, strict=True):
         status = STATUS_OF[finding.verdict]
-        if account is not None:
+        if account is not None and account.home is not None:
+            permissions.append(_permit_at_home(account, request))
+        elif account is not None:
             choice, reservation = next(choices)
             if refusal := account.refusal or reservation.refusal:
                 permissions.append(_refuse_spending(finding.token, refusal))
@@ -221,7 +229,7 @@ def _permit_by_contract(requests: Sequence[Request]) -> Iterable[Permission]:
 def _accounts(requests: Sequence[Request], findings: Sequence[TokenFinding]) -> list[Account | None]:
     """Say for each valid card on whose account it charges there and then; None for the others."""
     asked = [
-        Asked(finding.token, request.evse.station.location, request.at)
+        Asked(finding.token, request.evse.station_id, request.evse.station.location, request.at)
         for request, finding in zip(requests, findings, strict=True)
         if finding.verdict is TokenVerdict.VALID and finding.token is not None
     ]
@@ -240,6 +248,25 @@ def _reserved(
     ]
     reserved = iter(reserve(wishes) if wishes else ())
     return [(choice, next(reserved) if choice.version is not None else Reservation()) for choice in choices]
+
+
+def _permit_at_home(account: Account, request: Request) -> Permission:
+    """Let a fleet's card charge at its driver's home, at the reimbursement tariff; no limit and no tier count there."""
+    assert account.home is not None, "only what charges at home is permitted there"
+    if account.refusal:
+        return _refuse_spending(account.token, account.refusal)
+    tariff_id = account.home.driver.agreement.tariff_id
+    version = version_of_tariff(tariff_id, at=request.at)
+    sentences = (
+        () if version else ("The reimbursement tariff has no version in force: nothing is paid back by itself.",)
+    )
+    return Permission(
+        status=AuthorisationStatus.ACCEPTED,
+        token=account.token,
+        version=version,
+        home=account.home,
+        sentences=sentences,
+    )
 
 
 def _refuse_spending(token: IdToken | None, refusal: str) -> Permission:

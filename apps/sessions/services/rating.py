@@ -152,8 +152,8 @@ def lock_for_rating(session_id: int) -> ChargingSession:
 
 
 def current_cdr(session: ChargingSession) -> Cdr | None:
-    """Return the session's highest retail revision, if any."""
-    return session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).order_by("-revision").first()
+    """Return the session's highest revision, if any."""
+    return session.cdrs.filter(purpose=session.record_purpose).order_by("-revision").first()
 
 
 def price(session: ChargingSession, *, facts: SessionFacts, grant: GrantTerms) -> Priced:
@@ -201,10 +201,10 @@ def write_cdr(
     assert session.tariff_version is not None
     inputs, rated = priced.inputs, priced.rated
     document = as_document(rated)
-    last = session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).aggregate(last=Max("revision"))["last"] or 0
+    last = session.cdrs.filter(purpose=session.record_purpose).aggregate(last=Max("revision"))["last"] or 0
     cdr = Cdr.objects.create(
         session=session,
-        purpose=Cdr.Purpose.RETAIL,
+        purpose=session.record_purpose,
         revision=last + 1,
         tariff_version=session.tariff_version,
         started_at=from_epoch_ms(inputs.facts.started_at_ms),

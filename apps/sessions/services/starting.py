@@ -310,6 +310,7 @@ def _set_account(session: ChargingSession, start: _Start, permission: Permission
     session.contract_id = permission.grant.contract_id if permission.grant else token.contract_id if token else None
     session.vehicle_id = token.vehicle_id if token else None
     session.cost_centre_id = token.cost_centre_id if token else None
+    session.home_charger = permission.home
     session.authorisation, session.tariff_version = permission.status, permission.version
 
 
