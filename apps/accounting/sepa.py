@@ -12,6 +12,7 @@ from stdnum import iban as ibans
 from apps.core.domain.money import to_minor
 
 SCHEMA = "pain.001.001.09"
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,4 +59,4 @@ def plain(text: str) -> str:
     """Leave what SEPA's character set has, umlauts written as letters; at most 70 characters, never nothing."""
     from text_unidecode import unidecode
 
-    return " ".join(re.sub(r"[^A-Za-z0-9/\-?:().,'+ ]", " ", unidecode(text)).split())[:70] or "-"
+    return " ".join(re.sub(r"[^A-Za-z0-9/\-?:().,'+ ]", " ", unidecode(text.translate(_UMLAUTS))).split())[:70] or "-"

@@ -15,7 +15,7 @@ from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
 from apps.contracts.domain.versions import VersionStatus
-from apps.contracts.models import Contract, ContractVersion, Customer, IdToken
+from apps.contracts.models import Contract, ContractVersion, Customer, HomeAgreement, IdToken
 from apps.contracts.offers import OfferRefused, accept_version, acceptable_until, version_of
 from apps.core import clock
 from apps.documents.downloads import as_download
@@ -34,8 +34,9 @@ def contracts(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     offered = set(_versions(membership).filter(status=VersionStatus.OFFERED).values_list("contract_id", flat=True))
     rows = [{"contract": one, "is_offered": one.pk in offered} for one in found.order_by("seller__name", "number")]
     rows.sort(key=lambda row: not row["is_offered"])
+    at_home = {"charges_at_home": bought_rows(membership, HomeAgreement.objects.all()).exists()}
     communities = selectors.customers_of(membership).filter(kind=Customer.Kind.COMMUNITY)
-    return _page(request, "portal/contracts.html", membership, rows=rows, communities=communities)
+    return _page(request, "portal/contracts.html", membership, rows=rows, communities=communities, **at_home)
 
 
 @never_cache

@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 from apps.portal import (
     community_views,
     contract_views,
+    home_views,
     line_views,
     machine_views,
     pay_views,
@@ -49,6 +50,12 @@ urlpatterns = [
         "communities/<int:customer_id>/<int:year>-<int:month>.<str:kind>",
         community_views.statement,
         name="community-statement",
+    ),
+    path("home-charging/", home_views.home_charging, name="home-charging"),
+    path(
+        "home-charging/<int:agreement_id>/<int:year>-<int:month>.<str:kind>",
+        home_views.home_statement,
+        name="home-statement",
     ),
     path("payers/", payer_views.payers, name="payers"),
     path("payers/<uuid:uid>/mark/", payer_views.mark, name="payer-mark"),

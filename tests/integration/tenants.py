@@ -13,9 +13,18 @@ from django.contrib import admin
 from django.test import Client
 
 from apps.accounting.domain.statements.tables import Layout
-from apps.accounting.models import Agreement, BalanceEntry, Discrepancy, Payout
+from apps.accounting.models import (
+    Agreement,
+    BalanceEntry,
+    Discrepancy,
+    HomeFile,
+    HomePayout,
+    HomeStatement,
+    Payout,
+)
 from apps.accounting.services.debtors import draw_numbers
 from apps.accounting.services.exporting import export_month
+from apps.accounting.services.home import note_received
 from apps.accounting.services.owner_payouts import make_payout_file
 from apps.accounting.services.settlement import make_statement
 from apps.accounting.services.statements import read_statement
@@ -24,7 +33,7 @@ from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.domain.scopes import Scope
 from apps.accounts.models import Membership, Organisation, User
 from apps.analytics.services import price_page, start_trial
-from apps.contracts.models import ContractVersion, PayerPolicy, SpendingLimit
+from apps.contracts.models import ContractVersion, HomeAgreement, HomeCharger, HomeDriver, PayerPolicy, SpendingLimit
 from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document, WebhookAttempt
 from apps.documents.services import store_document
@@ -263,6 +272,7 @@ def make_tenant(name: str) -> Tenant:
     _make_version(name, site)
     _make_community(name, site)
     _make_payer(name, site)
+    _make_home_charging(name, site)
     _make_settlement(name, site.owner)
     _make_payout(name, site)
     _make_webhook(name, site.owner)
@@ -358,6 +368,41 @@ def _make_payer(name: str, site: Site) -> None:
     """Let the fleet's contract have a rule of employer or driver, at a place of its own name."""
     policy = PayerPolicy.objects.create(contract=site.contract)
     policy.rules.create(position=1, payer="driver", weekdays=[7], location=site.location)
+
+
+def _make_home_charging(name: str, site: Site) -> None:
+    """Make a driver whose wallbox the station will be far ahead, a month of nothing, and a payment that came back."""
+    agreement = HomeAgreement.objects.create(contract=site.contract, tariff=site.tariff, currency="EUR")
+    driver = HomeDriver.objects.create(agreement=agreement, name=f"{name} Driver", iban="DE89370400440532013000")
+    HomeCharger.objects.create(driver=driver, station=site.station, first_day=date(2198, 1, 1))
+    HomeStatement.objects.create(
+        driver=driver, month=date(2026, 6, 1), currency="EUR", amount=0, energy_milliwh=0, made_at=BILLED_AT
+    )
+    file = HomeFile.objects.create(
+        seller=site.owner,
+        kind=HomeFile.Kind.PAYROLL,
+        message_id=f"{name}-PAYROLL",
+        execution_date=BILLED_AT.date(),
+        content=name.encode(),
+        made_at=BILLED_AT,
+    )
+    HomePayout.objects.create(
+        driver=driver,
+        file=file,
+        status="returned",
+        currency="EUR",
+        amount=1,
+        returned_at=BILLED_AT,
+        reason=f"{name} moved away",
+    )
+    note_received(
+        agreement_id=agreement.pk,
+        reference=f"{name} transfer",
+        amount=Decimal("1.00"),
+        received_on=BILLED_AT.date(),
+        by=None,
+        at=BILLED_AT,
+    )
 
 
 def _make_community(name: str, site: Site) -> None:

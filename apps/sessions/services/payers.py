@@ -108,7 +108,8 @@ def contract_of(session: ChargingSession, *, payer: Payer) -> Contract:
         return token.contract
     if why := judge_driver(token.driver_contract, at=session.started_at):
         raise PayerRefused(f"The driver cannot pay: {why}.")
-    contract: Contract = token.driver_contract
+    contract: Contract | None = token.driver_contract
+    assert contract is not None, "judge_driver refuses a card without one"
     return contract
 
 

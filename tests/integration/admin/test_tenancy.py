@@ -58,6 +58,9 @@ ACTS = {
     "accounting_statement": ("pdf",),
     "accounting_ownerpayout": ("executed", "not_executed"),
     "accounting_payoutfile": ("download",),
+    "accounting_homestatement": ("pdf", "fleet", "table"),
+    "accounting_homefile": ("download",),
+    "accounting_homepayout": ("paid", "returned"),
 }
 HAND_MADE = {
     "accounts_organisation",
@@ -80,6 +83,8 @@ HAND_MADE = {
     "contracts_allocationkey",
     "contracts_sharedcost",
     "contracts_payerpolicy",
+    "contracts_homeagreement",
+    "contracts_homedriver",
     "contracts_idtoken",
     "contracts_tariffassignment",
     "analytics_tarifftrial",
@@ -284,7 +289,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 46
+        assert len(answers) == 50
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 

@@ -77,6 +77,8 @@ class TestTheMatrix:
             "contract-accept",
             "community",
             "payers",
+            "home-charging",
+            "home-statement",
             "payer-mark",
             "community-statement",
         }
