@@ -42,7 +42,8 @@ class Account:
 
 def accounts_of(asked: Sequence[Asked]) -> list[Account]:
     """Decide for each card, in order; one query where no contract has rules, else four."""
-    homes = [_home_of(one, chargers) for chargers in [_home_chargers(asked)] for one in asked]
+    chargers = _home_chargers(asked)
+    homes = [_home_of(one, chargers) for one in asked]
     if not any(_policy(one.token) for one in asked):
         policies, drivers = {}, {}
     else:

@@ -29,6 +29,7 @@ _FIELDS: Final = (
     "contract",
     "vehicle",
     "cost_centre",
+    "home_charger",
     "authorisation",
     "tariff_version",
     "status",

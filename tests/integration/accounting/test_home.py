@@ -27,10 +27,11 @@ from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role, account_code
 from apps.ledger.models import Journal, LedgerEntry
-from apps.sessions.domain.commands import AuthorisationStatus, StartCommand
+from apps.sessions.domain.commands import AuthorisationStatus, Phase, StartCommand
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.services.rating import price, write_cdr
 from apps.sessions.services.starting import start_sessions
+from apps.sessions.services.transactions import follow_transactions
 from apps.tariffs.domain.facts import GrantTerms
 from tests.factories import (
     LONG_AGO,
@@ -165,6 +166,24 @@ class TestCharging:
             None,
         )
         assert "wallbox at a driver's home" in session.review_reasons[0]
+
+    def test_that_is_claimed_after_the_cable_went_in_is_at_home_too(self, site, home, driver):
+        plugged = StartCommand(
+            station_id=home.station.pk,
+            evse_number=1,
+            id_token="",
+            meter_start_milliwh=1_000_000_000,
+            started_at=EVENING,
+            received_at=EVENING,
+            frame_id=1,
+            transaction_ref="T-1",
+        )
+
+        for command in (plugged, replace(plugged, id_token=site.token.uid, phase=Phase.UPDATED, frame_id=2)):
+            follow_transactions((command,))
+
+        session = ChargingSession.objects.get(transaction_ref="T-1")
+        assert session.home_charger.driver == driver
 
     def test_before_the_wallbox_was_theirs_is_an_ordinary_session(self, home):
         HomeCharger.objects.update(first_day=date(2026, 3, 11))

@@ -3,6 +3,7 @@
 The employer's rules: the driver pays on Saturdays and Sundays, else the employer. 1 June 2026 is a Monday.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -14,12 +15,13 @@ from apps.core import audit
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.payers import correct_payer
-from apps.sessions.domain.commands import AuthorisationStatus, StartCommand
+from apps.sessions.domain.commands import AuthorisationStatus, Phase, StartCommand
 from apps.sessions.models import ChargingSession, PayerDecision, StartGrant
 from apps.sessions.services.payers import PayerRefused, mark_payer
 from apps.sessions.services.permission import authorise
 from apps.sessions.services.rating import price, write_cdr
 from apps.sessions.services.starting import start_sessions
+from apps.sessions.services.transactions import follow_transactions
 from apps.tariffs.domain.facts import GrantTerms
 from tests.factories import make_contract, make_customer, make_location, make_owner, make_site, make_user
 from tests.integration.invoices.world import facts_of
@@ -144,6 +146,26 @@ class TestAStart:
 
         reserved = {limit.contract_id: limit.reserved for limit in SpendingLimit.objects.all()}
         assert reserved == {site.contract.pk: Decimal(0), private.pk: Decimal(20)}
+
+    def test_that_is_claimed_after_the_cable_went_in_is_decided_then(self, site, policy, private):
+        plugged = StartCommand(
+            station_id=site.station.pk,
+            evse_number=1,
+            id_token="",
+            meter_start_milliwh=1_000_000_000,
+            started_at=SATURDAY,
+            received_at=SATURDAY,
+            frame_id=1,
+            transaction_ref="T-1",
+        )
+        shown = replace(plugged, id_token=site.token.uid, phase=Phase.UPDATED, frame_id=2)
+
+        for command in (plugged, shown, shown):
+            follow_transactions((command,))
+
+        session = ChargingSession.objects.get(transaction_ref="T-1")
+        assert session.contract == private
+        assert session.payer_decisions.get().payer == "driver"
 
     def test_without_a_policy_asks_nothing(self, site):
         session = begin(site, SATURDAY)
