@@ -27,6 +27,7 @@ from apps.accounts.tenant_admin import (
     choice_field,
     operated_rows,
 )
+from apps.contracts.admin.day_rows import DayRowsFormSet
 from apps.contracts.communities import NotMoved, Recipient, move_in
 from apps.contracts.models import (
     AllocationKey,
@@ -45,8 +46,10 @@ from apps.core.words import amount
 _COMMUNITIES = Q(kind=Customer.Kind.COMMUNITY)
 
 
-class OccupancyFormSet(forms.BaseInlineFormSet):
-    """A unit's contracts are its seller's, which the database refuses otherwise."""
+class OccupancyFormSet(DayRowsFormSet):
+    """A unit's contracts are its seller's, and one holds it a day."""
+
+    words = "Two holders share days: end the earlier one first."
 
     def clean(self) -> None:
         super().clean()
@@ -223,8 +226,14 @@ class UnitAdmin(OfCommunityAdmin):
         return self.may_change(request)
 
 
+class WeightFormSet(DayRowsFormSet):
+    apart = ("unit",)
+    words = "A unit has two weights on the same days: end the earlier one first."
+
+
 class WeightInline(TenantTabular):
     model = KeyWeight
+    formset = WeightFormSet
     change_roles = MASTER_DATA_ROLES
     deletable = True
     fields = ("unit", "weight", "first_day", "end_day")

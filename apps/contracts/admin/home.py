@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.models import validate_iban
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, TenantTabular
+from apps.contracts.admin.day_rows import DayRowsFormSet
 from apps.contracts.models import HomeAgreement, HomeCharger, HomeDriver
 from apps.core.words import amount
 
@@ -84,8 +85,13 @@ class DriverForm(TenantForm):
         return typed or (self.instance.iban if self.instance.pk else "")
 
 
+class ChargerFormSet(DayRowsFormSet):
+    apart = ("station",)
+
+
 class ChargerInline(TenantTabular):
     model = HomeCharger
+    formset = ChargerFormSet
     change_roles = MASTER_DATA_ROLES
     deletable = True
     fields = ("station", "first_day", "end_day")

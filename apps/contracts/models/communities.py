@@ -32,7 +32,9 @@ def _days() -> Func:
 def _has_days(name: str) -> list[models.CheckConstraint]:
     return [
         models.CheckConstraint(
-            condition=Q(end_day__isnull=True) | Q(end_day__gt=F("first_day")), name=f"{name}_ends_after_it_begins"
+            condition=Q(end_day__isnull=True) | Q(end_day__gt=F("first_day")),
+            name=f"{name}_ends_after_it_begins",
+            violation_error_message="It ends after it begins.",
         ),
         models.CheckConstraint(
             condition=Q(first_day__gte="2000-01-01", first_day__lt="2200-01-01"), name=f"{name}_has_a_usual_year"
@@ -102,10 +104,12 @@ class Occupancy(TenantModel):
             *_has_days("occupancy"),
             ExclusionConstraint(
                 name="occupancy_one_holder_a_unit_and_day",
+                violation_error_message="Somebody holds the unit on these days already: end that entry first.",
                 expressions=[("unit", RangeOperators.EQUAL), (_days(), RangeOperators.OVERLAPS)],
             ),
             ExclusionConstraint(
                 name="occupancy_one_unit_a_contract_and_day",
+                violation_error_message="This contract holds another unit on these days: each has one of its own.",
                 expressions=[("contract", RangeOperators.EQUAL), (_days(), RangeOperators.OVERLAPS)],
             ),
         ]
@@ -172,10 +176,15 @@ class KeyWeight(TenantModel):
     class Meta:
         ordering = ["key", "unit", "first_day"]
         constraints = [
-            models.CheckConstraint(condition=Q(weight__gt=0), name="key_weight_is_positive"),
+            models.CheckConstraint(
+                condition=Q(weight__gt=0),
+                name="key_weight_is_positive",
+                violation_error_message="A weight is more than nothing; leave the unit out instead.",
+            ),
             *_has_days("key_weight"),
             ExclusionConstraint(
                 name="key_weight_one_a_unit_and_day",
+                violation_error_message="The unit has a weight on these days already: end that one first.",
                 expressions=[
                     ("key", RangeOperators.EQUAL),
                     ("unit", RangeOperators.EQUAL),

@@ -133,7 +133,9 @@ class HomeCharger(TenantModel):
         ordering = ["driver", "first_day"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(end_day__isnull=True) | Q(end_day__gt=F("first_day")), name="home_charger_ends_after_start"
+                condition=Q(end_day__isnull=True) | Q(end_day__gt=F("first_day")),
+                name="home_charger_ends_after_start",
+                violation_error_message="It ends after it begins.",
             ),
             models.CheckConstraint(
                 condition=Q(first_day__gte="2000-01-01", first_day__lt="2200-01-01"),
@@ -141,6 +143,7 @@ class HomeCharger(TenantModel):
             ),
             ExclusionConstraint(
                 name="home_charger_at_one_home_a_day",
+                violation_error_message="This station is at somebody's home on these days: end that entry first.",
                 expressions=[
                     ("station", RangeOperators.EQUAL),
                     (

@@ -92,10 +92,15 @@ class PayerRuleRow(TenantModel):
         verbose_name = "rule"
         ordering = ["policy", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["policy", "position"], name="payer_rule_one_a_position"),
+            models.UniqueConstraint(
+                fields=["policy", "position"],
+                name="payer_rule_one_a_position",
+                violation_error_message="Two rules have the same place: number them 1, 2, 3.",
+            ),
             models.CheckConstraint(
                 condition=Q(begins__isnull=True, ends__isnull=True) | Q(begins__isnull=False, ends__isnull=False),
                 name="payer_rule_has_both_times_or_none",
+                violation_error_message="Name both times or none.",
             ),
         ]
         triggers = [
