@@ -128,6 +128,24 @@ class TestTheConsole:
         assert "is held by" in answer
         assert unit.occupancies.get().contract.customer.name == "Anna Klein"
 
+    def test_says_in_words_that_two_holders_share_days(self, ours, owner):
+        unit = make_unit(community=Unit.objects.get(customer__seller=ours.owner).customer, label="Flat 9")
+        contracts = [make_contract(customer=make_customer(seller=ours.owner)) for _ in "12"]
+        rows = {
+            f"occupancies-{number}-{field}": value
+            for number, contract in enumerate(contracts)
+            for field, value in (("contract", contract.pk), ("role", "tenant"), ("first_day", f"2026-0{number + 1}-01"))
+        }
+        form = {"label": "Flat 9", "area_sqm": "50", "first_day": "2020-01-01"}
+        counts = {"occupancies-TOTAL_FORMS": "2", "occupancies-INITIAL_FORMS": "0"}
+        page = reverse("admin:contracts_unit_change", args=[unit.pk])
+
+        answer = owner.post(page, {**form, **counts, **rows}).content.decode()
+        assert "Two holders share days" in answer
+        owner.post(page, {**form, **counts, **rows, "occupancies-0-end_day": "2026-02-01"})
+
+        assert [one.contract for one in unit.occupancies.order_by("first_day")] == contracts
+
     def test_takes_a_cost_back_with_a_reason(self, ours, owner):
         period = CostPeriod.objects.get(cost__customer__seller=ours.owner)
 
