@@ -16,7 +16,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from apps.accounting.home_sheets import driver_pdf, fleet_csv, fleet_month, fleet_pdf, owed_by
+from apps.accounting.home_sheets import fleet_csv, fleet_month, fleet_pdf, owed_by, render_home_statement
 from apps.accounting.models import HomeFile, HomeLine, HomePayout, HomeReceipt, HomeStatement
 from apps.accounting.services.home import HomeRefused, make_home_file, note_paid, note_received, note_returned, payable
 from apps.accounts.domain.roles import MONEY_ROLES
@@ -35,7 +35,7 @@ from apps.core import clock
 from apps.core.domain.money import NotRounded, to_minor
 from apps.core.domain.moves import IllegalMove
 from apps.core.words import amount, kwh, money
-from apps.documents.downloads import as_csv, shown_inline
+from apps.documents.downloads import as_csv, as_download, shown_inline
 
 _STATES = {"in file": "info", "paid": "success", "returned": "danger"}
 
@@ -104,7 +104,7 @@ class HomeStatementAdmin(MoneyPages):
     @action(description="Driver's statement", url_path="pdf", permissions=["view"], icon="picture_as_pdf")
     def pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
         found = self.get_object_or_404(request, object_id)
-        return shown_inline(driver_pdf(found), name=f"home-{found.driver}-{found.month:%Y-%m}")
+        return as_download(render_home_statement(statement_id=found.pk, at=clock.now()))
 
     @action(description="Fleet's statement", url_path="fleet", permissions=["view"], icon="request_quote")
     def fleet(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -2,20 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import CharField, Exists, OuterRef, Sum, Value
+from django.db.models.functions import Cast, Concat
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from apps.accounting.models import HomeLine, HomePayout, HomeReceipt, HomeStatement
 from apps.contracts.models import HomeAgreement
 from apps.core.domain.cells import csv_text
 from apps.core.domain.zones import zone
 from apps.documents import renderer
+from apps.documents.mails import enqueue_mail
+from apps.documents.models import Document
 from apps.documents.renderer import Rendered
+from apps.documents.selectors import get_document
+from apps.documents.services import store_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +89,61 @@ def driver_pdf(statement: HomeStatement) -> Rendered:
             },
         )
     return renderer.render(html)
+
+
+def statement_key(statement: HomeStatement) -> str:
+    """Return the natural key of a driver's statement as a file, and of the mail that brings it."""
+    return f"home_statement:{statement.pk}"
+
+
+def mail_statement(statement: HomeStatement, *, at: datetime) -> None:
+    """Write the mail that brings a statement to its driver; it waits until the file is rendered."""
+    driver = statement.driver
+    seller = driver.agreement.contract.seller
+    with translation.override(driver.language):
+        context = {"statement": statement, "driver": driver, "seller": seller, "agreement": driver.agreement}
+        subject = _("Charging at home, %(month)s") % {"month": date_format(statement.month, "F Y")}
+        body = render_to_string("accounting/home_mail.txt", context)
+    enqueue_mail(
+        organisation_id=seller.pk,
+        recipient=driver.email,
+        kind="home_statement",
+        language=driver.language,
+        subject=subject,
+        body=body,
+        at=at,
+        keys=(statement_key(statement),),
+        attachment_key=statement_key(statement),
+    )
+
+
+def unrendered_ids() -> list[int]:
+    """Return the statements that have no file yet, oldest first."""
+    key = Concat(Value("home_statement:"), Cast(OuterRef("pk"), CharField()))
+    files = Document.objects.filter(seller=OuterRef("driver__agreement__contract__seller"), key=key)
+    return list(HomeStatement.objects.filter(~Exists(files.order_by())).order_by("pk").values_list("pk", flat=True))
+
+
+def render_home_statement(*, statement_id: int, at: datetime) -> Document:
+    """Render a driver's statement once and keep the file; rendering again returns the first."""
+    statement = HomeStatement.objects.select_related("driver__agreement__contract__seller").get(pk=statement_id)
+    seller = statement.driver.agreement.contract.seller
+    existing = get_document(seller_id=seller.pk, key=statement_key(statement))
+    if existing is not None:
+        return existing
+    # Rendering takes a quarter of a second and more, so it happens outside any transaction.
+    rendered = driver_pdf(statement)
+    return store_document(
+        seller_id=seller.pk,
+        recipient_id=None,
+        key=statement_key(statement),
+        kind="home_statement",
+        media_type=rendered.media_type,
+        language=statement.driver.language,
+        file_name=f"charging-at-home-{statement.month:%Y-%m}-{statement.pk}{rendered.extension}",
+        content=rendered.content,
+        at=at,
+    )
 
 
 def fleet_pdf(found: FleetMonth) -> Rendered:

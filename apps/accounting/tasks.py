@@ -6,6 +6,7 @@ from typing import Final
 from celery import shared_task
 from django.db import OperationalError
 
+from apps.accounting import home_sheets
 from apps.accounting import selectors_settlement as selectors
 from apps.accounting.services import home, rendering, settlement, shares
 from apps.accounting.services.reconciling import GRACE, reconcile
@@ -71,12 +72,22 @@ def make_home_statement(*, driver_id: int, month: str, **_: object) -> None:
     home.make_home_statement(driver_id=driver_id, month=date.fromisoformat(month), at=now())
 
 
+@shared_task(
+    name="accounting.render_home_statement", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True
+)
+def render_home_statement(*, id: int, **_: object) -> None:  # noqa: A002
+    """Render a driver's statement that was made."""
+    home_sheets.render_home_statement(statement_id=id, at=now())
+
+
 @shared_task(name="accounting.sweep_home_statements")
 def sweep_home_statements(**_: object) -> None:
     """Hand out the drivers' statements of the month that is over."""
     for driver_id, month in home.due_statements(at=now()):
         kwargs = {"driver_id": driver_id, "month": month.isoformat()}
         make_home_statement.apply_async(kwargs=kwargs, expires=SWEPT_LIVES)
+    for statement_id in home_sheets.unrendered_ids():
+        render_home_statement.apply_async(kwargs={"id": statement_id}, expires=SWEPT_LIVES)
 
 
 @shared_task(name="accounting.sweep_stripe", autoretry_for=(StripeUnreachable,), retry_backoff=60)

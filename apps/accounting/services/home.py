@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.accounting.domain.home import HomePayoutStatus, Worth, advance_home_payout, difference, next_month
+from apps.accounting.home_sheets import mail_statement
 from apps.accounting.models import HomeFile, HomeLine, HomePayout, HomeReceipt, HomeStatement
 from apps.accounting.sepa import Account, CreditTransfer, credit_transfers
 from apps.accounts.models import Organisation, User
@@ -130,6 +131,8 @@ def make_home_statement(*, driver_id: int, month: date, at: datetime) -> HomeSta
         currency=agreement.currency,
         tax_included=False,
     )
+    if driver.email:
+        mail_statement(statement, at=at)
     return statement
 
 
@@ -215,7 +218,7 @@ def _pain001(
             amount=_sum(statements),
             description=f"Charging at home {_months(statements)}",
             # One a payment for ever: what came back is another statement's payment only after it was noted.
-            end_to_end_id=f"WL-HOME-{driver.pk}-{statements[-1].pk}-{at:%y%m%d%H%M%S}",
+            end_to_end_id=f"WL-HOME-{statements[-1].pk}-{at:%y%m%d%H%M%S}",
         )
         for driver, statements in due
     ]

@@ -39,8 +39,8 @@ def tell_settled(sessions: Sequence[ChargingSession], *, at: datetime) -> None:
 
 
 def tell_rated(cdr: Cdr, session: ChargingSession, *, at: datetime) -> None:
-    """Tell a charge record that is being written; a correction is another revision."""
-    if not is_wanted(EventType.CHARGE_RECORD_CREATED):
+    """Tell a charge record that is being written; a correction is another revision. Not what is paid back."""
+    if cdr.purpose != Cdr.Purpose.RETAIL or not is_wanted(EventType.CHARGE_RECORD_CREATED):
         return
     announce(
         Fact(

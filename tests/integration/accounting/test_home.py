@@ -9,7 +9,15 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from apps.accounting.home_sheets import driver_pdf, fleet_csv, fleet_month, fleet_pdf, owed_by
+from apps.accounting.home_sheets import (
+    driver_pdf,
+    fleet_csv,
+    fleet_month,
+    fleet_pdf,
+    owed_by,
+    render_home_statement,
+    unrendered_ids,
+)
 from apps.accounting.models import HomeFile, HomeLine, HomePayout, HomeReceipt, HomeStatement
 from apps.accounting.services.home import (
     HomeRefused,
@@ -23,6 +31,7 @@ from apps.accounting.services.home import (
 from apps.contracts.models import HomeAgreement, HomeCharger, HomeDriver
 from apps.core import audit
 from apps.core.domain.moves import IllegalMove
+from apps.documents.models import Mail
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.ledger.domain.chart import Role, account_code
@@ -274,6 +283,22 @@ class TestAStatement:
         assert (found.amount, found.owed) == (Decimal("6.40"), Decimal("6.40"))
         assert driver_pdf(statement).media_type == fleet_pdf(found).media_type == "application/pdf"
         assert driver.masked_iban == "DE…3000"
+
+    def test_is_mailed_to_the_driver_with_the_file_that_is_kept(self, home, driver):
+        HomeDriver.objects.update(email="joerg@example.com", language="de")
+        charge(home)
+
+        statement = state(driver)
+        state(driver)
+
+        mail = Mail.objects.get(kind="home_statement")
+        assert (mail.recipient, mail.subject) == ("joerg@example.com", "Laden zu Hause, März 2026")
+        assert "20,000 kWh, 6,40\xa0€" in mail.body
+        assert unrendered_ids() == [statement.pk]
+        first = render_home_statement(statement_id=statement.pk, at=APRIL)
+        assert render_home_statement(statement_id=statement.pk, at=MAY) == first
+        assert (first.key, mail.attachment_key) == (f"home_statement:{statement.pk}",) * 2
+        assert unrendered_ids() == []
 
     @pytest.mark.django_db(transaction=True)
     def test_made_twice_at_once_is_one(self, home, driver, at_once):
