@@ -18,5 +18,5 @@ AFTER = BEFORE.replace(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0018_deferred_fees"), ("charging_sessions", "0015_who_pays")]
+    dependencies = [("invoices", "0017_line_disputes"), ("charging_sessions", "0015_who_pays")]
     operations = [migrations.RunSQL(f"DROP VIEW {NAME}; {AFTER}", f"DROP VIEW {NAME}; {BEFORE}")]
