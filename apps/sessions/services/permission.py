@@ -83,7 +83,7 @@ def authorise(*, token: str, station_id: int, at: datetime) -> AuthorisationStat
 def authorise_tokens(commands: tuple[AuthoriseCommand, ...]) -> tuple[AuthorisationStatus, ...]:
     """Tell whether id tokens may charge, from open grants, then the contracts of the station's owner.
 
-    Four queries for however many, a fifth where a spending limit is used up.
+    Five queries for however many, one more where a spending limit is used up, three where rules say who pays.
     Only answers; the start makes the grant. An anonymous driver's token stays good while its session runs.
     """
     stations = ChargingStation.objects.filter(pk__in={command.station_id for command in commands}).order_by()

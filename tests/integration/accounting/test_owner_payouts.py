@@ -73,7 +73,7 @@ class TestPayoutFile:
         file = make_file(payout)
 
         name = text(file, ".//s:Cdtr/s:Nm")
-        assert name.startswith("Grosse Sohne Chong Dian xxx")
+        assert name.startswith("Groesse Soehne Chong Dian xxx")
         assert len(name) <= 70
 
     def test_asks_for_a_payout_once(self, payout):

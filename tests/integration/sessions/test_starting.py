@@ -243,7 +243,7 @@ class TestAuthorise:
         assert StartGrant.objects.get().used_by_session is None
         assert not ChargingSession.objects.exists()
 
-    def test_answers_many_in_four_queries_each_by_its_own_station_and_instant(self, site, django_assert_num_queries):
+    def test_answers_many_in_five_queries_each_by_its_own_station_and_instant(self, site, django_assert_num_queries):
         elsewhere = make_site()
         make_grant(site=site)
         IdToken.objects.filter(pk=elsewhere.token.pk).update(status=IdToken.Status.BLOCKED)
@@ -259,7 +259,7 @@ class TestAuthorise:
             AuthoriseCommand(station_id=at_site.station.pk, token=token, at=at) for at_site, token, at in asked
         )
 
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             statuses = services.authorise_tokens(commands * 20)
 
         assert [status.value for status in statuses[:6]] == [
