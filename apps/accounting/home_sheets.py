@@ -147,9 +147,9 @@ def render_home_statement(*, statement_id: int, at: datetime) -> Document:
 
 
 def fleet_pdf(found: FleetMonth) -> Rendered:
-    """Return a fleet's statement on paper, in its language or English."""
+    """Return a fleet's statement on paper, in its language."""
     customer = found.agreement.contract.customer
-    with translation.override(customer.language if customer.language in {"en", "de"} else "en"):
+    with translation.override(customer.language):
         html = render_to_string(
             "accounting/home_fleet.html",
             {

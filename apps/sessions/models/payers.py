@@ -49,5 +49,5 @@ class PayerDecision(TenantModel):
         return self.in_words("en")
 
     def in_words(self, language: str) -> str:
-        """Say who pays and why; language "en" or "de"."""
+        """Say who pays and why, in one of the four languages."""
         return payer_words(Payer(self.payer), Origin(self.origin), self.facts, language=language)

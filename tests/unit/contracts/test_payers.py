@@ -90,6 +90,21 @@ class TestItsWords:
             "Der Arbeitgeber zahlt – Regel 1: Mo Di Mi Do Fr, 07:00–18:00, an Head office"
         )
 
+    @pytest.mark.parametrize(
+        ("language", "words"),
+        [
+            ("fr", "Le conducteur paie – règle 1 : sam. dim., avec la carte d’un visiteur"),
+            ("nl", "De bestuurder betaalt – regel 1: za zo, met de kaart van een bezoeker"),
+        ],
+    )
+    def test_say_so_in_each_language(self, language, words):
+        rule = PayerRule(payer=Payer.DRIVER, weekdays=frozenset({6, 7}), card_kind=CardKind.VISITOR)
+        beginning = start(2026, 6, 6, 12, card_kind=CardKind.VISITOR)
+
+        verdict = decide_payer([rule], otherwise=Payer.EMPLOYER, beginning=beginning)
+
+        assert payer_words(verdict.payer, verdict.origin, verdict.facts, language=language) == words
+
     def test_say_that_no_rule_applies_and_who_changed_it(self):
         assert payer_words(Payer.DRIVER, Origin.OTHERWISE, {}, language="en") == "The driver pays – no rule applies"
         assert payer_words(Payer.EMPLOYER, Origin.CORRECTED, {"reason": "Business trip"}, language="en") == (
