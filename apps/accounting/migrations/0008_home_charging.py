@@ -56,7 +56,7 @@ GROUP BY p.id HAVING p.amount <> coalesce(sum(s.amount), 0)
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounting', '0006_bank_statements'),
+        ('accounting', '0007_debtor_accounts'),
         ('accounts', '0002_bank_account'),
         ('charging_sessions', '0016_home_charging'),
         ('contracts', '0020_home_charging'),

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contracts', '0018_residential_communities'),
+        ('contracts', '0017_public_names'),
         ('stations', '0008_plug_first'),
     ]
 
