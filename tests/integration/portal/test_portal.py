@@ -80,6 +80,11 @@ class TestTheMatrix:
             "home-charging",
             "home-statement",
             "payer-mark",
+            "machines",
+            "key-make",
+            "key-revoke",
+            "endpoint-open",
+            "endpoint-act",
             "community-statement",
         }
 
