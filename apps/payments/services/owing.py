@@ -9,6 +9,7 @@ from apps.contracts.models import SpendingLimit
 from apps.contracts.spending import set_owed
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine, PrepaidRecord
+from apps.invoices.selectors import uncredited_lines
 from apps.payments.models import Wallet
 from apps.payments.selectors import with_open_amounts
 from apps.payments.wallets import disputed_in, unallocated, wallet_of
@@ -37,13 +38,13 @@ def owed_by(contract_id: int) -> Decimal:
     issued = Invoice.objects.filter(
         contract=contract_id, currency=currency, kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED
     )
-    billed = InvoiceLine.objects.filter(
-        cdr__session=OuterRef("session"), invoice__status=InvoiceStatus.ISSUED, credited_by__isnull=True
-    )
+    # A record that was billed is never billed again, also where a credit took it back; one that was revised is owed
+    # as it was billed, until that is taken back.
+    billed = InvoiceLine.objects.filter(cdr=OuterRef("pk"), invoice__status=InvoiceStatus.ISSUED)
     records = Cdr.objects.filter(session__contract=contract_id, currency=currency, purpose=Cdr.Purpose.RETAIL)
     taxed_before = PrepaidRecord.objects.filter(cdr=OuterRef("pk"), is_taxed_before=True)
     current = current_revisions(records).exclude(Exists(taxed_before))
-    unbilled = current.exclude(Exists(billed)).aggregate(sum=Sum("gross"))["sum"]
+    unbilled = current.exclude(Exists(billed)).exclude(Exists(uncredited_lines())).aggregate(sum=Sum("gross"))["sum"]
     open_now = with_open_amounts(issued).aggregate(sum=Sum("open_amount"))["sum"]
     wallet = wallet_of(contract_id)
     return (
