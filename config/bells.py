@@ -11,6 +11,7 @@ BELLS: dict[str, tuple[str, ...]] = {
     "session.rated": (
         "invoices.issue_receipt",
         "invoices.bill_session",
+        "sessions.watch_budgets",
         "payments.correct_charge",
         "payments.charge_wallet",
     ),
@@ -42,6 +43,7 @@ SWEEPERS: dict[str, float] = {
     "sessions.sweep_unsettled": 60.0,
     "sessions.sweep_unrated": 60.0,
     "sessions.sweep_reservations": 60.0,
+    "sessions.sweep_budgets": 300.0,
     "sessions.sweep_late_evidence": 60.0,
     "sessions.sweep_spending": 300.0,
     "sessions.sweep_signatures": 60.0,

@@ -62,6 +62,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Employer or driver"), "alt_route", "contracts_payerpolicy"),
             _row(_("Vehicles"), "directions_car", "contracts_vehicle"),
             _row(_("Cost centres"), "account_tree", "contracts_costcentre"),
+            _row(_("Budgets"), "savings", "charging_sessions_budget"),
+            _row(_("Budget alerts"), "notification_important", "charging_sessions_budgetalert"),
         ),
         _group(
             _("Communities"),

@@ -19,8 +19,9 @@ from apps.payments.models import DunningStep, Wallet
 from apps.payments.papers import with_letters
 from apps.payments.reminder_fees import open_fees
 from apps.payments.selectors import with_open_amounts
+from apps.sessions.budgets import BudgetUse, use_of
 from apps.sessions.explanation import current_revisions
-from apps.sessions.models import Cdr, ChargingSession
+from apps.sessions.models import Budget, Cdr, ChargingSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,12 @@ def lines_of(membership: Membership, session: ChargingSession) -> Any:
 def disputes_of(membership: Membership) -> Any:
     """Return the organisation's disputes that wait for an answer."""
     return bought_rows(membership, open_disputes()).select_related("line__invoice__seller")
+
+
+def budgets_of(membership: Membership, *, month: date) -> list[BudgetUse]:
+    """Return the organisation's budgets and what the month has used of them."""
+    budgets = bought_rows(membership, Budget.objects.select_related("contract__customer", "vehicle", "cost_centre"))
+    return use_of(budgets, month=month)
 
 
 def credits_of(membership: Membership) -> list[Credit]:

@@ -84,6 +84,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "expiring": _expiring(membership),
         "suspended": selectors.suspensions_of(membership),
         "disputes": selectors.disputes_of(membership),
+        "budgets": selectors.budgets_of(membership, month=month),
     }
     return page_for(request, "portal/home.html", membership, **context)
 

@@ -14,6 +14,7 @@ from apps.accounts.domain.roles import SUPPORT_ROLES
 from apps.accounts.scope import has_role
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core.words import duration, kwh
+from apps.sessions import admin_budgets  # noqa: F401 - each subject has a module of its own
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, Reservation, StartGrant, WaitingStop
 

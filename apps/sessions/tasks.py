@@ -68,3 +68,15 @@ def forget_unbilled(**_: object) -> None:
 def sweep_spending(**_: object) -> None:
     """Give back what sessions reserved of a spending limit that will never have a price."""
     services.sweep_spending(at=now())
+
+
+@shared_task(name="sessions.watch_budgets", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def watch_budgets(*, id: int, **_: object) -> None:  # noqa: A002 - the bell's word
+    """Tell which thresholds of budgets a new charge record reaches."""
+    services.watch_record(cdr_id=id, at=now())
+
+
+@shared_task(name="sessions.sweep_budgets", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sweep_budgets(**_: object) -> None:
+    """Tell what of this month's budgets no bell has told."""
+    services.sweep_budgets(at=now())

@@ -70,7 +70,7 @@ from apps.payments.services.posting import Move, post_between
 from apps.payments.services.wallets import move, open_wallet
 from apps.payments.services.write_offs import write_off
 from apps.sessions.domain.signed import Encoding, Moment, SignedFormat, SignedSample
-from apps.sessions.models import Cdr, ChargingSession, MeterReading, WaitingStop
+from apps.sessions.models import Budget, BudgetAlert, Cdr, ChargingSession, MeterReading, WaitingStop
 from apps.sessions.services.rating import rate_settled
 from apps.sessions.services.reservations import record_reservation
 from apps.sessions.services.signing import Signed, store_signed
@@ -268,6 +268,7 @@ def make_tenant(name: str) -> Tenant:
     )
     remind(invoice_id=invoice.pk, at=BILLED_AT + timedelta(days=30))
     _make_dispute(name, invoice)
+    _make_budget(name, site)
     _make_wallet(name, site)
     _make_version(name, site)
     _make_community(name, site)
@@ -320,6 +321,14 @@ def make_tenant(name: str) -> Tenant:
         document=document,
         payment=_make_payment(name, site, invoice),
     )
+
+
+def _make_budget(name: str, site: Site) -> None:
+    """Make a budget of the fleet's vehicle and an alert of it."""
+    budget = Budget.objects.create(
+        seller=site.owner, contract=site.contract, vehicle=site.vehicle, currency=site.owner.currency, amount="100.00"
+    )
+    BudgetAlert.objects.create(budget=budget, month=date(2026, 6, 1), threshold=50, used="50.00", told_at=BILLED_AT)
 
 
 def _make_dispute(name: str, invoice: Invoice) -> None:

@@ -4,6 +4,7 @@ What the wire tells is written without a savepoint of its own: it shares its flu
 whole, or has a savepoint for each message (``apps.ocpp.services``).
 """
 
+from apps.sessions.services.budgets import sweep_budgets, watch_record
 from apps.sessions.services.ending import end_sessions
 from apps.sessions.services.granting import close_grant, write_grant
 from apps.sessions.services.limits import request_stop
@@ -52,11 +53,13 @@ __all__ = [
     "request_stop",
     "settle_sessions",
     "start_sessions",
+    "sweep_budgets",
     "sweep_late_evidence",
     "sweep_reservations",
     "sweep_signatures",
     "sweep_spending",
     "sweep_unrated",
     "sweep_unsettled",
+    "watch_record",
     "write_grant",
 ]

@@ -275,7 +275,7 @@ class TestSessions:
 
     def test_ask_the_database_a_bounded_number_of_times(self, ours, fleet, django_assert_max_num_queries):
         for page in map(reverse, LISTS):
-            with django_assert_max_num_queries(23):
+            with django_assert_max_num_queries(25):
                 fleet.get(page)
 
 
