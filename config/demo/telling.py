@@ -16,7 +16,7 @@ class StoryBroken(RuntimeError):
     """The story did not go as told; the message says where."""
 
 
-def wait_for(what: str, find: Callable[[], Found | None], *, seconds: int = 20) -> Found:
+def wait_for(what: str, find: Callable[[], Found | None], *, seconds: int = 90) -> Found:
     """Return the first thing ``find`` finds.
 
     :raises StoryBroken: nothing within ``seconds``

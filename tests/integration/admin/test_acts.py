@@ -238,6 +238,7 @@ class TestThePlatformsOperator:
             "number": "MIX",
             "valid_from_0": "2026-01-01",
             "valid_from_1": "00:00",
+            "billing_cycle": "run",
             "payment_days": "14",
             "collects_on": "issue",
             "debit_notice_days": "1",

@@ -40,6 +40,7 @@ def contract_form(contract: Contract, *plans: tuple[Plan, str, str]) -> dict[str
         "customer": contract.customer_id,
         "valid_from_0": "2020-01-01",
         "valid_from_1": "00:00",
+        "billing_cycle": "run",
         "payment_days": "14",
         "collects_on": "issue",
         "debit_notice_days": "1",
