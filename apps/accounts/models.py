@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 import pgtrigger
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django_countries.fields import CountryField
 from stdnum import bic as bics
@@ -21,6 +20,7 @@ from stdnum import iban as ibans
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
 from apps.accounts.domain.scopes import Scope
 from apps.accounts.tenancy import TenantModel
+from apps.core.constraints import never_overlap
 from apps.core.domain.money import UnknownCurrency, minor_unit
 from apps.core.domain.zones import is_zone
 
@@ -139,22 +139,8 @@ class TaxRegistration(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
                 name="tax_registration_ends_after_start",
             ),
-            ExclusionConstraint(
-                name="tax_registration_one_at_a_time",
-                expressions=[
-                    ("organisation", RangeOperators.EQUAL),
-                    ("country", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            "valid_from",
-                            "valid_to",
-                            RangeBoundary(),
-                            function="daterange",
-                            output_field=DateRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
-                ],
+            never_overlap(
+                "organisation", "country", first="valid_from", end="valid_to", name="tax_registration_one_at_a_time"
             ),
         ]
 

@@ -1,7 +1,10 @@
 """Check constraints that several apps state."""
 
 from datetime import UTC, datetime
+from typing import Any
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
 from django.db.models import CheckConstraint, F, Func, IntegerField, Q
 
 # What people agree on begins and ends within these years; every page and calendar reaches them.
@@ -31,3 +34,27 @@ def has_usual_years(*fields: str, name: str) -> CheckConstraint:
     for field in fields:
         condition &= Q(**{f"{field}__gte": _FIRST, f"{field}__lt": _LAST}) | Q(**{f"{field}__isnull": True})
     return CheckConstraint(condition=condition, name=name)
+
+
+def has_usual_day(field: str, *, name: str) -> CheckConstraint:
+    """Refuse a day whose year was mistyped: only 2000 to 2199 are taken."""
+    return CheckConstraint(condition=Q(**{f"{field}__gte": "2000-01-01", f"{field}__lt": "2200-01-01"}), name=name)
+
+
+def never_overlap(
+    *same: str, first: str = "first_day", end: str = "end_day", is_last: bool = False, name: str, **more: Any
+) -> ExclusionConstraint:
+    """Refuse two rows that are alike in ``same`` and share a day.
+
+    end   the day after the last one, empty for ever; with ``is_last`` the last one itself
+    more  as ExclusionConstraint takes it: a condition, the words of a refusal
+    """
+    days = Func(
+        first,
+        end,
+        RangeBoundary(inclusive_upper=True) if is_last else RangeBoundary(),
+        function="daterange",
+        output_field=DateRangeField(),
+    )
+    expressions = [*((field, RangeOperators.EQUAL) for field in same), (days, RangeOperators.OVERLAPS)]
+    return ExclusionConstraint(name=name, expressions=expressions, **more)

@@ -11,7 +11,7 @@ from djmoney.models.fields import MoneyField
 
 from apps.accounting.domain.home import HomePayoutStatus
 from apps.accounts.tenancy import TenantModel
-from apps.core.constraints import is_rounded_money
+from apps.core.constraints import has_usual_day, is_rounded_money
 from apps.core.triggers import append_only, frozen
 
 
@@ -206,10 +206,7 @@ class HomeReceipt(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["agreement", "reference"], name="home_receipt_once_a_reference"),
             models.CheckConstraint(condition=~Q(amount=0) & ~Q(reference=""), name="home_receipt_is_something"),
-            models.CheckConstraint(
-                condition=Q(received_on__gte="2000-01-01", received_on__lt="2200-01-01"),
-                name="home_receipt_has_a_usual_year",
-            ),
+            has_usual_day("received_on", name="home_receipt_has_a_usual_year"),
             is_rounded_money("amount", name="home_receipt_is_rounded"),
         ]
         triggers = append_only("home_receipt_append_only", what="money from fleets")

@@ -7,17 +7,15 @@ changes; each document line and each ledger entry is settled in one statement, f
 from decimal import Decimal
 from typing import Final
 
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 from djmoney.models.fields import MoneyField
 
 from apps.accounting.domain.owner_payouts import PayoutStatus
 from apps.accounting.domain.shares import ShareRule
 from apps.accounts.tenancy import TenantModel
-from apps.core.constraints import is_rounded_money
+from apps.core.constraints import is_rounded_money, never_overlap
 from apps.core.triggers import append_only, frozen
 
 _RULE: Final = ("percent", "per_kwh", "per_session", "minimum_per_month")
@@ -84,22 +82,7 @@ class Agreement(TenantModel):
                 name="agreement_account_is_one_of_stripes",
             ),
             is_rounded_money("minimum_per_month", name="agreement_minimum_is_rounded"),
-            ExclusionConstraint(
-                name="agreement_one_at_a_time_per_owner",
-                expressions=[
-                    ("owner", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            "valid_from",
-                            "valid_to",
-                            RangeBoundary(),
-                            function="daterange",
-                            output_field=DateRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
-                ],
-            ),
+            never_overlap("owner", first="valid_from", end="valid_to", name="agreement_one_at_a_time_per_owner"),
         ]
         # Money was collected and fees computed under it: the rule of an agreement is ended and followed by another.
         triggers = frozen("agreement_frozen", what="agreements", exempt=("valid_to", "connected_account"))

@@ -5,15 +5,13 @@ period came to for each is written once, and taken back by its mirror image, nev
 """
 
 import pgtrigger
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 
 from apps.accounts.tenancy import TenantModel
 from apps.contracts.domain.sharing import KeyKind
-from apps.core.constraints import is_rounded_money
+from apps.core.constraints import has_usual_day, is_rounded_money, never_overlap
 from apps.core.triggers import append_only, frozen
 
 _ONLY_COMMUNITIES = """
@@ -25,10 +23,6 @@ _ONLY_COMMUNITIES = """
 """
 
 
-def _days() -> Func:
-    return Func("first_day", "end_day", RangeBoundary(), function="daterange", output_field=DateRangeField())
-
-
 def _has_days(name: str) -> list[models.CheckConstraint]:
     return [
         models.CheckConstraint(
@@ -36,9 +30,7 @@ def _has_days(name: str) -> list[models.CheckConstraint]:
             name=f"{name}_ends_after_it_begins",
             violation_error_message="It ends after it begins.",
         ),
-        models.CheckConstraint(
-            condition=Q(first_day__gte="2000-01-01", first_day__lt="2200-01-01"), name=f"{name}_has_a_usual_year"
-        ),
+        has_usual_day("first_day", name=f"{name}_has_a_usual_year"),
     ]
 
 
@@ -102,15 +94,15 @@ class Occupancy(TenantModel):
         ordering = ["unit", "first_day"]
         constraints = [
             *_has_days("occupancy"),
-            ExclusionConstraint(
+            never_overlap(
+                "unit",
                 name="occupancy_one_holder_a_unit_and_day",
                 violation_error_message="Somebody holds the unit on these days already: end that entry first.",
-                expressions=[("unit", RangeOperators.EQUAL), (_days(), RangeOperators.OVERLAPS)],
             ),
-            ExclusionConstraint(
+            never_overlap(
+                "contract",
                 name="occupancy_one_unit_a_contract_and_day",
                 violation_error_message="This contract holds another unit on these days: each has one of its own.",
-                expressions=[("contract", RangeOperators.EQUAL), (_days(), RangeOperators.OVERLAPS)],
             ),
         ]
         triggers = [
@@ -182,14 +174,11 @@ class KeyWeight(TenantModel):
                 violation_error_message="A weight is more than nothing; leave the unit out instead.",
             ),
             *_has_days("key_weight"),
-            ExclusionConstraint(
+            never_overlap(
+                "key",
+                "unit",
                 name="key_weight_one_a_unit_and_day",
                 violation_error_message="The unit has a weight on these days already: end that one first.",
-                expressions=[
-                    ("key", RangeOperators.EQUAL),
-                    ("unit", RangeOperators.EQUAL),
-                    (_days(), RangeOperators.OVERLAPS),
-                ],
             ),
         ]
         triggers = [
@@ -303,22 +292,8 @@ class CostPeriod(TenantModel):
         ordering = ["-first_day", "-pk"]
         constraints = [
             # Two runs at once meet here; what was taken back may be shared again.
-            ExclusionConstraint(
-                name="cost_shared_once_a_day",
-                expressions=[
-                    ("cost", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            "first_day",
-                            "last_day",
-                            RangeBoundary(inclusive_upper=True),
-                            function="daterange",
-                            output_field=DateRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
-                ],
-                condition=Q(is_in_force=True),
+            never_overlap(
+                "cost", end="last_day", is_last=True, name="cost_shared_once_a_day", condition=Q(is_in_force=True)
             ),
             models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="cost_period_is_forward"),
             models.CheckConstraint(

@@ -4,16 +4,14 @@ What a wallbox meters for the fleet's cards is paid back to the driver and charg
 """
 
 import pgtrigger
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 from stdnum import iban as ibans
 
 from apps.accounts.models import validate_iban
 from apps.accounts.tenancy import TenantModel
-from apps.core.constraints import is_rounded_money
+from apps.core.constraints import has_usual_day, is_rounded_money, never_overlap
 
 
 class HomeAgreement(TenantModel):
@@ -137,26 +135,11 @@ class HomeCharger(TenantModel):
                 name="home_charger_ends_after_start",
                 violation_error_message="It ends after it begins.",
             ),
-            models.CheckConstraint(
-                condition=Q(first_day__gte="2000-01-01", first_day__lt="2200-01-01"),
-                name="home_charger_has_a_usual_year",
-            ),
-            ExclusionConstraint(
+            has_usual_day("first_day", name="home_charger_has_a_usual_year"),
+            never_overlap(
+                "station",
                 name="home_charger_at_one_home_a_day",
                 violation_error_message="This station is at somebody's home on these days: end that entry first.",
-                expressions=[
-                    ("station", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            "first_day",
-                            "end_day",
-                            RangeBoundary(),
-                            function="daterange",
-                            output_field=DateRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
-                ],
             ),
         ]
         triggers = [

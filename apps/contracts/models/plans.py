@@ -4,15 +4,13 @@ A plan that a contract had is not changed but followed by another; a contract ha
 """
 
 import pgtrigger
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 
 from apps.accounts.tenancy import TenantModel
 from apps.contracts.domain.plans import Cycle, IncludedFor, PlanSpan, PlanTerms, closed_steps
-from apps.core.constraints import is_rounded_money
+from apps.core.constraints import has_usual_day, is_rounded_money, never_overlap
 from apps.tariffs.domain.ladders import Tier
 
 # Whoever has a plan was promised it: it is frozen as soon as a contract names it.
@@ -187,26 +185,8 @@ class ContractPlan(TenantModel):
             models.CheckConstraint(
                 condition=Q(end_day__isnull=True) | Q(end_day__gt=F("first_day")), name="contract_plan_ends_after_start"
             ),
-            models.CheckConstraint(
-                condition=Q(first_day__gte="2000-01-01", first_day__lt="2200-01-01"),
-                name="contract_plan_has_a_usual_year",
-            ),
-            ExclusionConstraint(
-                name="contract_plan_one_a_day",
-                expressions=[
-                    ("contract", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            "first_day",
-                            "end_day",
-                            RangeBoundary(),
-                            function="daterange",
-                            output_field=DateRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
-                ],
-            ),
+            has_usual_day("first_day", name="contract_plan_has_a_usual_year"),
+            never_overlap("contract", name="contract_plan_one_a_day"),
         ]
         triggers = [
             pgtrigger.Trigger(

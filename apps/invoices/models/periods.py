@@ -3,12 +3,11 @@
 A billed charge is never changed; what a late record changes is charged as the difference (``domain/period.py``).
 """
 
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 
 from apps.accounts.tenancy import TenantModel
+from apps.core.constraints import never_overlap
 from apps.core.triggers import frozen
 from apps.tariffs.domain.period import LineKind, PeriodLine, line_of
 
@@ -32,22 +31,7 @@ class BilledPeriod(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["contract", "first_day"], name="billed_period_once_per_contract"),
             models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="billed_period_is_forward"),
-            ExclusionConstraint(
-                name="billed_period_overlaps_none",
-                expressions=[
-                    ("contract", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            "first_day",
-                            "last_day",
-                            RangeBoundary(inclusive_upper=True),
-                            function="daterange",
-                            output_field=DateRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
-                ],
-            ),
+            never_overlap("contract", end="last_day", is_last=True, name="billed_period_overlaps_none"),
         ]
 
     def __str__(self) -> str:
