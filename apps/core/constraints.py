@@ -56,5 +56,5 @@ def never_overlap(
         function="daterange",
         output_field=DateRangeField(),
     )
-    expressions = [*((field, RangeOperators.EQUAL) for field in same), (days, RangeOperators.OVERLAPS)]
-    return ExclusionConstraint(name=name, expressions=expressions, **more)
+    expressions: list[tuple[str | Func, str]] = [(field, RangeOperators.EQUAL) for field in same]
+    return ExclusionConstraint(name=name, expressions=[*expressions, (days, RangeOperators.OVERLAPS)], **more)

@@ -1,7 +1,6 @@
 """Alarm clocks of documents: write the receipt of what was rated, print what was issued."""
 
 import logging
-from collections.abc import Iterable
 
 from celery import shared_task
 from django.db import OperationalError
@@ -56,21 +55,21 @@ def _issue_due(records: QuerySet[Cdr]) -> None:
 @shared_task(name="invoices.bill_session", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
 def bill_session(*, id: int, **_: object) -> None:  # noqa: A002
     """Bill the contract of a new charge record, if its sessions are billed one by one."""
-    _bill_each(selectors.billed_by_session().filter(pk=id).values_list("session__contract_id", flat=True))
+    for contract_id in selectors.billed_by_session().filter(pk=id).values_list("session__contract_id", flat=True):
+        _bill_sessions(contract_id)
 
 
 @shared_task(name="invoices.sweep_sessions", acks_late=True)
 def sweep_sessions(**_: object) -> None:
     """Bill the sessions whose bell was not heard; what is refused is tried again by the next sweep."""
-    _bill_each(selectors.left_by_session(at=now())[:SWEEP_SIZE])
+    one_by_one(selectors.left_by_session(at=now())[:SWEEP_SIZE], _bill_sessions)
 
 
-def _bill_each(contract_ids: Iterable[int]) -> None:
-    for contract_id in list(contract_ids):
-        try:
-            billing.bill_after_session(contract_id=contract_id, at=now())
-        except DocumentRefused as refusal:
-            log.warning("the sessions of contract %s are not billed: %s", contract_id, refusal)
+def _bill_sessions(contract_id: int) -> None:
+    try:
+        billing.bill_after_session(contract_id=contract_id, at=now())
+    except DocumentRefused as refusal:
+        log.warning("the sessions of contract %s are not billed: %s", contract_id, refusal)
 
 
 @shared_task(name="invoices.sweep_undocumented", acks_late=True)

@@ -13,7 +13,7 @@ from apps.core.clock import now
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
 from apps.payments import papers as of_papers
-from apps.payments import payable, reminders, selectors, vouchers
+from apps.payments import payable, reminders, selectors, vouchers, waiting
 from apps.payments import wallets as of_wallets
 from apps.payments.services import (
     answering,
@@ -245,10 +245,10 @@ def sync_dispute(*, stripe_id: str, payment_id: int, **_: object) -> None:
 def sweep_disputes(**_: object) -> None:
     """Hand out disputes without evidence, undecided ones to look at again, and those that no event told us of."""
     at = now()
-    for dispute_id in selectors.unprepared_dispute_ids():
+    for dispute_id in waiting.unprepared_dispute_ids():
         prepare_evidence.apply_async(kwargs={"id": dispute_id}, expires=SWEPT_LIVES)
-    unheard = disputes.unheard_disputes(since=at - selectors.DISPUTES_UNHEARD_FOR)
-    for stripe_id, payment_id in [*selectors.stale_disputes(at=at), *unheard]:
+    unheard = disputes.unheard_disputes(since=at - waiting.DISPUTES_UNHEARD_FOR)
+    for stripe_id, payment_id in [*waiting.stale_disputes(at=at), *unheard]:
         kwargs = {"stripe_id": stripe_id, "payment_id": payment_id}
         sync_dispute.apply_async(kwargs=kwargs, expires=SWEPT_LIVES)
 
@@ -263,7 +263,7 @@ def sweep_due(**_: object) -> None:
 @shared_task(name="payments.sweep_operations")
 def sweep_operations(**_: object) -> None:
     """The janitor: hand out every operation whose alarm has gone off."""
-    for operation_id in selectors.due_operation_ids(at=now()):
+    for operation_id in waiting.due_operation_ids(at=now()):
         drive_operation.apply_async(kwargs={"id": operation_id}, expires=SWEPT_LIVES)
 
 
@@ -271,11 +271,11 @@ def sweep_operations(**_: object) -> None:
 def sweep_events(**_: object) -> None:
     """Hand out waiting events, and look hourly at what an event should have told of and did not."""
     at = now()
-    for event_id in selectors.due_event_ids(at=at):
+    for event_id in waiting.due_event_ids(at=at):
         process_event.apply_async(kwargs={"id": event_id}, expires=SWEPT_LIVES)
-    for payment_id in selectors.stale_payment_ids(at=at):
+    for payment_id in waiting.stale_payment_ids(at=at):
         sync_payment.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
-    for method_id in selectors.stale_method_ids(at=at):
+    for method_id in waiting.stale_method_ids(at=at):
         sync_method.apply_async(kwargs={"id": method_id}, expires=SWEPT_LIVES)
 
 
@@ -283,16 +283,16 @@ def sweep_events(**_: object) -> None:
 def sweep_attempts(**_: object) -> None:
     """Hand out pages that are too old, receipts that wait for their capture, and holds to look at again."""
     at = now()
-    for attempt_id in selectors.overdue_attempt_ids(at=at, older_than=attempts.PAGE_LIFE):
+    for attempt_id in waiting.overdue_attempt_ids(at=at, older_than=attempts.PAGE_LIFE):
         expire_checkout.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)
-    for receipt_id in selectors.uncaptured_receipt_ids():
+    for receipt_id in waiting.uncaptured_receipt_ids():
         capture_receipt.apply_async(kwargs={"id": receipt_id}, expires=SWEPT_LIVES)
-    for attempt_id in selectors.stale_attempt_ids(at=at):
+    for attempt_id in waiting.stale_attempt_ids(at=at):
         sync_attempt.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)
 
 
 @shared_task(name="payments.sweep_expiring")
 def sweep_expiring(**_: object) -> None:
     """Hand out every hold that ends soon and whose charge is not billed."""
-    for attempt_id in selectors.expiring_attempt_ids(until=now() + expiry.GUARD_BEFORE):
+    for attempt_id in waiting.expiring_attempt_ids(until=now() + expiry.GUARD_BEFORE):
         guard_hold.apply_async(kwargs={"id": attempt_id}, expires=SWEPT_LIVES)

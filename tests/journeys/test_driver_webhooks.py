@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from apps.payments.models import PaymentAttempt, StripeEvent
 from apps.payments.sandbox import Control
-from apps.payments.selectors import PAGE_RESYNC_AFTER, stale_attempt_ids
 from apps.payments.services.attempts import sync_attempt
+from apps.payments.waiting import PAGE_RESYNC_AFTER, stale_attempt_ids
 from config.demo.telling import wait_for
 from config.demo.visitor import Visitor
 from tests.journeys.database import transactional_db

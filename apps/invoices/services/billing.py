@@ -92,9 +92,11 @@ def bill_after_session(*, contract_id: int, at: datetime) -> None:
 
     :raises DocumentRefused: a document is refused; what it lists stays due
     """
-    contract = Contract.objects.select_related("seller").filter(billing_cycle=BillingCycle.SESSION).get(pk=contract_id)
-    if Invoice.objects.filter(contract=contract, status=InvoiceStatus.DRAFT, run__ended_at=None, run__is_reviewed=True):
-        # Somebody looks at it: it was billed in another way when that run began.
+    of_sessions = Contract.objects.filter(billing_cycle=BillingCycle.SESSION)
+    contract = of_sessions.select_related("seller").filter(pk=contract_id).first()
+    # Somebody may look at a draft of it: it was billed in another way when that run began.
+    looked_at = Invoice.objects.filter(status=InvoiceStatus.DRAFT, run__ended_at=None, run__is_reviewed=True)
+    if contract is None or looked_at.filter(contract=contract).exists():
         return
     today = at.astimezone(zone(contract.seller.time_zone)).date()
     bill_contract(contract_id=contract_id, seller=contract.seller, until_date=today, at=at)

@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from apps.accounting.services.shares import share_payment
 from apps.payments.models import Transfer
-from apps.payments.selectors import due_operation_ids
+from apps.payments.waiting import due_operation_ids
 from tests.integration.payments.conftest import MINUTE, NOON
 from tests.integration.payments.drivers import janitor, posts, violations
 from tests.integration.payments.test_accidents import in_a_child

@@ -8,7 +8,7 @@ import pytest
 from apps.adhoc import services
 from apps.core.audit import find_violations
 from apps.invoices.services.receipts import issue_receipt
-from apps.payments import selectors
+from apps.payments import waiting
 from apps.payments.models import PaymentAttempt
 from apps.payments.services.captures import capture_receipt
 from apps.payments.services.expiry import GUARD_BEFORE, guard_hold
@@ -91,7 +91,7 @@ def guard_at(attempt) -> datetime:
 def guard(at: datetime) -> None:
     """Do what the sweepers do, twice: the guard, then the rating, which may still send a session to review."""
     for _ in range(2):
-        for attempt_id in selectors.expiring_attempt_ids(until=at + GUARD_BEFORE):
+        for attempt_id in waiting.expiring_attempt_ids(until=at + GUARD_BEFORE):
             guard_hold(attempt_id=attempt_id, at=at)
         sweep_unrated(at=at)
 

@@ -10,8 +10,8 @@ from apps.invoices.models import Invoice
 from apps.invoices.services.receipts import issue_receipt
 from apps.payments.models import PaymentAttempt, PaymentOperation
 from apps.payments.sandbox import complete_checkout
-from apps.payments.selectors import due_operation_ids
 from apps.payments.services import attempts, captures, driver
+from apps.payments.waiting import due_operation_ids
 from apps.sessions.models import Cdr
 from apps.tariffs.domain.facts import GrantTerms
 from tests.factories import Site, make_grant, make_session

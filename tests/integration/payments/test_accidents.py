@@ -18,8 +18,9 @@ from apps.payments.domain.status import PaymentStatus
 from apps.payments.models import Allocation, Payment, PaymentOperation
 from apps.payments.outcomes import IntentSnapshot
 from apps.payments.sandbox import FaultKind
-from apps.payments.selectors import due_operation_ids, payment_state
+from apps.payments.selectors import payment_state
 from apps.payments.services import collection, driver, methods, syncing
+from apps.payments.waiting import due_operation_ids
 
 from .conftest import BACK, CANCEL, MINUTE, NOON, assert_clean, charges, collect, journals
 

@@ -15,11 +15,11 @@ from apps.payments.models import Payment, PaymentAttempt, PaymentOperation, Stri
 from apps.payments.sandbox import FaultKind, complete_checkout
 from apps.payments.sandbox.browser import CheckoutRefused
 from apps.payments.sandbox.webhooks import signature
-from apps.payments.selectors import due_event_ids, overdue_attempt_ids, stale_attempt_ids
 from apps.payments.services import attempts, events
 from apps.payments.services.attempts import AttemptOver, CheckoutUnavailable, NotReleasable
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.projection import StripeUnreachable
+from apps.payments.waiting import due_event_ids, overdue_attempt_ids, stale_attempt_ids
 from tests.factories import make_grant, make_owner, make_site
 
 from .conftest import DECLINES_AT_ENTRY, DECLINES_LATER, GOOD, MINUTE, NOON, SECRET, charges

@@ -15,9 +15,10 @@ from apps.invoices.services.receipts import issue_receipt
 from apps.payments import tasks
 from apps.payments.models import PaymentAttempt, PaymentOperation
 from apps.payments.sandbox import FaultKind, complete_checkout
-from apps.payments.selectors import open_amount, payment_state, stale_attempt_ids, uncaptured_receipt_ids
+from apps.payments.selectors import open_amount, payment_state
 from apps.payments.services import attempts
 from apps.payments.services.captures import NotCapturable
+from apps.payments.waiting import stale_attempt_ids, uncaptured_receipt_ids
 from tests.factories import make_owner, make_site
 from tests.integration.invoices.world import make_paid_cdr
 

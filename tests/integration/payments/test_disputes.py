@@ -15,9 +15,10 @@ from apps.payments.domain.disputes import DisputeStatus
 from apps.payments.models import Dispute, Payment, Refund, StripeEvent
 from apps.payments.outcomes import DisputeMovement
 from apps.payments.sandbox.webhooks import signature
-from apps.payments.selectors import disputes_to_answer, due_event_ids, open_amount, stale_disputes
+from apps.payments.selectors import disputes_to_answer, open_amount
 from apps.payments.services import disputes, events
 from apps.payments.services.refunds import NotRefundable, refund_document
+from apps.payments.waiting import due_event_ids, stale_disputes
 from tests.refusals import refused_by
 
 from .conftest import MINUTE, NOON, SECRET, journals

@@ -11,16 +11,12 @@ from apps.invoices.services.crediting import credit_amounts, credit_invoice
 from apps.payments.models import Payment, PaymentAttempt, Refund
 from apps.payments.payable import outdated_link_ids
 from apps.payments.sandbox import FaultKind, complete_checkout
-from apps.payments.selectors import (
-    open_amount,
-    payment_state,
-    stale_payment_ids,
-    surplus_payment_ids,
-)
+from apps.payments.selectors import open_amount, payment_state, surplus_payment_ids
 from apps.payments.services import events, paying, syncing
 from apps.payments.services.attempts import CheckoutUnavailable
 from apps.payments.services.links import NotPayable
 from apps.payments.services.refunds import refund_document, refund_surplus
+from apps.payments.waiting import stale_payment_ids
 from tests.integration.invoices.world import bill, make_cdr
 
 from .conftest import MINUTE, NOON, collect, journals

@@ -7,8 +7,9 @@ import pytest
 from apps.documents.models import Mail
 from apps.payments.models import PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.sandbox import CheckoutRefused, FaultKind, complete_checkout
-from apps.payments.selectors import expiring_method_ids, stale_method_ids
+from apps.payments.selectors import expiring_method_ids
 from apps.payments.services import driver, methods, setups
+from apps.payments.waiting import stale_method_ids
 
 from .conftest import BACK, CANCEL, DECLINES_AT_ENTRY, GOOD, MINUTE, NOON, assert_clean
 

@@ -8,9 +8,10 @@ import pytest
 from apps.payments import gateway
 from apps.payments.models import Allocation, Payment, PaymentOperation
 from apps.payments.sandbox import FaultKind
-from apps.payments.selectors import due_operation_ids, payment_state
+from apps.payments.selectors import payment_state
 from apps.payments.services import driver
 from apps.payments.services.operations import WrongMode
+from apps.payments.waiting import due_operation_ids
 
 from .conftest import DECLINES_LATER, MINUTE, NOON, assert_clean, charges, collect, journals
 

@@ -10,8 +10,9 @@ from django.test import Client
 from apps.payments.models import Payment, SavedMethod, StripeEvent
 from apps.payments.sandbox import FaultKind, complete_checkout
 from apps.payments.sandbox.webhooks import signature
-from apps.payments.selectors import due_event_ids, payment_state, stale_payment_ids
+from apps.payments.selectors import payment_state
 from apps.payments.services import events, methods, syncing
+from apps.payments.waiting import due_event_ids, stale_payment_ids
 
 from .conftest import BACK, CANCEL, GOOD, MINUTE, NOON, SECRET, assert_clean, charges, collect, journals
 
