@@ -15,16 +15,17 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return unfold's navigation (setting UNFOLD, SIDEBAR)."""
     if not has_role(request, OPERATOR_ROLES):
         return []
-    people = [_row(_("People"), "groups", "accounts_membership"), _row(_("Company"), "domain", "accounts_organisation")]
-    if is_platform_operator(request):
-        people.append(_row(_("Accounts"), "person", "accounts_user"))
-        people.append({"title": _("Refused at the door"), "icon": "door_front", "link": reverse("console:strangers")})
     return [
-        {
-            "items": [
-                {"title": _("Home"), "icon": "home", "link": reverse("admin:index")},
-            ]
-        },
+        {"items": [{"title": _("Home"), "icon": "home", "link": reverse("admin:index")}]},
+        *_work(),
+        *_customers(),
+        *_money(),
+        _settings(request),
+    ]
+
+
+def _work() -> list[dict[str, Any]]:
+    return [
         _group(
             _("Operations"),
             {"title": _("Review"), "icon": "rule", "link": reverse("console:reviews")},
@@ -47,6 +48,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             {"title": _("Which tariff applies?"), "icon": "help", "link": reverse("console:which-tariff")},
             _row(_("Laboratory"), "science", "analytics_tarifftrial"),
         ),
+    ]
+
+
+def _customers() -> list[dict[str, Any]]:
+    return [
         _group(
             _("Customers"),
             _row(_("Customers"), "business_center", "contracts_customer"),
@@ -83,6 +89,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Mails"), "mail", "documents_mail"),
             _row(_("Number series"), "tag", "invoices_numberseries"),
         ),
+    ]
+
+
+def _money() -> list[dict[str, Any]]:
+    return [
         _group(
             _("Money"),
             {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
@@ -130,14 +141,21 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _row(_("Bank files"), "upload_file", "accounting_payoutfile"),
             _row(_("Transfers"), "move_up", "payments_transfer"),
         ),
-        _group(
-            _("Settings"),
-            *people,
-            _row(_("API keys"), "key", "accounts_apikey"),
-            _row(_("Webhooks"), "webhook", "documents_webhookendpoint"),
-            _row(_("Sent by webhook"), "outgoing_mail", "documents_webhookdelivery"),
-        ),
     ]
+
+
+def _settings(request: HttpRequest) -> dict[str, Any]:
+    people = [_row(_("People"), "groups", "accounts_membership"), _row(_("Company"), "domain", "accounts_organisation")]
+    if is_platform_operator(request):
+        people.append(_row(_("Accounts"), "person", "accounts_user"))
+        people.append({"title": _("Refused at the door"), "icon": "door_front", "link": reverse("console:strangers")})
+    return _group(
+        _("Settings"),
+        *people,
+        _row(_("API keys"), "key", "accounts_apikey"),
+        _row(_("Webhooks"), "webhook", "documents_webhookendpoint"),
+        _row(_("Sent by webhook"), "outgoing_mail", "documents_webhookdelivery"),
+    )
 
 
 def account(request: HttpRequest) -> list[dict[str, Any]]:
