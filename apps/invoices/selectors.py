@@ -38,6 +38,11 @@ def end_of_day(day: date, *, time_zone: str) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), tzinfo=zone(time_zone)).astimezone(UTC)
 
 
+def begin_of_day(day: date, *, time_zone: str) -> datetime:
+    """Return the first instant (UTC) of a local day of ``time_zone``."""
+    return end_of_day(day - timedelta(days=1), time_zone=time_zone)
+
+
 def _newer_revisions(session: str, purpose: str, revision: str) -> QuerySet[Cdr]:
     return Cdr.objects.filter(
         session=OuterRef(session), purpose=OuterRef(purpose), revision__gt=OuterRef(revision)

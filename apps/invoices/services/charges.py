@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,14 +12,14 @@ from apps.accounts.models import Organisation
 from apps.contracts.models import Contract
 from apps.contracts.registrations import registrations_of
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, SupplyKind, TaxNotSupported, decide_tax
-from apps.core.domain.zones import zone
-from apps.invoices.domain.amounts import LineAmounts, line_amounts
+from apps.invoices.domain.amounts import LineAmounts
 from apps.invoices.domain.charge_words import ChargeKind, say_charge
 from apps.invoices.domain.supplies import Supply
 from apps.invoices.errors import TaxRefused
 from apps.invoices.models import ContractCharge, Invoice, InvoiceLine
-from apps.invoices.selectors import end_of_day
+from apps.invoices.selectors import begin_of_day
 from apps.invoices.services.taxes import buyer_status
+from apps.invoices.services.text_lines import text_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +97,9 @@ def taxed_charges(contract: Contract, *, until_date: date) -> list[TaxedCharge]:
     return found
 
 
-def taxed_amounts(taxed: TaxedCharge, draft: Invoice) -> LineAmounts:
-    """Return a charge as the draft states its lines."""
-    net, gross = taxed.supply.round(taxed.charge.amount, currency=draft.currency)
-    return line_amounts(
-        category=taxed.supply.category,
-        rate=taxed.supply.rate,
-        net=net,
-        gross=gross,
-        amounts_are_gross=draft.amounts_are_gross,
-        currency=draft.currency,
-    )
-
-
 def taxed_line(taxed: TaxedCharge, amounts: LineAmounts, *, draft: Invoice, position: int) -> InvoiceLine:
     """Return the unsaved line of a charge."""
-    charge, time_zone = taxed.charge, draft.seller.time_zone
+    charge = taxed.charge
     text = say_charge(
         ChargeKind(charge.kind),
         charge.facts,
@@ -121,20 +108,13 @@ def taxed_line(taxed: TaxedCharge, amounts: LineAmounts, *, draft: Invoice, posi
         currency=charge.currency,
         language=draft.language,
     )
-    return InvoiceLine(
+    return text_line(
+        draft,
+        amounts,
         position=position,
-        text=text[:240],
-        place="",
-        time_zone=time_zone,
-        started_at=datetime.combine(charge.first_day, time(), tzinfo=zone(time_zone)),
-        ended_at=end_of_day(charge.last_day, time_zone=time_zone),
-        energy_milliwh=0,
-        prices=[],
-        tax_category=amounts.category,
-        tax_rate=amounts.rate,
-        currency=draft.currency,
-        net=amounts.net,
-        gross=amounts.gross,
+        text=text,
+        began_at=begin_of_day(charge.first_day, time_zone=draft.seller.time_zone),
+        last_day=charge.last_day,
     )
 
 

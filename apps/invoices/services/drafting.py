@@ -22,10 +22,11 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words, legal_text
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
 from apps.invoices.selectors import due_records, open_holds, uncredited_lines
-from apps.invoices.services.charges import TaxedCharge, keep_lines, taxed_amounts, taxed_charges, taxed_line
-from apps.invoices.services.plan_charges import charge_amounts, charge_line, keep_charges
+from apps.invoices.services.charges import TaxedCharge, keep_lines, taxed_charges, taxed_line
+from apps.invoices.services.plan_charges import charge_line, keep_charges
 from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_spans, plan_state
 from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
+from apps.invoices.services.text_lines import amounts_on
 from apps.sessions.explanation import adjustment_words, free_reason_of
 from apps.sessions.models import Cdr, ChargingSession
 from apps.tariffs.domain.rated import AdjustmentKind
@@ -208,7 +209,7 @@ def write_records(
         for decision in (part.decision for _, part in parts)
     }
     for charge in charges:
-        amount = charge_amounts(charge, draft)
+        amount = amounts_on(draft, charge.supply, charge.line.amount)
         amounts.append(amount)
         lines.append(charge_line(charge, amount, draft=draft, position=len(lines) + 1))
         sources.setdefault(
@@ -216,7 +217,7 @@ def write_records(
             (charge.supply.country, legal_text(charge.legal_text, language=draft.language)),
         )
     for other in others:
-        amount = taxed_amounts(other, draft)
+        amount = amounts_on(draft, other.supply, other.charge.amount)
         amounts.append(amount)
         lines.append(taxed_line(other, amount, draft=draft, position=len(lines) + 1))
         sources.setdefault(

@@ -6,14 +6,14 @@ from decimal import Decimal
 from django.db import transaction
 
 from apps.accounts.models import Organisation
-from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import line_amounts, total_up
 from apps.invoices.domain.wording import legal_text
-from apps.invoices.models import Invoice, InvoiceLine
-from apps.invoices.selectors import end_of_day
+from apps.invoices.models import Invoice
+from apps.invoices.selectors import begin_of_day
 from apps.invoices.services.drafting import write_document
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.taxes import decide_fee
+from apps.invoices.services.text_lines import text_line
 
 
 @transaction.atomic
@@ -55,20 +55,13 @@ def issue_fee_invoice(
         amounts_are_gross=False,
         language="en",
     )
-    line = InvoiceLine(
+    line = text_line(
+        invoice,
+        amounts,
         position=1,
-        text=text[:240],
-        place="",
-        time_zone=seller.time_zone,
-        started_at=datetime.combine(period_from, datetime.min.time(), tzinfo=zone(seller.time_zone)),
-        ended_at=end_of_day(period_to, time_zone=seller.time_zone),
-        energy_milliwh=0,
-        prices=[],
-        tax_category=amounts.category,
-        tax_rate=amounts.rate,
-        currency=currency,
-        net=amounts.net,
-        gross=None,
+        text=text,
+        began_at=begin_of_day(period_from, time_zone=seller.time_zone),
+        last_day=period_to,
     )
     source = (decision.country, legal_text(decision.legal_text, language="en"))
     write_document(

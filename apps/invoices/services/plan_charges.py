@@ -1,51 +1,28 @@
 """A plan's charges as lines of a draft, and the rows that say for ever which line billed which charge."""
 
 from collections.abc import Sequence
-from datetime import datetime, time
 
 from django.db.models import Max
 
 from apps.contracts.models import Contract, Vehicle
-from apps.core.domain.zones import zone
-from apps.invoices.domain.amounts import LineAmounts, line_amounts
+from apps.invoices.domain.amounts import LineAmounts
 from apps.invoices.domain.plan_words import say
 from apps.invoices.models import Invoice, InvoiceLine, PeriodCharge
-from apps.invoices.selectors import end_of_day
+from apps.invoices.selectors import begin_of_day
 from apps.invoices.services.plans import DueCharge, begin_period
-
-
-def charge_amounts(charge: DueCharge, draft: Invoice) -> LineAmounts:
-    """Return a charge, rounded once, as the draft states its lines."""
-    net, gross = charge.supply.round(charge.line.amount, currency=draft.currency)
-    return line_amounts(
-        category=charge.supply.category,
-        rate=charge.supply.rate,
-        net=net,
-        gross=gross,
-        amounts_are_gross=draft.amounts_are_gross,
-        currency=draft.currency,
-    )
+from apps.invoices.services.text_lines import text_line
 
 
 def charge_line(charge: DueCharge, amounts: LineAmounts, *, draft: Invoice, position: int) -> InvoiceLine:
     """Return the unsaved line of a charge."""
-    time_zone = draft.seller.time_zone
-    text = say(charge.line, first=charge.period.first, last=charge.period.last, language=draft.language)
-    return InvoiceLine(
+    return text_line(
+        draft,
+        amounts,
         position=position,
-        text=text[:240],
+        text=say(charge.line, first=charge.period.first, last=charge.period.last, language=draft.language),
         vehicle=_vehicle(charge.line.owner),
-        place="",
-        time_zone=time_zone,
-        started_at=datetime.combine(charge.period.first, time(), tzinfo=zone(time_zone)),
-        ended_at=end_of_day(charge.period.last, time_zone=time_zone),
-        energy_milliwh=0,
-        prices=[],
-        tax_category=amounts.category,
-        tax_rate=amounts.rate,
-        currency=draft.currency,
-        net=amounts.net,
-        gross=amounts.gross,
+        began_at=begin_of_day(charge.period.first, time_zone=draft.seller.time_zone),
+        last_day=charge.period.last,
     )
 
 

@@ -10,10 +10,10 @@ from apps.core.domain.tax import TaxDecision
 from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import line_amounts, total_up
 from apps.invoices.domain.wording import WORDS, legal_text
-from apps.invoices.models import Invoice, InvoiceLine
-from apps.invoices.selectors import end_of_day
+from apps.invoices.models import Invoice
 from apps.invoices.services.drafting import write_document
 from apps.invoices.services.issuing import issue_invoice
+from apps.invoices.services.text_lines import text_line
 
 
 @transaction.atomic
@@ -47,20 +47,13 @@ def issue_top_up(*, contract: Contract, gross: Decimal, currency: str, decision:
         amounts_are_gross=True,
         language=language,
     )
-    line = InvoiceLine(
+    line = text_line(
+        invoice,
+        amounts,
         position=1,
-        text=WORDS[language].top_up.format(contract=contract.number)[:240],
-        place="",
-        time_zone=contract.seller.time_zone,
-        started_at=at,
-        ended_at=end_of_day(today, time_zone=contract.seller.time_zone),
-        energy_milliwh=0,
-        prices=[],
-        tax_category=amounts.category,
-        tax_rate=amounts.rate,
-        currency=currency,
-        net=amounts.net,
-        gross=amounts.gross,
+        text=WORDS[language].top_up.format(contract=contract.number),
+        began_at=at,
+        last_day=today,
     )
     source = (decision.country, legal_text(decision.legal_text, language=language))
     write_document(
