@@ -1,6 +1,7 @@
 """Mails: enqueued in the transaction of the fact that they tell, sent afterwards, each thing once.
 
 A crash between the mail server's answer and our note of it sends a mail again, under the same Message-ID.
+What is written is the plain text; the HTML beside it is made from that text, so the two cannot say different things.
 """
 
 import logging
@@ -11,8 +12,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
+from django.template.loader import render_to_string
 
 from apps.core.bells import ring_on_commit
 from apps.documents.models import Mail, MailTopic
@@ -98,12 +100,13 @@ def _claim(at: datetime) -> Mail | None:
 
 def _send(mail: Mail, at: datetime) -> None:
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
-    message = EmailMessage(
+    message = EmailMultiAlternatives(
         mail.subject,
         mail.body,
         to=[mail.recipient],
         headers={"Message-ID": f"<mail-{mail.pk}@{host}>", "Auto-Submitted": "auto-generated"},
     )
+    message.attach_alternative(render_to_string("documents/mail.html", {"mail": mail}), "text/html")
     try:
         if mail.attachment_key:
             _attach(mail, message)

@@ -1,5 +1,6 @@
 """Mails: a thing is told once until it is over; a mail server that is down costs time."""
 
+import re
 from datetime import timedelta
 from smtplib import SMTPServerDisconnected
 
@@ -70,6 +71,23 @@ class TestSendDueMails:
         assert (sent.to, sent.subject, sent.body) == (["olga@example.com"], mail.subject, mail.body)
         assert sent.extra_headers["Message-ID"] == f"<mail-{mail.pk}@127.0.0.1>"
         assert (mail.sent_at, mail.attempts) == (NOON, 1)
+
+    def test_sends_the_same_words_as_a_page_that_loads_nothing_and_runs_nothing(self, enqueue):
+        enqueue(
+            subject="Depot & <b>others</b>",
+            language="de",
+            body="Hallo <script>alert(1)</script>,\n\nbitte zahlen:\nhttps://pay.example/x?a=1&b=2",
+        )
+
+        send_due_mails(at=NOON)
+
+        ((page, media_type),) = outbox.outbox[0].alternatives
+        assert media_type == "text/html"
+        assert '<html lang="de">' in page
+        assert "<h1>Depot &amp; &lt;b&gt;others&lt;/b&gt;</h1>" in page
+        assert "<p>Hallo &lt;script&gt;alert(1)&lt;/script&gt;,</p>" in page
+        assert '<br><a href="https://pay.example/x?a=1&amp;b=2"' in page
+        assert not re.search(r"<(script|img|link|iframe)|url\(|@import", page)
 
     def test_takes_its_document_along_and_waits_until_that_is_made(self, enqueue):
         mail = enqueue(attachment_key="invoice:1:document")
