@@ -16,7 +16,7 @@ BELLS: dict[str, tuple[str, ...]] = {
         "payments.charge_wallet",
     ),
     "wallet.topped_up": ("payments.settle_from_wallet", "payments.print_receipts"),
-    "receipt.issued": ("invoices.render_document", "payments.capture_receipt"),
+    "receipt.issued": ("invoices.render_receipt", "payments.capture_receipt"),
     "invoice.issued": ("invoices.render_document", "payments.collect_invoice", "payments.state_owed"),
     "reminder.sent": ("payments.print_letter",),
     "invoice.settled": ("payments.collect_invoice", "payments.state_owed", "payments.lift_suspension"),

@@ -81,10 +81,10 @@ def asgi_command(port: int, *, host: str = "127.0.0.1", tls: Tls | None = None) 
 
 
 def worker_command() -> list[str]:
-    """Return the command of one worker for all; production gives webhooks one of their own (Procfile)."""
+    """Return the command of one worker for all; production gives webhooks and files one each (Procfile)."""
     options = ["--loglevel", "warning", "--concurrency", "2", "--without-gossip", "--without-mingle"]
-    queues = f"{settings.CELERY_TASK_DEFAULT_QUEUE},{settings.WEBHOOK_QUEUE}"
-    return [*_celery(), "worker", *options, "--queues", queues]
+    queues = [settings.CELERY_TASK_DEFAULT_QUEUE, settings.WEBHOOK_QUEUE, settings.PRINT_QUEUE]
+    return [*_celery(), "worker", *options, "--queues", ",".join(queues)]
 
 
 def beat_command(schedule: Path) -> list[str]:

@@ -26,6 +26,12 @@ def render_document(*, id: int, **_: object) -> None:  # noqa: A002
     rendering.render_document(invoice_id=id, at=now())
 
 
+@shared_task(name="invoices.render_receipt", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def render_receipt(*, id: int, **_: object) -> None:  # noqa: A002
+    """Render a driver's receipt, whose reader waits for it: not behind the files of a billing run (``PRINT_TASKS``)."""
+    rendering.render_document(invoice_id=id, at=now())
+
+
 @shared_task(name="invoices.issue_receipt", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
 def issue_receipt(*, id: int, **_: object) -> None:  # noqa: A002
     """Issue the receipt that a new charge record calls for; one of a contract, or with a receipt, calls for none."""

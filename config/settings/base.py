@@ -265,7 +265,20 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "wattledger"
 # Other people's servers answer when they like: whoever waits for them keeps no other work waiting.
 WEBHOOK_QUEUE = "wattledger-webhooks"
-CELERY_TASK_ROUTES = {"documents.send_webhooks": {"queue": WEBHOOK_QUEUE}}
+# A file takes a quarter of a second of a core: the files of a billing run keep no payment and no driver waiting.
+PRINT_QUEUE = "wattledger-printing"
+PRINT_TASKS = (
+    "invoices.render_document",
+    "invoices.sweep_undocumented",
+    "payments.print_letter",
+    "payments.print_receipts",
+    "accounting.render_statement",
+    "accounting.render_home_statement",
+)
+CELERY_TASK_ROUTES = {
+    "documents.send_webhooks": {"queue": WEBHOOK_QUEUE},
+    **{task: {"queue": PRINT_QUEUE} for task in PRINT_TASKS},
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{NAMESPACE}:", "visibility_timeout": 3600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

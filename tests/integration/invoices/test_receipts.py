@@ -106,7 +106,7 @@ class TestIssueReceipt:
             receipt = issue(cdr)
 
         assert heard == [
-            ("receipt.issued", ("invoices.render_document", "payments.capture_receipt"), {"id": receipt.pk})
+            ("receipt.issued", ("invoices.render_receipt", "payments.capture_receipt"), {"id": receipt.pk})
         ]
 
     def test_ends_at_the_amount_reserved_and_says_so(self, site):
