@@ -17,9 +17,9 @@ from typing import Any
 
 from django.db import connection
 
-from apps.analytics import services
 from apps.analytics.domain.tally import Sums, Tally
 from apps.analytics.models import TariffTrial
+from apps.analytics.services import trials as services
 from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.sessions.evidence import begin_of, end_of, gather, local_date, tax_rates
 from apps.sessions.granted import grant_terms

@@ -5,7 +5,7 @@ prompt, the sweeper makes it certain: losing every message of the broker costs t
 """
 
 BELLS: dict[str, tuple[str, ...]] = {
-    "session.settled": ("sessions.rate_settled",),
+    "session.settled": ("sessions.rate_settled", "analytics.count_session"),
     "session.late_evidence": ("sessions.rate_again",),
     "session.signed": ("sessions.check_signatures",),
     "session.rated": (
@@ -14,10 +14,16 @@ BELLS: dict[str, tuple[str, ...]] = {
         "sessions.watch_budgets",
         "payments.correct_charge",
         "payments.charge_wallet",
+        "analytics.count_record",
     ),
     "wallet.topped_up": ("payments.settle_from_wallet", "payments.print_receipts"),
     "receipt.issued": ("invoices.render_receipt", "payments.capture_receipt"),
-    "invoice.issued": ("invoices.render_document", "payments.collect_invoice", "payments.state_owed"),
+    "invoice.issued": (
+        "invoices.render_document",
+        "payments.collect_invoice",
+        "payments.state_owed",
+        "analytics.count_credits",
+    ),
     "reminder.sent": ("payments.print_letter",),
     "invoice.settled": ("payments.collect_invoice", "payments.state_owed", "payments.lift_suspension"),
     "invoice.undisputed": ("payments.collect_invoice", "payments.lift_suspension"),
@@ -77,6 +83,9 @@ SWEEPERS: dict[str, float] = {
     "payments.sweep_expiring_cards": 21_600.0,
     "payments.sweep_disputes": 900.0,
     "analytics.sweep_trials": 60.0,
+    "analytics.sweep_figures": 300.0,
+    "analytics.count_all": 21_600.0,
+    "analytics.sweep_uptime": 3600.0,
     "accounting.sweep_stripe": 900.0,
     "console.sweep_alerts": 60.0,
     "documents.send_mails": 60.0,

@@ -17,11 +17,11 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWid
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.scope import acting_membership, operated_rows, operator_of
 from apps.accounts.tenant_admin import ActForm, TenantAdmin, choice_field
-from apps.analytics import services
 from apps.analytics.domain.spans import Preset, days_of
 from apps.analytics.domain.status import TrialStatus
 from apps.analytics.models import TariffTrial
 from apps.analytics.selectors import EXPORT_HEADER, export_rows, report_of
+from apps.analytics.services import trials as services
 from apps.core import clock
 from apps.tariffs.models import TariffVersion
 

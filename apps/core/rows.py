@@ -2,13 +2,13 @@
 
 Django hands over an array a column, each of whose elements Python converts by itself; JSON is written in C, and fifty
 rows cost a quarter of the time. For what is written all day: columns of text, numbers, amounts of money, instants,
-booleans, UUIDs and plain JSON, none that Django fills in at saving. A decimal travels as text, so nothing becomes a
-float.
+days, booleans, UUIDs and plain JSON, none that Django fills in at saving. A decimal travels as text, so nothing
+becomes a float.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
@@ -21,6 +21,7 @@ from djmoney.money import Money
 
 _AS_TEXT: Final[Mapping[type, Callable[[Any], str]]] = {
     datetime: datetime.isoformat,
+    date: date.isoformat,
     Decimal: str,
     Money: lambda money: str(money.amount),
     UUID: str,

@@ -14,7 +14,7 @@ from apps.accounting.services.exporting import export_month
 from apps.accounting.services.home import note_received
 from apps.accounting.services.statements import read_statement
 from apps.accounts.models import Organisation
-from apps.analytics.services import price_page, start_trial
+from apps.analytics.services.trials import price_page, start_trial
 from apps.contracts.models import ContractVersion, HomeAgreement, HomeCharger, HomeDriver, PayerPolicy, SpendingLimit
 from apps.documents.mails import enqueue_mail
 from apps.documents.models import Document, WebhookAttempt

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from apps.analytics import services
 from apps.analytics.domain.tally import AD_HOC
 from apps.analytics.models import TariffTrial
+from apps.analytics.services import trials as services
 from apps.sessions.services.rating import price, write_cdr
 from apps.tariffs.domain.facts import GrantTerms
 from apps.tariffs.services import discard_draft

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from apps.analytics import services
 from apps.analytics.domain.tally import Tally
 from apps.analytics.models import TariffTrial
+from apps.analytics.services import trials as services
 from apps.core.clock import to_epoch_ms
 from apps.sessions.models import Cdr
 from apps.sessions.services.rating import price, write_cdr

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
-from apps.analytics.services import price_page, start_trial
+from apps.analytics.services.trials import price_page, start_trial
 from apps.ocpp.models import Direction, Frame, StationEvent
 from apps.sessions.models import ChargingSession
 from apps.stations.models import ChargingStation, StationCommand

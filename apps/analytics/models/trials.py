@@ -1,4 +1,4 @@
-"""Questions about the past, and what came of them. Reads everybody below; writes nothing but its own rows."""
+"""What sessions of the past would have cost under a tariff."""
 
 import json
 from datetime import datetime
