@@ -294,6 +294,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/wattledger.svg")},
     ],
     "STYLES": [lambda request: static("css/console.css")],
+    "SCRIPTS": [lambda request: static("js/names.js")],
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "apps.console.navigation.sidebar"},
     "COLORS": {
         "primary": {
