@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from apps.accounting.selectors import open_discrepancies
 from apps.accounts.scope import acting_membership, operated_rows
+from apps.console.onboarding import card_of
 from apps.console.selectors import unpaid_invoices
 from apps.core import clock
 from apps.core.words import amount, kwh
@@ -31,7 +32,7 @@ from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Cdr, ChargingSession
 from apps.sessions.review_queue import in_review as in_review_sessions
 from apps.sessions.review_queue import is_alarming
-from apps.stations.models import ChargingStation, Location
+from apps.stations.models import ChargingStation
 from apps.stations.selectors import online
 
 
@@ -55,7 +56,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": membership.organisation.name if membership else _("All organisations"),
         "attention": needs_a_person(request, at=at),
         "today": counts_of_today(request, midnight=midnight),
-        "has_location": operated_rows(request, Location.objects.all()).exists(),
+        "checklist": card_of(request),
     }
 
 

@@ -31,7 +31,7 @@ def _work() -> list[dict[str, Any]]:
             {"title": _("Review"), "icon": "rule", "link": reverse("console:reviews")},
             _row(_("Sessions"), "bolt", "charging_sessions_chargingsession"),
             _row(_("Locations"), "location_on", "stations_location"),
-            {"title": _("Stations at work"), "icon": "ev_station", "link": reverse("console:stations")},
+            {"title": _("Live board"), "icon": "ev_station", "link": reverse("console:live")},
             _row(_("Stations"), "settings_input_component", "stations_chargingstation"),
             _row(_("EVSEs and connectors"), "power", "stations_evse"),
             _row(_("Pay codes"), "qr_code_2", "stations_paycode"),
@@ -151,6 +151,7 @@ def _settings(request: HttpRequest) -> dict[str, Any]:
         people.append({"title": _("Refused at the door"), "icon": "door_front", "link": reverse("console:strangers")})
     return _group(
         _("Settings"),
+        {"title": _("First steps"), "icon": "checklist", "link": reverse("console:onboarding")},
         *people,
         _row(_("API keys"), "key", "accounts_apikey"),
         _row(_("Webhooks"), "webhook", "documents_webhookendpoint"),

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.accounts.domain.roles import HARDWARE_ROLES, OPERATOR_ROLES
 from apps.accounts.scope import has_role, operated_rows, operator_of
 from apps.console.acts import ACTS, Act, refuse_login_key, signs_in_with
+from apps.console.board import STATES, board_of
 from apps.console.stations import (
     command_rows,
     commands_of,
-    find_stations,
     frame_rows,
     frames_of,
     shown_on,
@@ -41,24 +41,17 @@ SOON_S, LATER_S = 1, 10
 
 
 @require_GET
-def station_list(request: HttpRequest) -> HttpResponse:
-    """List the stations with what each does now; ``?q=`` finds them by site, street, town, make or name."""
+def live(request: HttpRequest) -> HttpResponse:
+    """Show how the stations stand now; ``?part=rows`` is what the page asks for again when something has changed."""
     if not has_role(request, OPERATOR_ROLES):
         raise PermissionDenied
-    at = clock.now()
-    text, state = request.GET.get("q", "").strip()[:100], request.GET.get("state", "")
-    page = Paginator(find_stations(request, text=text, state=state, at=at), PAGE).get_page(request.GET.get("page"))
-    rows = [(station, station.is_online(at)) for station in page]
-    states = [
-        ("", "all"),
-        ("online", "online"),
-        ("offline", "offline"),
-        ("charging", "charging"),
-        ("faulted", "faulted"),
-    ]
-    return _page(
-        request, "console/stations.html", title="Stations", page=page, rows=rows, q=text, state=state, states=states
-    )
+    board = board_of(request, at=clock.now())
+    if request.GET.get("part") == "rows":
+        return TemplateResponse(request, "console/live_rows.html", {"board": board})
+    response = _page(request, "console/live.html", title="Live board", board=board, states=STATES)
+    # The rows were true when they were asked for; "back" has to ask again.
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require_GET
@@ -166,13 +159,22 @@ def act(request: HttpRequest, station_id: int, slug: str) -> HttpResponse:
     if not has_role(request, form_class.roles):
         raise PermissionDenied
     form = form_class(request, found, request.POST if request.method == "POST" else None, request.GET.dict())
+    board, own_page = _board_in(request), reverse("console:station", args=[found.pk])
     if request.method == "POST" and form.is_valid() and form.ask(at=clock.now()):
         messages.success(request, f"{form.title}: asked. The answer appears below.")
-        return redirect(f"{reverse('console:station', args=[found.pk])}#commands")
-    return _form_page(request, found, form)
+        return redirect(f"{board}#station-{found.pk}" if board else f"{own_page}#commands")
+    return _form_page(request, found, form, back=board or own_page)
 
 
-def _form_page(request: HttpRequest, found: ChargingStation, form: Act) -> HttpResponse:
+def _board_in(request: HttpRequest) -> str:
+    """Return the page of the live board that a form was opened from (``?board=``, its query); "": from elsewhere."""
+    if "board" not in request.GET:
+        return ""
+    query = request.GET["board"][:500]
+    return reverse("console:live") + (f"?{query}" if query else "")
+
+
+def _form_page(request: HttpRequest, found: ChargingStation, form: Act, *, back: str) -> HttpResponse:
     response = _page(
         request,
         "console/act.html",
@@ -180,7 +182,7 @@ def _form_page(request: HttpRequest, found: ChargingStation, form: Act) -> HttpR
         station=found,
         form=form,
         is_online=found.is_online(clock.now()),
-        back=reverse("console:station", args=[found.pk]),
+        back=back,
     )
     response.status_code = 200 if request.method == "GET" else 422
     return response

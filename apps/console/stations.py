@@ -11,6 +11,8 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
+from apps.console.domain.power import power_w
+from apps.core.clock import to_epoch_ms
 from apps.ocpp.admin import pretty
 from apps.ocpp.models import Direction, Frame
 from apps.sessions.domain.status import SessionStatus
@@ -37,10 +39,14 @@ _SHOWN_AT_AN_EVSE: Final = r"^(price|cost|final):"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningSession:
-    """A live session as of its last reading; an amount that cannot be told yet is None, and ``problem`` says why."""
+    """A live session as of its last reading; an amount that cannot be told yet is None, and ``problem`` says why.
+
+    power_w  what it draws; None: its meter has not said so lately
+    """
 
     session: ChargingSession
     energy_milliwh: int | None
+    power_w: int | None
     gross: Decimal | None
     currency: str
     lasts: timedelta
@@ -106,10 +112,7 @@ def station_of(request: HttpRequest, station_id: int) -> ChargingStation:
 
 def standing_of(request: HttpRequest, station: ChargingStation, *, at: datetime, commands: int = 10) -> Standing:
     """Gather how a station stands; its newest ``commands`` with it."""
-    live = operated_rows(request, ChargingSession.objects.filter(station=station, status=SessionStatus.LIVE))
-    sessions = live.select_related(
-        "evse__station__location", "contract__customer", "vehicle", "tariff_version", "grant"
-    ).order_by("evse__number")
+    sessions = live_sessions(request).filter(station=station).order_by("evse__number")
     asked = commands_of(station)[:commands]
     is_online = station.is_online(at)
     return Standing(
@@ -117,9 +120,18 @@ def standing_of(request: HttpRequest, station: ChargingStation, *, at: datetime,
         at=at,
         is_online=is_online,
         evses=list(station.evses.prefetch_related("connectors")),
-        running=[_running(evidence, at) for evidence in gather(list(sessions))] if sessions else [],
+        running=running_sessions(sessions, at=at),
         commands=command_rows(asked, is_online=is_online),
     )
+
+
+def live_sessions(request: HttpRequest) -> QuerySet[ChargingSession]:
+    """Return who charges at the organisation's stations now, with all that pricing them reads."""
+    live = operated_rows(request, ChargingSession.objects.filter(status=SessionStatus.LIVE))
+    loaded: QuerySet[ChargingSession] = live.select_related(
+        "evse__station__location", "contract__customer", "vehicle", "tariff_version", "grant", "seller"
+    ).prefetch_related("seller__tax_registrations")
+    return loaded
 
 
 def commands_of(station: ChargingStation) -> QuerySet[StationCommand]:
@@ -158,6 +170,12 @@ def command_rows(commands: Iterable[StationCommand], *, is_online: bool) -> list
     ]
 
 
+def running_sessions(sessions: Iterable[ChargingSession], *, at: datetime) -> list[RunningSession]:
+    """Say how far live sessions are; ``sessions`` as ``live_sessions`` loads them."""
+    found = list(sessions)
+    return [_running(evidence, at) for evidence in gather(found)] if found else []
+
+
 def _running(evidence: Evidence, at: datetime) -> RunningSession:
     session, energy, gross, problem = evidence.session, None, None, ""
     try:
@@ -169,6 +187,7 @@ def _running(evidence: Evidence, at: datetime) -> RunningSession:
     return RunningSession(
         session=session,
         energy_milliwh=energy,
+        power_w=power_w(readings=evidence.readings, measured=evidence.powers, now_ms=to_epoch_ms(at)),
         gross=gross,
         currency=session.tariff_version.currency if session.tariff_version else "",
         lasts=max(at - session.started_at, timedelta()),

@@ -3,7 +3,7 @@
 Every read is narrowed to what the acting organisation operates. A station's payloads are shown as it sent them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,33 +11,45 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
+from apps.console.curve import Curve, Span, curve_of
+from apps.core.clock import to_epoch_ms
+from apps.core.words import amount
 from apps.documents.models import Document
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import Invoice, InvoiceLine
+from apps.invoices.models import Invoice, InvoiceLine, LineDispute
 from apps.invoices.selectors import awaiting_correction
 from apps.invoices.services.einvoicing import missing_for_electronic
 from apps.ledger.models import Journal
 from apps.ocpp.models import Frame
-from apps.payments.models import Payment
-from apps.sessions.explanation import CdrExplained, explain_cdr
+from apps.payments.models import Dispute, Payment
+from apps.sessions.explanation import CdrExplained, PeriodExplained, explain_cdr
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant, StateChange
 from apps.sessions.transparency import SignedValues, signed_values
+from apps.tariffs.domain.facts import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTrace:
-    """records: revisions, current first · lines: document lines that bill or credit one of them · signed: the meter's
-    signed values; None: there are none."""
+    """What there is of a session, in the order it happened.
+
+    curve    its register with the prices of the current record behind it; None: no reading came
+    records  revisions, current first · signed: the meter's signed values; None: there are none
+    lines    document lines that bill or credit one of the records · documents: the files of their documents
+    """
 
     session: ChargingSession
     grant: StartGrant | None
+    curve: Curve | None
     records: tuple[CdrExplained, ...]
     readings: Sequence[MeterReading]
     states: Sequence[StateChange]
     signed: SignedValues | None
     frames: Sequence[Frame]
     lines: Sequence[InvoiceLine]
+    documents: Sequence[Document]
     payments: Sequence[Payment]
+    line_disputes: Sequence[LineDispute]
+    disputes: Sequence[Dispute]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +87,26 @@ def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
     states = list(session.states.order_by("at", "pk"))
     signed = signed_values(session.pk)
     records = Cdr.objects.filter(session=session).select_related("tariff_version__tariff", "revised_by")
+    explained = tuple(explain_cdr(cdr, readings=readings) for cdr in records.order_by("-revision"))
     lines = _lines_of(request, session)
+    invoice_ids = {line.invoice_id for line in lines}
+    payments = _payments_of(request, invoice_ids)
     return SessionTrace(
         session=session,
         grant=getattr(session, "grant", None),
-        records=tuple(explain_cdr(cdr, readings=readings) for cdr in records.order_by("-revision")),
+        curve=_curve(readings, explained[0] if explained else None),
+        records=explained,
         readings=readings,
         states=states,
         signed=signed,
         frames=_frames_of(request, session, readings, states, signed),
         lines=lines,
-        payments=_payments_of(request, {line.invoice_id for line in lines}),
+        documents=_documents_of(request, invoice_ids),
+        payments=payments,
+        line_disputes=list(
+            operated_rows(request, LineDispute.objects.filter(line__in=lines)).select_related("line__invoice")
+        ),
+        disputes=list(operated_rows(request, Dispute.objects.filter(payment__in=payments))),
     )
 
 
@@ -109,13 +130,39 @@ def trace_invoice(request: HttpRequest, *, uid: str) -> InvoiceTrace:
         taxes=list(invoice.taxes.all()),
         credit_notes=list(operated_rows(request, Invoice.objects.filter(credits=invoice))),
         revised=list(awaiting_correction(seller=invoice.seller).filter(invoice=invoice)),
-        documents=list(
-            operated_rows(request, Document.objects.filter(key__startswith=f"invoice:{invoice.pk}:")).defer("content")
-        ),
+        documents=_documents_of(request, [invoice.pk]),
         journals=_journals_of(request, invoice, payments),
         payments=payments,
         not_electronic=missing_for_electronic(invoice) if invoice.status == InvoiceStatus.ISSUED else [],
     )
+
+
+def _curve(readings: Sequence[MeterReading], explained: CdrExplained | None) -> Curve | None:
+    """Draw the register and, behind it, what each period cost, as the current record says."""
+    spans: list[Span] = []
+    if explained is not None:
+        currency = explained.cdr.currency
+        spans = [
+            Span(start_ms=to_epoch_ms(one.start_at), end_ms=to_epoch_ms(one.end_at), words=_prices(one, currency))
+            for one in explained.periods
+        ]
+    register = [Reading(at_ms=to_epoch_ms(one.at), energy_milliwh=one.energy_milliwh) for one in readings]
+    return curve_of(register, spans=spans)
+
+
+def _prices(period: PeriodExplained, currency: str) -> str:
+    """Say what a period costs: ``€0.50 / kWh + €3.00 / h``; what is paid once a session belongs to no time."""
+    running = [f"{amount(part.price, currency, exact=True)} / {part.unit}" for part in period.parts if part.unit]
+    return " + ".join(running) or "nothing by kWh or time"
+
+
+def _documents_of(request: HttpRequest, invoice_ids: Collection[int]) -> list[Document]:
+    """Return the files of documents, the newest last."""
+    keys = Q()
+    for invoice_id in invoice_ids:
+        keys |= Q(key__startswith=f"invoice:{invoice_id}:")
+    files = Document.objects.filter(keys) if invoice_ids else Document.objects.none()
+    return list(operated_rows(request, files).defer("content").order_by("pk"))
 
 
 def _frames_of(

@@ -23,6 +23,13 @@ def kwh(energy_milliwh: int | None) -> str:
     return f"{number} kWh"
 
 
+def kw(power_w: int | None) -> str:
+    """Write watts as kilowatts with one decimal: ``11.2 kW``."""
+    if power_w is None:
+        return "–"
+    return f"{format_decimal(Decimal(power_w) / 1000, format='#,##0.0', locale=_locale())} kW"
+
+
 def money(amount: Any) -> str:
     """Write a ``Money`` with its currency's decimals: ``€12.30``."""
     if amount is None:

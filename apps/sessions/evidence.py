@@ -214,7 +214,7 @@ def tax_rates(session: ChargingSession, *, terms: TariffTerms, on: date) -> Mapp
         return {category: Decimal(0) for category in sorted(categories)}
     registrations = tuple(
         Registration(country=row.country.code, vat_id=row.vat_id, valid_from=row.valid_from, valid_to=row.valid_to)
-        for row in TaxRegistration.objects.filter(organisation_id=session.seller_id)
+        for row in _registrations(session)
     )
     return {
         category: decide_tax(
@@ -227,3 +227,10 @@ def tax_rates(session: ChargingSession, *, terms: TariffTerms, on: date) -> Mapp
         ).rate
         for category in sorted(categories)
     }
+
+
+def _registrations(session: ChargingSession) -> Iterable[TaxRegistration]:
+    """Return the seller's registrations; whoever prices many sessions of one seller loads them with it, once."""
+    if ChargingSession.seller.is_cached(session):
+        return session.seller.tax_registrations.all()
+    return TaxRegistration.objects.filter(organisation_id=session.seller_id)

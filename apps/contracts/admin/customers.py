@@ -71,13 +71,18 @@ class CustomerAdmin(ImportPages):
     )
     readonly_fields = ("still_missing", "portal_access")
     inlines = (ContractInline, VehicleInline, CostCentreInline)
-    actions_detail = ("statement",)
+    actions_detail = ("overview", "statement")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         customer = self.get_object(request, object_id)
         found = super().get_actions_detail(request, object_id)
         is_community = customer is not None and customer.kind == Customer.Kind.COMMUNITY
         return found if is_community else [one for one in found if one.path != "statement"]
+
+    @action(description="Everything at a glance", url_path="overview", permissions=["view"], icon="overview")
+    def overview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        customer = self.get_object_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("console:customer", args=[customer.pk]))
 
     @action(description="Statement of its units", url_path="statement", permissions=["view"], icon="request_quote")
     def statement(self, request: HttpRequest, object_id: str) -> HttpResponse:

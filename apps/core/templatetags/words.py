@@ -11,6 +11,7 @@ from apps.core import words
 
 register = template.Library()
 register.filter("kwh", words.kwh)
+register.filter("kw", words.kw)
 register.filter("money", words.money)
 register.filter("rate", words.rate)
 register.filter("duration", words.duration)

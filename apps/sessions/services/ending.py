@@ -21,6 +21,7 @@ from apps.sessions.services.signing import Signed, store_signed
 from apps.sessions.services.waiting import begun, due_stops, keep_stops, key_of, sessions_of_kept, take_stops, told_stop
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
+from apps.stations.wakeups import tell_boards_on_commit
 
 _END_FIELDS = (
     "status",
@@ -61,6 +62,7 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
     store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
     store_measurements((session, command.measured, command.frame_id) for session, command in ended.values())
     store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in ended.values())
+    tell_boards_on_commit(session.station_id for session, _ in ended.values())
     priced = [session for session, _ in ended.values() if session.status == SessionStatus.SETTLED]
     if priced:
         note_late_evidence(priced, received_at=max(command.received_at for command in commands))

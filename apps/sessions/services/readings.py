@@ -32,6 +32,7 @@ from apps.sessions.services.signing import Signed, store_signed
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import Connector
 from apps.stations.services import ConnectorStatusUpdate, record_connector_statuses
+from apps.stations.wakeups import tell_boards_on_commit
 from apps.tariffs.models import TariffVersion
 
 STATE_OF: Final[Mapping[ConnectorStatus, ReportedState]] = {
@@ -67,6 +68,7 @@ def record_readings(commands: tuple[ReadingsCommand, ...]) -> tuple[ReadingsOutc
     store_samples((session, command.samples, command.frame_id) for session, command in placed)
     store_measurements((session, command.measured, command.frame_id) for session, command in placed)
     store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in placed)
+    tell_boards_on_commit(session.station_id for session, _ in placed)
     limited = [(session, command) for session, command in placed if session.may_run and _has_limit(session)]
     stop_at_limits({session.pk: command.received_at for session, command in limited})
     return tuple(ReadingsOutcome(session_id=session.pk if session else None) for session in sessions)

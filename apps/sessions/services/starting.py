@@ -21,6 +21,7 @@ from apps.sessions.services.payers import write_decisions
 from apps.sessions.services.permission import Permission, Request, permit
 from apps.sessions.services.reservations import Beginning, use_reservations
 from apps.stations.models import Evse
+from apps.stations.wakeups import tell_boards_on_commit
 from apps.tariffs.models import TariffVersion
 
 TOLD_AT_ONCE: Final = timedelta(minutes=5)
@@ -234,6 +235,7 @@ def _begin(starts: Sequence[_Start]) -> list[ChargingSession]:
     insert_rows(sessions)
     _use(starts, permissions, sessions)
     _write_begin_readings(sessions)
+    tell_boards_on_commit(session.station_id for session in sessions)
     for session in use_reservations([_beginning(*pair) for pair in zip(starts, sessions, strict=True)]):
         session.save(update_fields=["reserved_from"])
     return sessions

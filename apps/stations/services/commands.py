@@ -14,7 +14,7 @@ from apps.stations.domain.status import CommandStatus, advance
 from apps.stations.models import ChargingStation, StationCommand
 from apps.stations.sealing import seal
 from apps.stations.services.security_profile import refuse_lower_profile
-from apps.stations.wakeups import wake_on_commit
+from apps.stations.wakeups import tell_boards_on_commit, wake_on_commit
 
 
 @transaction.atomic
@@ -111,7 +111,9 @@ def take_commands(*, station_ids: Collection[int], at: datetime) -> list[Station
         """,
         {"at": at, "stations": list(station_ids)},
     )
-    return sorted(taken, key=lambda command: command.pk)
+    commands = sorted(taken, key=lambda command: command.pk)
+    tell_boards_on_commit(command.station_id for command in commands)
+    return commands
 
 
 @transaction.atomic
@@ -135,10 +137,15 @@ def finish_command(
         answer=None if answer is None else redact(dict(answer)),
         at=at,
     )
+    tell_boards_on_commit([station_id])
     return True
 
 
 def sweep_commands(*, at: datetime) -> int:
     """Time out the open commands whose deadline has passed and return how many those were."""
-    overdue = Q(status__in=[CommandStatus.REQUESTED, CommandStatus.SENT], deadline_at__lte=at)
-    return StationCommand.objects.filter(overdue).update(status=CommandStatus.TIMED_OUT, ended_at=at, sealed="")
+    is_open = Q(status__in=[CommandStatus.REQUESTED, CommandStatus.SENT])
+    overdue = StationCommand.objects.filter(is_open, deadline_at__lte=at)
+    station_ids = set(overdue.values_list("station_id", flat=True))
+    count = overdue.update(status=CommandStatus.TIMED_OUT, ended_at=at, sealed="")
+    tell_boards_on_commit(station_ids)
+    return count

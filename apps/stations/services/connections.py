@@ -10,7 +10,7 @@ from apps.stations.domain.door import Certificate, SecurityProfile, shown_profil
 from apps.stations.domain.status import RegistrationStatus
 from apps.stations.models import ChargingStation
 from apps.stations.services.keys import has_key, hash_key
-from apps.stations.wakeups import wake_on_commit
+from apps.stations.wakeups import tell_boards_on_commit, wake_on_commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +189,7 @@ def disconnect_stations(exits: Sequence[Exit]) -> list[bool]:
             [[one.station_id for one in exits], [one.connection_no for one in exits], [one.at for one in exits]],
         )
         noted = set(cursor.fetchall())
+    tell_boards_on_commit(station_id for station_id, _ in noted)
     return [(one.station_id, one.connection_no) in noted for one in exits]
 
 

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from apps.stations.domain.status import ConnectorStatus, RegistrationStatus
 from apps.stations.models import ChargingStation
+from apps.stations.wakeups import tell_boards_on_commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +76,4 @@ def record_connector_statuses(updates: tuple[ConnectorStatusUpdate, ...]) -> Non
                 [update.at for update in newest.values()],
             ],
         )
+    tell_boards_on_commit(update.station_id for update in newest.values())

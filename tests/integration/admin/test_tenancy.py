@@ -24,7 +24,7 @@ ACTS = {
         "draft",
         "terminate",
     ),
-    "contracts_customer": ("statement",),
+    "contracts_customer": ("overview", "statement"),
     "contracts_unit": ("move",),
     "contracts_costperiod": ("take_back",),
     "contracts_contractversion": ("show_document", "offer", "withdraw"),

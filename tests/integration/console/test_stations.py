@@ -76,10 +76,10 @@ class TestEveryPageOfAStation:
         assert commands(ours.site.station) == []
 
     def test_is_found_by_site_street_and_make_and_never_anothers(self, ours, theirs, owner):
-        page = reverse("console:stations")
+        page = reverse("console:live")
 
         found = {
-            text: [str(station) for station, _ in owner.get(page, {"q": text}).context["rows"]]
+            text: [str(row.station) for row in owner.get(page, {"q": text}).context["board"].rows]
             for text in ("ours depot", "Street 1", "OURS Vendor", "berlin ours-cs", CANARY, "nothing like it")
         }
 
@@ -94,7 +94,7 @@ class TestEveryPageOfAStation:
         }
 
     def test_is_closed_to_customers_and_the_signed_out(self, ours):
-        page = reverse("console:stations")
+        page = reverse("console:live")
 
         assert [client.get(page).status_code for client in (Client(), signed_in(ours.fleet.user))] == [302, 302]
 

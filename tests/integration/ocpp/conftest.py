@@ -83,11 +83,11 @@ def site_box(site) -> Box:
 
 
 @contextmanager
-def serving(**options: Any) -> Iterator[str]:
+def serving(application: Any = websocket_application, **options: Any) -> Iterator[str]:
     """Serve in a thread of this process, with options of uvicorn's beside the usual; yield the chargers' URL."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(websocket_application, log_level="error", **{**SERVER_OPTIONS, **options}))
+    server = uvicorn.Server(uvicorn.Config(application, log_level="error", **{**SERVER_OPTIONS, **options}))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:

@@ -80,7 +80,7 @@ def pages(station: ChargingStation) -> list[str]:
     ]
     sessions = ChargingSession.objects.values_list("uid", flat=True)
     return [
-        reverse("console:stations"),
+        reverse("console:live"),
         reverse("console:reviews"),
         reverse("admin:index"),
         *[reverse(f"console:{name}", args=[station.pk]) for name in of_station],

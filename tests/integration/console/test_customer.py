@@ -1,0 +1,50 @@
+"""A customer in one place, and a session with the prices behind its register."""
+
+from django.urls import reverse
+
+from apps.contracts.models import Customer
+from tests.integration.tenants import CANARY, answer
+
+
+class TestACustomersPage:
+    def test_shows_all_there_is_in_few_queries_and_nothing_of_another_tenant(
+        self, ours, theirs, owner, django_assert_max_num_queries
+    ):
+        page = reverse("console:customer", args=[ours.site.customer.pk])
+
+        with django_assert_max_num_queries(30):
+            shown = owner.get(page)
+        told = shown.content.decode()
+
+        assert shown.status_code == 200
+        wanted = (ours.invoice, ours.site.contract.number, ours.site.token, ours.site.station, "Budgets")
+        assert all(str(words) in told for words in wanted)
+        assert CANARY.encode() not in answer(shown)
+
+    def test_adds_up_what_is_open_and_overdue(self, ours, owner):
+        (balance,) = owner.get(reverse("console:customer", args=[ours.site.customer.pk])).context["shown"].balances
+
+        # One invoice of 5.95 € is open, and its day is long gone.
+        assert (balance.currency, balance.open, balance.overdue) == ("EUR", ours.invoice.gross.amount, balance.open)
+
+    def test_is_nobody_elses(self, ours, theirs, owner):
+        foreign = reverse("console:customer", args=[theirs.site.customer.pk])
+        missing = reverse("console:customer", args=[Customer.objects.order_by("pk").last().pk + 1])
+
+        assert [owner.get(page).status_code for page in (foreign, missing)] == [404, 404]
+
+
+class TestASessionsPage:
+    def test_draws_the_register_with_its_price_and_lists_money_papers_and_disputes(
+        self, ours, owner, django_assert_max_num_queries
+    ):
+        with django_assert_max_num_queries(30):
+            page = owner.get(reverse("console:session", args=[ours.session.uid]))
+        trace, told = page.context["trace"], page.content.decode()
+
+        assert trace.curve.prices == ((0, "€0.50 / kWh"),)
+        assert [band.words for band in trace.curve.bands] == ["€0.50 / kWh"]
+        assert [dot.energy_milliwh for dot in trace.curve.dots] == [one.energy_milliwh for one in trace.readings]
+        assert {dispute.line.invoice for dispute in trace.line_disputes} == {ours.invoice}
+        assert {dispute.payment for dispute in trace.disputes} <= set(trace.payments)
+        assert all(str(document) in told for document in trace.documents)
