@@ -9,7 +9,7 @@ LOCK_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo run test check bench lock stripe-stories
+.PHONY: help setup setup-tests demo run test screens axe check bench lock stripe-stories
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -29,6 +29,12 @@ run: setup ## every process in the foreground (PORT=8000)
 
 test: setup-tests ## all tests (TEST_ARGS="-k invoices")
 	@exec $(PYTHON) -m pytest -n 3 --dist loadfile $(TEST_ARGS)
+
+screens: setup-tests ## a picture of every page under docs/screens (SCREENS=portal: some, by their names)
+	@exec $(PYTHON) -m pytest tests/integration/faces/screens.py
+
+axe: setup-tests ## accessibility of every page, all models' too; the suite looks at some of them
+	@AXE=all exec $(PYTHON) -m pytest tests/integration/faces/test_accessibility.py
 
 bench: setup ## benchmarks, figures as JSON on stdout
 	@exec $(PYTHON) -m bench
