@@ -15,7 +15,7 @@ from apps.invoices.models import Invoice
 from apps.ledger.domain.chart import CHART, Role
 from apps.ledger.models import LedgerEntry
 from apps.ledger.selectors import chart_on
-from apps.payments.models import BankReceipt, Dispute, DunningStep, Payment, Refund, Wallet, WriteOff
+from apps.payments.models import BankReceipt, Dispute, DunningStep, OpeningItem, Payment, Refund, Wallet, WriteOff
 
 _SHORTEST: Final = 4
 """Digits of an account where no chart was chosen."""
@@ -27,6 +27,7 @@ _PATHS: Final[Mapping[str, tuple[Any, str]]] = {
     "bank_receipt": (BankReceipt, "customer"),
     "write_off": (WriteOff, "invoice__customer"),
     "reminder": (DunningStep, "invoice__customer"),
+    "opening_item": (OpeningItem, "customer"),
     "wallet": (Wallet, "contract__customer"),
 }
 """What posts to the receivable, by the first word of its journals' keys, and the way to its customer."""

@@ -29,7 +29,9 @@ class TestWebhooksThatStayDue:
         announce(fact(endpoint, key="2", at=now - 16 * MINUTE))
         assert named() == [f"webhook delivery {endpoint.deliveries.latest('pk').pk}"]
 
-    def test_are_not_named_while_their_endpoint_rests_after_a_failure_or_works_off_others(self, endpoint, receiver, now):
+    def test_are_not_named_while_their_endpoint_rests_after_a_failure_or_works_off_others(
+        self, endpoint, receiver, now
+    ):
         receiver.answers = [DOWN]
         announce(fact(endpoint, at=now - 60 * MINUTE))
         announce(fact(endpoint, key="2", at=now - 60 * MINUTE))
