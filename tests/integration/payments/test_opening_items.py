@@ -107,7 +107,12 @@ class TestWhatIsOwed:
         (row,) = receivables_sheet(seller, TODAY).rows
 
         # Not due, then 1 to 30 days: the invoice of these tests, of which nobody posted anything.
-        assert [cell.value for cell in row.cells][:4] == [customer.name, customer.number, Decimal("100.00"), Decimal(10)]
+        assert [cell.value for cell in row.cells][:4] == [
+            customer.name,
+            customer.number,
+            Decimal("100.00"),
+            Decimal(10),
+        ]
         assert receivable_by_customer(seller, TODAY) == {("EUR", customer.pk): Decimal("100.00")}
         # The invoice of these tests and what came along.
         assert limit.owed == Decimal("110.00")
@@ -234,7 +239,9 @@ class TestTakingBack:
 
         assert Journal.objects.count() == journals
         with refused_by("what is settled is not taken back", OpeningItem):
-            OpeningItem.objects.filter(pk=item.pk).update(reversed_at=NOON, reversed_by=clerk, reversal_reason="by hand")
+            OpeningItem.objects.filter(pk=item.pk).update(
+                reversed_at=NOON, reversed_by=clerk, reversal_reason="by hand"
+            )
 
 
 class TestTheDatabase:
@@ -252,9 +259,9 @@ class TestTheDatabase:
         with refused_by("opening_item_is_not_nothing", OpeningItem):
             bring(customer, "X-2", "0.00")
         with refused_by("opening_item_amount_is_rounded", OpeningItem):
-            bring(customer, "X-3", "1.00", currency="JPY", note="") and run_sql(
+            run_sql(
                 "INSERT INTO payments_openingitem (seller_id, customer_id, number, document_date, due_date, currency, "
-                "amount, note, recorded_at, reversal_reason) SELECT seller_id, customer_id, 'X-4', document_date, "
+                "amount, note, recorded_at, reversal_reason) SELECT seller_id, customer_id, 'X-3', document_date, "
                 "due_date, 'JPY', 1.5, '', recorded_at, '' FROM payments_openingitem"
             )
         with refused_by("opening_item_due_after_its_day", OpeningItem):
@@ -283,10 +290,10 @@ class TestTheDatabase:
             run_sql("UPDATE payments_openingitem SET amount = 18")
             run_sql("UPDATE payments_bankreceipt SET customer_id = %s", make_customer(seller, "C-2").pk)
 
-        assert {("I3", "comes to 18.000000 and posted are 119.000000"), ("I3", "settled for 19.000000 of 18.000000")} < set(
-            problems()
-        )
-        assert ("I13", "its bank receipt is a stranger's") in problems()
+        told = problems()
+        assert ("I3", "comes to 18.000000 and posted are 119.000000") in told
+        assert ("I3", "settled for 19.000000 of 18.000000") in told
+        assert ("I13", "its bank receipt is a stranger's") in told
 
 
 @pytest.mark.django_db(transaction=True)
