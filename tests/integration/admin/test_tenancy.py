@@ -52,7 +52,7 @@ ACTS = {
     "payments_dunningstep": ("letter", "waive"),
     "ledger_closing": ("reopen",),
     "accounting_debtoraccount": ("number",),
-    "accounting_journalexport": ("download", "withdraw"),
+    "accounting_journalexport": ("download", "download_debtors", "withdraw"),
     "accounting_bankstatementrow": ("record", "dismiss"),
     "accounting_discrepancy": ("resolve",),
     "analytics_tarifftrial": ("progress", "export"),
