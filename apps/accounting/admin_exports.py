@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
 from unfold.decorators import action, display
@@ -82,7 +82,7 @@ class JournalExportAdmin(TenantAdmin):
     )
     readonly_fields = ("month_name", "addition", "adds_up_to", "state")
     actions_list = ("export",)
-    actions_detail = ("download", "withdraw")
+    actions_detail = ("download", "download_debtors", "withdraw")
 
     def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return has_role(request, MONEY_ROLES)
@@ -109,9 +109,12 @@ class JournalExportAdmin(TenantAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         actions = super().get_actions_detail(request, object_id)
         export = self.get_object(request, object_id)
-        if export is not None and export.withdrawn_at is None:
-            return actions
-        return [each for each in actions if not each.action_name.endswith("withdraw")]
+        left_out = []
+        if export is None or export.withdrawn_at is not None:
+            left_out.append("_withdraw")
+        if export is None or export.debtors_id is None:
+            left_out.append("_download_debtors")
+        return [each for each in actions if not each.action_name.endswith(tuple(left_out))]
 
     @action(description="Export a month", url_path="export", permissions=["own_money"], icon="file_export")
     def export(self, request: HttpRequest) -> HttpResponse:
@@ -145,6 +148,14 @@ class JournalExportAdmin(TenantAdmin):
     @action(description="Download", url_path="download", icon="download")
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return as_download(self.get_object_or_404(request, object_id).document)
+
+    @action(description="Debtors' names", url_path="download-debtors", icon="contacts")
+    def download_debtors(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Hand out the file that is read before the bookings, so that their debtor accounts have names."""
+        export = self.get_object_or_404(request, object_id)
+        if export.debtors is None:
+            raise Http404("this export names no debtors")
+        return as_download(export.debtors)
 
     @action(description="Withdraw", url_path="withdraw", permissions=["money"], icon="undo")
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:

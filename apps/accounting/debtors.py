@@ -9,13 +9,15 @@ from typing import Any, Final, NamedTuple
 from django.db.models import CharField, F, Func, Sum, Value
 
 from apps.accounting.domain.debtors import as_told, in_digits
+from apps.accounting.domain.exports.datev_debtors import DebtorMaster
 from apps.accounting.models import DebtorAccount
 from apps.accounts.models import Organisation
+from apps.contracts.models import Customer
 from apps.invoices.models import Invoice
 from apps.ledger.domain.chart import CHART, Role
 from apps.ledger.models import LedgerEntry
 from apps.ledger.selectors import chart_on
-from apps.payments.models import BankReceipt, Dispute, DunningStep, Payment, Refund, Wallet, WriteOff
+from apps.payments.models import BankReceipt, Dispute, DunningStep, OpeningItem, Payment, Refund, Wallet, WriteOff
 
 _SHORTEST: Final = 4
 """Digits of an account where no chart was chosen."""
@@ -27,6 +29,7 @@ _PATHS: Final[Mapping[str, tuple[Any, str]]] = {
     "bank_receipt": (BankReceipt, "customer"),
     "write_off": (WriteOff, "invoice__customer"),
     "reminder": (DunningStep, "invoice__customer"),
+    "opening_item": (OpeningItem, "customer"),
     "wallet": (Wallet, "contract__customer"),
 }
 """What posts to the receivable, by the first word of its journals' keys, and the way to its customer."""
@@ -85,6 +88,27 @@ def debtors_of(keys: Iterable[str], *, seller: Organisation, on: date) -> dict[s
     accounts = DebtorAccount.objects.filter(seller=seller, customer__in=set(owners.values())).select_related("customer")
     told = {row.customer_id: Debtor(as_told(row.number, account_length=length), row.customer.name) for row in accounts}
     return {key: told[customer_id] for key, customer_id in owners.items()}
+
+
+def masters_on(seller: Organisation, day: date, *, customers: Iterable[int]) -> list[DebtorMaster]:
+    """Return what a file of a day tells of those customers who have a debtor account."""
+    length = account_length_on(seller.pk, day)
+    accounts = DebtorAccount.objects.filter(seller=seller, customer__in=list(customers)).select_related("customer")
+    return [
+        DebtorMaster(
+            account=in_digits(row.number, account_length=length),
+            number=row.customer.number,
+            name=row.customer.name,
+            is_company=row.customer.kind != Customer.Kind.PRIVATE,
+            street=row.customer.street,
+            postcode=row.customer.postcode,
+            city=row.customer.city,
+            country=row.customer.country.code,
+            vat_id=row.customer.vat_id,
+            email=row.customer.email,
+        )
+        for row in accounts
+    ]
 
 
 def account_length_on(entity_id: int, day: date) -> int:

@@ -10,7 +10,17 @@ from apps.accounting.models import OwnerPayout, Payout, Statement
 from apps.contracts.models import Customer
 from apps.invoices.models import Invoice
 from apps.invoices.services.deferring import documents_of_fees
-from apps.payments.models import BankReceipt, Dispute, DunningStep, Payment, Refund, Transfer, Wallet, WriteOff
+from apps.payments.models import (
+    BankReceipt,
+    Dispute,
+    DunningStep,
+    OpeningItem,
+    Payment,
+    Refund,
+    Transfer,
+    Wallet,
+    WriteOff,
+)
 
 _SHOWN: Final = 36
 
@@ -127,6 +137,20 @@ def _reminders(pks: list[int]) -> dict[int, Source]:
     return {row.pk: of_document(row.invoice) for row in rows}
 
 
+def _opening_items(pks: list[int]) -> dict[int, Source]:
+    rows = OpeningItem.objects.filter(pk__in=pks).select_related("customer")
+    return {
+        row.pk: Source(
+            document=row.number,
+            party=row.customer.name,
+            customer_number=row.customer.number,
+            due_date=row.due_date,
+            target=("opening_item", str(row.pk)),
+        )
+        for row in rows
+    }
+
+
 def _payouts(pks: list[int]) -> dict[int, Source]:
     rows = Payout.objects.filter(pk__in=pks)
     return {row.pk: Source(document=row.stripe_id[:_SHOWN], target=("payout", str(row.pk))) for row in rows}
@@ -175,6 +199,7 @@ _READERS: Final[Mapping[str, Callable[[list[int]], dict[int, Source]]]] = {
     "bank_receipt": _receipts,
     "write_off": _write_offs,
     "reminder": _reminders,
+    "opening_item": _opening_items,
     "wallet": _wallets,
     "payout": _payouts,
     "statement": _statements,

@@ -59,6 +59,7 @@ _PAGES: Final = {
     "transfer": "admin:payments_transfer_change",
     "wallet": "admin:payments_wallet_change",
     "bank_receipt": "admin:payments_bankreceipt_change",
+    "opening_item": "admin:payments_openingitem_change",
     "payout": "admin:accounting_payout_change",
     "statement": "admin:accounting_statement_change",
     "owner_payout": "admin:accounting_ownerpayout_change",

@@ -101,6 +101,7 @@ def _money() -> list[dict[str, Any]]:
             _row(_("Payments"), "payments", "payments_payment"),
             _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
             _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),
+            _row(_("Opening items"), "move_to_inbox", "payments_openingitem"),
             _row(_("Money by bank"), "account_balance", "payments_bankreceipt"),
             _row(_("To be paid back"), "undo", "payments_bankrepayment"),
             _row(_("What settles what"), "call_split", "payments_allocation"),

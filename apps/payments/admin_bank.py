@@ -31,9 +31,9 @@ from apps.core.domain.money import NotRounded, to_minor
 from apps.core.domain.zones import zone
 from apps.core.words import amount as in_words
 from apps.core.words import money
-from apps.payments.credit import left_of, with_left
+from apps.payments.credit import left_of, settled_by, with_left
 from apps.payments.domain.lines import key_by_content
-from apps.payments.models import Allocation, BankReceipt, BankRepayment
+from apps.payments.models import Allocation, BankReceipt, BankRepayment, OpeningSettlement
 from apps.payments.selectors import open_invoices
 from apps.payments.services.allocating import NotAllocatable, take_back
 from apps.payments.services.bank import (
@@ -117,6 +117,17 @@ class AllocationRows(TenantTabular):
         return money(allocation.amount)
 
 
+class OpeningRows(TenantTabular):
+    model = OpeningSettlement
+    verbose_name_plural = "opening items"
+    fields = ("item", "pays", "reason", "decided_by", "settled_at")
+    readonly_fields = fields
+
+    @admin.display(description="pays")
+    def pays(self, settlement: OpeningSettlement) -> str:
+        return money(settlement.amount)
+
+
 class RepaymentRows(TenantTabular):
     model = BankRepayment
     fields = ("gives_back", "status", "reason", "requested_at", "executed_on")
@@ -155,9 +166,10 @@ class BankReceiptAdmin(MoneyActs):
         "reference",
         "customer",
         ("recorded_by", "recorded_at"),
+        "opening_item",
     )
     readonly_fields = ("came", "is_left")
-    inlines = (AllocationRows, RepaymentRows)
+    inlines = (AllocationRows, OpeningRows, RepaymentRows)
     actions_list = ("record",)
     actions_detail = ("assign", "allocate", "pay_back")
 
@@ -213,7 +225,7 @@ class BankReceiptAdmin(MoneyActs):
         )
 
     def _say(self, request: HttpRequest, receipt: BankReceipt, *, was_known: bool) -> HttpResponse:
-        settled = ", ".join(sorted({str(row.invoice) for row in receipt.allocations.select_related("invoice")}))
+        settled = ", ".join(settled_by(receipt))
         left = in_words(left_of(receipt), receipt.currency)
         text = f"{receipt}: {f'settles {settled}' if settled else 'settles nothing yet'}; {left} left."
         self.message_user(request, f"It was recorded before. {text}" if was_known else text)

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from apps.contracts.models import Customer
 from apps.payments.domain.status import RepaymentStatus
-from apps.payments.models import Allocation, BankReceipt, BankRepayment, FeeAllocation
+from apps.payments.models import Allocation, BankReceipt, BankRepayment, FeeAllocation, OpeningSettlement
 
 AMOUNT: DecimalField = DecimalField(max_digits=20, decimal_places=6)
 
@@ -32,13 +32,14 @@ class Credit(NamedTuple):
 
 
 def with_left(receipts: QuerySet[Any]) -> QuerySet[Any]:
-    """Annotate bank receipts with ``left``: settles no document or fee, is not paid back or about to be."""
+    """Annotate bank receipts with ``left``: settles no document, fee or opening item, is not paid back or about to."""
     kept = BankRepayment.objects.exclude(status=RepaymentStatus.WITHDRAWN)
     return receipts.annotate(
         left=F("amount")
         - sum_of(Allocation.objects.all(), by="bank_receipt")
         - sum_of(kept, by="bank_receipt")
-        - sum_of(FeeAllocation.objects.all(), by="bank_receipt"),
+        - sum_of(FeeAllocation.objects.all(), by="bank_receipt")
+        - sum_of(OpeningSettlement.objects.all(), by="bank_receipt"),
     )
 
 
@@ -46,6 +47,13 @@ def left_of(receipt: BankReceipt) -> Decimal:
     """Return what of a receipt is free to settle something."""
     amount: Decimal = with_left(BankReceipt.objects.filter(pk=receipt.pk)).values_list("left", flat=True)[0]
     return amount
+
+
+def settled_by(receipt: BankReceipt) -> list[str]:
+    """Return what a receipt has settled something of, each document's number once."""
+    invoices = receipt.allocations.values_list("invoice__number", flat=True)
+    items = receipt.opening_settlements.values_list("item__number", flat=True)
+    return sorted({*invoices, *items})
 
 
 def free_receipts(**owner: Any) -> QuerySet[Any]:

@@ -16,6 +16,7 @@ from apps.invoices.models import Invoice, InvoiceLine
 from apps.payments import credit
 from apps.payments.credit import Credit
 from apps.payments.models import DunningStep, Wallet
+from apps.payments.openings import open_items
 from apps.payments.papers import with_letters
 from apps.payments.reminder_fees import open_fees
 from apps.payments.selectors import with_open_amounts
@@ -98,6 +99,12 @@ def open_invoices_of(membership: Membership) -> Any:
     invoices = documents_of(membership).filter(kind=Invoice.Kind.INVOICE)
     owes_fees = Exists(open_fees(invoice=OuterRef("pk")))
     return with_open_amounts(invoices).filter(Q(open_amount__gt=0) | owes_fees).order_by("due_date", "pk")
+
+
+def opening_items_of(membership: Membership) -> Any:
+    """Return what sellers brought along from an earlier system and is open, by seller, the longest due first."""
+    items = bought_rows(membership, open_items()).select_related("seller")
+    return items.order_by("seller__name", "seller", "due_date", "pk")
 
 
 def lines_of(membership: Membership, session: ChargingSession) -> Any:

@@ -77,6 +77,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "month": month,
         "spend": selectors.spend_of(membership, month=month),
         "invoices": _with_states(invoices),
+        "opening_items": selectors.opening_items_of(membership),
         "credits": selectors.credits_of(membership),
         "wallets": selectors.wallets_of(membership),
         "sessions": selectors.sessions_of(membership)[:5],
@@ -144,7 +145,12 @@ def signed_values(request: HttpRequest, uid: UUID, *, membership: Membership) ->
 def invoices(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     """List issued invoices and credit notes."""
     page = Paginator(selectors.documents_of(membership), PAGE_SIZE).get_page(request.GET.get("page"))
-    context = {"page": page, "invoices": _with_states(list(page)), "credits": selectors.credits_of(membership)}
+    context = {
+        "page": page,
+        "invoices": _with_states(list(page)),
+        "opening_items": selectors.opening_items_of(membership),
+        "credits": selectors.credits_of(membership),
+    }
     return page_for(request, "portal/invoices.html", membership, **context)
 
 

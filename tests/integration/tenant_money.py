@@ -30,6 +30,7 @@ from apps.payments.models import (
 from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
+from apps.payments.services.openings import Told, give_up_opening_item, record_opening_item
 from apps.payments.services.posting import Move, post_between
 from apps.payments.services.wallets import move, open_wallet
 from apps.payments.services.write_offs import write_off
@@ -59,6 +60,12 @@ def add_bank_money(name: str, site: Site) -> None:
     allocation = Allocation.objects.get(invoice=invoice)
     take_back(allocation_id=allocation.pk, reason=f"{name} was wrong", by=clerk, at=BILLED_AT)
     request_repayment(receipt_id=allocation.bank_receipt_id, reason=f"{name} asks for it", by=clerk, at=BILLED_AT)
+    told = Told(
+        number=f"{name}-2025-7", document_date=date(2025, 12, 1), due_date=date(2025, 12, 15), amount=Decimal(70),
+        currency="EUR", note=name,
+    )  # fmt: skip
+    item = record_opening_item(customer=site.customer, told=told, by=clerk, at=BILLED_AT)
+    give_up_opening_item(item_id=item.pk, reason=f"{name} is insolvent", by=clerk, at=BILLED_AT)
 
 
 def add_wallet(name: str, site: Site) -> Wallet:

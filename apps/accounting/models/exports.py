@@ -17,6 +17,7 @@ class JournalExport(TenantModel):
     number    how many files of this format, month and currency came before: additions to the first
     journals  how many it tells · debits: what they add up to
     document  the bytes; downloading again gives the same · sha256: of them
+    debtors   DATEV: who stands behind the debtor accounts of these bookings; null: other formats, or nobody
     withdrawn_*  it was not used: its journals are told again by the next one
     """
 
@@ -38,6 +39,7 @@ class JournalExport(TenantModel):
     debits = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
     document = models.ForeignKey("documents.Document", on_delete=models.PROTECT, related_name="+")
     sha256 = models.CharField("SHA-256", max_length=64)
+    debtors = models.ForeignKey("documents.Document", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     made_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField("made")
     withdrawn_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")

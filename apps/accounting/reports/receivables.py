@@ -1,9 +1,9 @@
 """What customers owed at the end of a day, by how long it was due, down to the balance of the receivable account.
 
-Open documents are told by their dated parts (credit notes, allocations, refunds, write-offs), credit by what of bank
-receipts settled nothing. What is left of a customer's balance in the ledger stands beside them: fees of reminders,
-wallets, refunds under way, and what was posted into a later month because its own was closed. So what each customer
-owes is what their debtor account says at the accountant's.
+Open documents and opening items are told by their dated parts (credit notes, allocations, refunds, write-offs), credit
+by what of bank receipts settled nothing. What is left of a customer's balance in the ledger stands beside them: fees of
+reminders, wallets, refunds under way, and what was posted into a later month because its own was closed. So what each
+customer owes is what their debtor account says at the accountant's.
 """
 
 from collections import defaultdict
@@ -24,7 +24,17 @@ from apps.invoices.selectors import end_of_day
 from apps.ledger.domain.chart import CHART, Role
 from apps.payments.credit import sum_of
 from apps.payments.domain.status import RefundStatus, RepaymentStatus
-from apps.payments.models import Allocation, BankReceipt, BankRepayment, FeeAllocation, Refund, WriteOff
+from apps.payments.models import (
+    Allocation,
+    BankReceipt,
+    BankRepayment,
+    FeeAllocation,
+    OpeningItem,
+    OpeningSettlement,
+    Refund,
+    WriteOff,
+)
+from apps.payments.openings import with_open_amounts
 
 STEPS: Final = (("Not due", 0), ("1 to 30 days", 30), ("31 to 60 days", 60), ("61 to 90 days", 90))
 """How many days beyond the due date each column holds at most; the last one holds the rest."""
@@ -35,6 +45,8 @@ def receivables_sheet(entity: Organisation, on: date) -> Sheet:
     sums: dict[tuple[str, int | None], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * (len(STEPS) + 2))
     for document in _documents(entity, on):
         sums[document.currency, document.customer_id][_step(document.due_date, on)] += document.open_then
+    for item in _opening_items(entity, on):
+        sums[item.currency, item.customer_id][_step(item.due_date, on)] += item.open_amount
     for receipt in _receipts(entity, on):
         sums[receipt.currency, receipt.customer_id][-1] -= receipt.left_then
     balances = receivable_by_customer(entity, on)
@@ -99,6 +111,13 @@ def _documents(entity: Organisation, on: date) -> Any:
     )
 
 
+def _opening_items(entity: Organisation, on: date) -> Any:
+    """Return what of the opening items that had come was open at the end of a day."""
+    end = end_of_day(on, time_zone=entity.time_zone)
+    items = OpeningItem.objects.filter(seller=entity, recorded_at__lt=end)
+    return with_open_amounts(items, before=end).filter(open_amount__gt=0).order_by("pk")
+
+
 def _receipts(entity: Organisation, on: date) -> Any:
     """Return bank receipts with what of them settled nothing and was not paid back at the end of a day."""
     end = end_of_day(on, time_zone=entity.time_zone)
@@ -110,6 +129,7 @@ def _receipts(entity: Organisation, on: date) -> Any:
             - sum_of(Allocation.objects.filter(allocated_at__lt=end), by="bank_receipt")
             - sum_of(paid_back, by="bank_receipt")
             - sum_of(FeeAllocation.objects.filter(allocated_at__lt=end), by="bank_receipt")
+            - sum_of(OpeningSettlement.objects.filter(settled_at__lt=end), by="bank_receipt")
         )
         .exclude(left_then=0)
         .order_by("pk")

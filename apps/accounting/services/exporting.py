@@ -7,9 +7,9 @@ from typing import Any, Final
 from django.db import transaction
 
 from apps.accounting import exports as selectors
-from apps.accounting.debtors import Debtor, customers_of, debtors_of
+from apps.accounting.debtors import Debtor, customers_of, debtors_of, masters_on
 from apps.accounting.domain.debtors import BadDebtor
-from apps.accounting.domain.exports import as_json, datev, tables
+from apps.accounting.domain.exports import as_json, datev, datev_debtors, tables
 from apps.accounting.domain.exports.bookings import Batch, added
 from apps.accounting.models import ExportedJournal, JournalExport
 from apps.accounting.services.debtors import NotNumbered, draw_numbers, note_told
@@ -59,6 +59,7 @@ def export_month(
         debtors=_debtors(journals, seller=seller, month=month, at=at) if file_format == Format.DATEV else None,
     )
     document = _store(batch, seller=seller, file_format=file_format, month=month, at=at)
+    debtors = _store_debtors(journals, batch, seller=seller, at=at) if file_format == Format.DATEV else None
     export: JournalExport = JournalExport.objects.create(
         seller=seller,
         format=file_format,
@@ -69,6 +70,7 @@ def export_month(
         debits=added(batch.bookings),
         document=document,
         sha256=document.sha256,
+        debtors=debtors,
         made_by=by,
         made_at=at,
     )
@@ -131,6 +133,25 @@ def _store(batch: Batch, *, seller: Organisation, file_format: str, month: date,
         language="de" if file_format == Format.DATEV else "en",
         file_name=name,
         content=content,
+        at=at,
+    )
+
+
+def _store_debtors(journals: Sequence[Journal], batch: Batch, *, seller: Organisation, at: datetime) -> Document | None:
+    """Keep the file that names the debtor accounts of a batch; None where all it tells is drivers'."""
+    customers = set(customers_of(journal.key for journal in journals if _is_receivable(journal)).values())
+    masters = masters_on(seller, batch.first, customers=customers)
+    if not masters:
+        return None
+    return store_document(
+        seller_id=seller.pk,
+        recipient_id=None,
+        key=f"export:datev_debtors:{batch.first:%Y-%m}:{batch.currency}:{batch.number}",
+        kind="journal_export",
+        media_type="text/csv",
+        language="de",
+        file_name=datev_debtors.file_name(batch.first, batch.number),
+        content=datev_debtors.render(masters, _client(seller, batch.first), month=batch.first, made_at=at),
         at=at,
     )
 

@@ -14,6 +14,7 @@ from apps.accounting.models import BankStatement, BankStatementRow, CsvLayout, P
 from apps.accounting.services.payouts import CAME_BACK, NotBanked, bank_payout
 from apps.accounts.models import Organisation, User
 from apps.core.domain.money import NotRounded, UnknownCurrency, to_minor
+from apps.payments.credit import settled_by
 from apps.payments.models import BankReceipt
 from apps.payments.services.allocating import NotAllocatable
 from apps.payments.services.bank import LineDiffers, StatementLine, record_receipt
@@ -248,7 +249,7 @@ def _record(row: BankStatementRow, *, at: datetime, by: User | None = None) -> N
     except (LineDiffers, NotAllocatable) as error:
         _set(row, Outcome.LOOK, at=at, note=str(error)[:300])
         return
-    settled = sorted({str(each.invoice) for each in receipt.allocations.select_related("invoice")})
+    settled = settled_by(receipt)
     note = f"Settles {', '.join(settled)}." if settled else ""
     if not note:
         note = f"Credit of {receipt.customer}." if receipt.customer else "Nobody knows whose yet."

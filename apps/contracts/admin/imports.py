@@ -14,8 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action
 
-from apps.accounts.models import Organisation
-from apps.accounts.scope import acting_membership
+from apps.accounts.models import Organisation, User
+from apps.accounts.scope import acting_membership, operator_of
 from apps.accounts.tenant_admin import TenantAdmin
 from apps.contracts import card_imports, contract_imports, customer_imports
 from apps.contracts.cards import CardRefused, seen_cards
@@ -36,7 +36,7 @@ class FileKind:
 
     table      the file · noun  a row of it in a word · first  what must be there before, as a sentence
     look       seller, rows and the lines a person turned → an outcome a line
-    carry_out  the same, then written; its fourth says whether all or none
+    carry_out  the same, then written; its fourth says whether all or none, its fifth who does it
     lines_of   a query of rows → lines of the file
     """
 
@@ -44,7 +44,7 @@ class FileKind:
     noun: str
     first: str
     look: Callable[[int, Sequence[Any], Collection[int]], list[RowOutcome]]
-    carry_out: Callable[[int, Sequence[Any], Collection[int], bool], list[RowOutcome]]
+    carry_out: Callable[[int, Sequence[Any], Collection[int], bool, User], list[RowOutcome]]
     lines_of: Callable[[Any], list[tuple[str, ...]]]
 
 
@@ -58,7 +58,7 @@ CARD_FILES: Final = FileKind(
     noun="card",
     first="Contracts must exist. Vehicles and cost centres that the customer has none of yet are made with the cards.",
     look=_look_at_cards,
-    carry_out=lambda seller_id, rows, turned, whole: card_imports.carry_out(
+    carry_out=lambda seller_id, rows, turned, whole, by: card_imports.carry_out(
         seller_id=seller_id, rows=rows, turned=turned, whole=whole
     ),
     lines_of=card_imports.lines_of,
@@ -68,7 +68,7 @@ CUSTOMER_FILES: Final = FileKind(
     noun="customer",
     first="Nothing must exist before; contracts and cards come afterwards, from files of their own.",
     look=lambda seller_id, rows, turned: customer_imports.preview(seller_id=seller_id, rows=rows),
-    carry_out=lambda seller_id, rows, turned, whole: customer_imports.carry_out(
+    carry_out=lambda seller_id, rows, turned, whole, by: customer_imports.carry_out(
         seller_id=seller_id, rows=rows, whole=whole
     ),
     lines_of=customer_imports.lines_of,
@@ -78,7 +78,7 @@ CONTRACT_FILES: Final = FileKind(
     noun="contract",
     first="Customers and membership tiers must exist. A contract is in force as its days say, without a document.",
     look=lambda seller_id, rows, turned: contract_imports.preview(seller_id=seller_id, rows=rows),
-    carry_out=lambda seller_id, rows, turned, whole: contract_imports.carry_out(
+    carry_out=lambda seller_id, rows, turned, whole, by: contract_imports.carry_out(
         seller_id=seller_id, rows=rows, whole=whole
     ),
     lines_of=contract_imports.lines_of,
@@ -138,7 +138,7 @@ class ImportPages(TenantAdmin):
         whole = "whole" in request.POST
         if whole and file.problems:
             raise ImportRefused("Nothing was added, since there are lines that cannot be read.")
-        return self.files.carry_out(seller.pk, file.rows, _turned(request, file), whole)
+        return self.files.carry_out(seller.pk, file.rows, _turned(request, file), whole, operator_of(request))
 
     def _done(self, request: HttpRequest, done: list[RowOutcome]) -> HttpResponse:
         count = {outcome: sum(one.outcome is outcome for one in done) for outcome in Outcome}

@@ -1,7 +1,7 @@
 """The chart of accounts: one plain international chart, the same for every entity.
 
 Code posts to a ``Role``, never to a code, so that an entity may later number its accounts differently. Codes are
-grouped by their first digit: 1 assets, 2 liabilities, 4 income, 6 expenses.
+grouped by their first digit: 1 assets, 2 liabilities, 3 equity, 4 income, 6 expenses.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ class Role(StrEnum):
     PREPAYMENT = "prepayment"
     PREPAYMENT_TAXED = "prepayment_taxed"
     DEFERRED_FEES = "deferred_fees"
+    OPENING_BALANCES = "opening_balances"
     REVENUE_ENERGY = "revenue_energy"
     REVENUE_SERVICES = "revenue_services"
     OTHER_INCOME = "other_income"
@@ -39,6 +40,7 @@ class AccountKind(StrEnum):
 
     ASSET = "asset"
     LIABILITY = "liability"
+    EQUITY = "equity"
     INCOME = "income"
     EXPENSE = "expense"
 
@@ -66,6 +68,7 @@ CHART: Final[Mapping[Role, ChartRow]] = {
     Role.PREPAYMENT: ChartRow("2400", "Prepaid wallets, VAT due at use", AccountKind.LIABILITY),
     Role.PREPAYMENT_TAXED: ChartRow("2410", "Prepaid wallets, VAT paid at top-up", AccountKind.LIABILITY),
     Role.DEFERRED_FEES: ChartRow("2500", "Deferred base fees", AccountKind.LIABILITY),
+    Role.OPENING_BALANCES: ChartRow("3900", "Opening balances of customers", AccountKind.EQUITY),
     Role.REVENUE_ENERGY: ChartRow("4000", "Revenue from electricity", AccountKind.INCOME),
     Role.REVENUE_SERVICES: ChartRow("4100", "Revenue from services", AccountKind.INCOME),
     Role.OTHER_INCOME: ChartRow("4900", "Other income (reminder fees)", AccountKind.INCOME),

@@ -21,6 +21,7 @@ class Account(TenantModel):
     class Kind(models.TextChoices):
         ASSET = "asset", "Asset"
         LIABILITY = "liability", "Liability"
+        EQUITY = "equity", "Equity"
         INCOME = "income", "Income"
         EXPENSE = "expense", "Expense"
 

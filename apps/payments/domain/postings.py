@@ -45,6 +45,16 @@ def reminder_fee(amount: Decimal) -> Lines:
     return move(amount, debit=Role.RECEIVABLE, credit=Role.OTHER_INCOME)
 
 
+def opening_item(amount: Decimal) -> Lines:
+    """What a customer owed in the old system: receivable against opening balances; below zero: a credit."""
+    return move(amount, debit=Role.RECEIVABLE, credit=Role.OPENING_BALANCES)
+
+
+def opening_item_given_up(amount: Decimal) -> Lines:
+    """What of an opening item is given up, gross: its VAT was declared in the old system; negative: it comes back."""
+    return move(amount, debit=Role.BAD_DEBT, credit=Role.RECEIVABLE)
+
+
 def wallet_moved(amount: Decimal) -> Lines:
     """A movement of a prepaid wallet: what comes in was paid, what goes out pays; below zero: it goes out."""
     return move(amount, debit=Role.RECEIVABLE, credit=Role.PREPAYMENT)

@@ -4,8 +4,9 @@ the bank receipts and repayments; and what of all that settles which document.
 A payment mirrors one PaymentIntent and changes only by projecting Stripe's object; an operation is one call under one
 idempotency key. Invariants: at most one open payment of a kind a document and one payment an attempt; one unfinished
 operation a payment and one capture a hold; captured never exceeds what was authorised, allocations what was received
-or billed, refunds and disputes what was captured, write-offs what is open; live and test never mix; a wallet's balance
-is the sum of its movements, and nothing is taken from it below its bound.
+or billed, refunds and disputes what was captured, write-offs what is open, settlements of an opening item what it
+came with; live and test never mix; a wallet's balance is the sum of its movements, and nothing is taken from it below
+its bound.
 """
 
 from apps.payments.models.allocations import Allocation, WriteOff
@@ -15,6 +16,7 @@ from apps.payments.models.disputes import Dispute
 from apps.payments.models.dunning import DunningPause, DunningStep, FeeAllocation, FeeWaiver
 from apps.payments.models.methods import SavedMethod, StripeCustomer
 from apps.payments.models.notices import DebitNotice
+from apps.payments.models.openings import OpeningItem, OpeningSettlement
 from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
@@ -31,6 +33,8 @@ __all__ = [
     "DunningStep",
     "FeeAllocation",
     "FeeWaiver",
+    "OpeningItem",
+    "OpeningSettlement",
     "Payment",
     "PaymentAttempt",
     "PaymentOperation",

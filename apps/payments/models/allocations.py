@@ -105,12 +105,7 @@ class Allocation(TenantModel):
                         WHERE r.id = NEW.bank_receipt_id AND i.status = 'issued' AND i.kind = 'invoice'
                         AND (r.seller_id, r.customer_id, r.currency, NEW.currency)
                             = (i.seller_id, i.customer_id, i.currency, i.currency)
-                        AND r.amount >= NEW.amount + (SELECT coalesce(sum(amount), 0)
-                            FROM payments_allocation WHERE bank_receipt_id = r.id)
-                            + (SELECT coalesce(sum(amount), 0) FROM payments_bankrepayment
-                               WHERE bank_receipt_id = r.id AND status <> 'withdrawn')
-                            + (SELECT coalesce(sum(amount), 0)
-                               FROM payments_feeallocation WHERE bank_receipt_id = r.id)
+                        AND r.amount >= NEW.amount + payments_receipt_used(r.id)
                         AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
                     ) THEN

@@ -22,7 +22,9 @@ class BankReceipt(TenantModel):
     booked_on    the bank's day · payer, payer_iban, reference  as the bank told them
     line_key     what makes the same line of a statement the same, so that it counts once
     recorded_by  who typed it in; null: it was read from a statement
+    opening_item of money that came before the seller was here: the credit as which it was brought in, and posted
 
+    The SQL function ``payments_receipt_used`` sums up what of one settles something or goes back, for all triggers.
     Frozen, but for its customer while it is free, and for the payer's own words, which retention may empty.
     """
 
@@ -41,6 +43,9 @@ class BankReceipt(TenantModel):
     line_key = models.CharField(max_length=80)
     recorded_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField()
+    opening_item = models.OneToOneField(
+        "payments.OpeningItem", null=True, blank=True, on_delete=models.PROTECT, related_name="receipt"
+    )
 
     class Meta:
         ordering = ["-booked_on", "-pk"]
@@ -70,6 +75,14 @@ class BankReceipt(TenantModel):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert | pgtrigger.Update,
                 func="""
+                    IF NEW.opening_item_id IS NOT NULL AND NOT EXISTS (
+                        SELECT 1 FROM payments_openingitem o WHERE o.id = NEW.opening_item_id
+                        AND (o.seller_id, o.customer_id, o.currency, o.amount)
+                            = (NEW.seller_id, NEW.customer_id, NEW.currency, -NEW.amount)
+                    ) THEN
+                        RAISE EXCEPTION 'a receipt holds the whole of its opening item'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
                     IF NEW.customer_id IS NOT NULL AND NOT EXISTS (
                         SELECT 1 FROM contracts_customer WHERE id = NEW.customer_id AND seller_id = NEW.seller_id
                     ) THEN
@@ -81,6 +94,9 @@ class BankReceipt(TenantModel):
                         OR EXISTS (SELECT 1 FROM payments_bankrepayment
                                    WHERE bank_receipt_id = NEW.id AND status <> 'withdrawn')
                         OR EXISTS (SELECT 1 FROM payments_feeallocation WHERE bank_receipt_id = NEW.id)
+                        OR (SELECT coalesce(sum(amount), 0)
+                            FROM payments_openingsettlement WHERE bank_receipt_id = NEW.id) <> 0
+                        OR NEW.opening_item_id IS NOT NULL
                     ) THEN
                         RAISE EXCEPTION 'money that settles something keeps its customer'
                         USING ERRCODE = 'restrict_violation';
@@ -145,12 +161,7 @@ class BankRepayment(TenantModel):
                     IF NOT EXISTS (
                         SELECT 1 FROM payments_bankreceipt r WHERE r.id = NEW.bank_receipt_id
                         AND r.currency = NEW.currency
-                        AND r.amount >= NEW.amount + (SELECT coalesce(sum(amount), 0)
-                            FROM payments_allocation WHERE bank_receipt_id = r.id)
-                            + (SELECT coalesce(sum(amount), 0) FROM payments_bankrepayment
-                               WHERE bank_receipt_id = r.id AND status <> 'withdrawn')
-                            + (SELECT coalesce(sum(amount), 0)
-                               FROM payments_feeallocation WHERE bank_receipt_id = r.id)
+                        AND r.amount >= NEW.amount + payments_receipt_used(r.id)
                     ) THEN
                         RAISE EXCEPTION 'a repayment exceeds what is left of its receipt'
                         USING ERRCODE = 'check_violation';

@@ -197,13 +197,7 @@ class FeeAllocation(TenantModel):
                         AND s.fee >= NEW.amount
                             + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation WHERE step_id = s.id)
                         AND (r.currency = NEW.currency AND r.seller_id = i.seller_id AND r.customer_id = i.customer_id
-                             AND r.amount >= NEW.amount
-                                + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation
-                                   WHERE bank_receipt_id = r.id)
-                                + (SELECT coalesce(sum(amount), 0) FROM payments_allocation
-                                   WHERE bank_receipt_id = r.id)
-                                + (SELECT coalesce(sum(amount), 0) FROM payments_bankrepayment
-                                   WHERE bank_receipt_id = r.id AND status <> 'withdrawn')
+                             AND r.amount >= NEW.amount + payments_receipt_used(r.id)
                              OR p.kind = 'link' AND p.invoice_id = i.id AND p.currency = NEW.currency
                              AND p.amount_received >= NEW.amount
                                 + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation WHERE payment_id = p.id)

@@ -1,6 +1,6 @@
 """Money that came by bank: recorded once, matched by its reference, allocated oldest first, paid back if unwanted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,11 +17,15 @@ from apps.ledger import services as ledger
 from apps.payments.credit import left_of
 from apps.payments.domain.postings import Lines, paid_back_by_bank, received_by_bank
 from apps.payments.domain.status import RepaymentStatus
-from apps.payments.models import Allocation, BankReceipt, BankRepayment
+from apps.payments.models import Allocation, BankReceipt, BankRepayment, OpeningItem
+from apps.payments.openings import named_items, open_items
 from apps.payments.selectors import open_invoices, under_collection
 from apps.payments.services.allocating import NotAllocatable, allocate
 from apps.payments.services.fees import settle_fees
 from apps.payments.services.news import tell_received
+from apps.payments.services.openings import settle_opening_item, state_customers_owed
+
+Debt = Invoice | OpeningItem
 
 
 class LineDiffers(Exception):
@@ -45,15 +49,27 @@ class StatementLine:
     reference: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a reference names, each the longest due first."""
+
+    invoices: list[Invoice]
+    items: list[OpeningItem]
+
+    @property
+    def owners(self) -> set[int | None]:
+        return {row.customer_id for row in self.invoices} | {row.customer_id for row in self.items}
+
+
 @transaction.atomic
 def record_receipt(
     *, seller_id: int, line: StatementLine, at: datetime, customer_id: int | None = None, by: User | None = None
 ) -> BankReceipt:
     """Record money that came by bank, post it, and let it settle what it was sent for; a line told again is the first.
 
-    Invoices named in the reference come first, with the fees of their reminders as the letters ask for them, then what
-    else the customer has open, the longest due first, then other fees; what is left is the customer's credit. Without a
-    reference and ``customer_id`` the money waits for a person.
+    Opening items and invoices named in the reference come first, with the fees of reminders as letters ask for them,
+    then what else the customer has open, the longest due first, then other fees; what is left is the customer's credit.
+    Without a reference and ``customer_id`` the money waits for a person.
 
     customer_id  the seller's customer, if a person knows whose money it is · by  who typed it in; None: a statement
 
@@ -80,11 +96,11 @@ def record_receipt(
         _check_same(receipt, line)
         return receipt
     _post(receipt, key="received", lines=received_by_bank(line.amount), on=line.booked_on, at=at)
-    named = _named_invoices(receipt, customer_id=customer_id)
-    owners = {invoice.customer_id for invoice in named} if customer_id is None else {customer_id}
-    # A text that names invoices of two customers is for a person to read.
+    named = _named(receipt, customer_id=customer_id)
+    owners = named.owners if customer_id is None else {customer_id}
+    # A text that names documents of two customers is for a person to read.
     if len(owners) == 1:
-        receipt = _settle(receipt, customer_id=owners.pop(), first=[invoice.pk for invoice in named], at=at)
+        receipt = _settle(receipt, customer_id=owners.pop(), first=named, at=at)
     tell_received(receipt, at=at)
     return receipt
 
@@ -98,10 +114,12 @@ def assign_receipt(*, receipt_id: int, customer: Customer, at: datetime) -> Bank
     receipt: BankReceipt = BankReceipt.objects.get(pk=receipt_id)
     if customer.seller_id != receipt.seller_id:
         raise NotAllocatable(f"{customer} is no customer of {receipt.seller}.")
+    if receipt.opening_item_id is not None and receipt.customer_id != customer.pk:
+        raise NotAllocatable(f"It came along as a credit of {receipt.customer}. Take that back on its page instead.")
     if receipt.customer_id not in (None, customer.pk) and _settles_something(receipt):
         raise NotAllocatable(f"It settles invoices of {receipt.customer}. Take these allocations back first.")
-    named = _named_invoices(receipt, customer_id=customer.pk)
-    receipt = _settle(receipt, customer_id=customer.pk, first=[invoice.pk for invoice in named], at=at)
+    named = _named(receipt, customer_id=customer.pk)
+    receipt = _settle(receipt, customer_id=customer.pk, first=named, at=at)
     # The seller was told when it arrived; now it is known which buyer to tell.
     tell_received(receipt, at=at)
     return receipt
@@ -209,8 +227,8 @@ def _settles_something(receipt: BankReceipt) -> bool:
     return left_of(receipt) != receipt.amount.amount
 
 
-def _named_invoices(receipt: BankReceipt, *, customer_id: int | None) -> list[Invoice]:
-    """Return the seller's issued invoices that the reference names, the longest due first."""
+def _named(receipt: BankReceipt, *, customer_id: int | None) -> Named:
+    """Return the seller's issued invoices and unpaid opening items that the reference names."""
     found = Invoice.objects.filter(
         seller_id=receipt.seller_id,
         customer__isnull=False,
@@ -219,46 +237,70 @@ def _named_invoices(receipt: BankReceipt, *, customer_id: int | None) -> list[In
         status=InvoiceStatus.ISSUED,
         currency=receipt.currency,
     )
+    owner = {"seller": receipt.seller_id, "currency": receipt.currency}
     if customer_id is not None:
         found = found.filter(customer=customer_id)
-    return list(found.order_by("due_date", "pk"))
+        owner["customer"] = customer_id
+    items = named_items(receipt.reference, **owner)
+    return Named(invoices=list(found.order_by("due_date", "pk")), items=items)
 
 
-def _settle(receipt: BankReceipt, *, customer_id: int | None, first: Sequence[int], at: datetime) -> BankReceipt:
-    """Give a receipt its customer and let it settle the named invoices and their fees, then the others, the longest due
-    first."""
-    others = open_invoices(customer=customer_id, seller=receipt.seller_id, currency=receipt.currency)
-    # What a card is paying just now is left alone; what the payer names is not.
-    others = others.exclude(under_collection()).exclude(pk__in=first)
-    rest = _enough(others.values_list("pk", "open_amount"), of=receipt.amount.amount)
-    wanted = [*first, *rest]
-    documents = {row.pk: row for row in Invoice.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+def _settle(receipt: BankReceipt, *, customer_id: int | None, first: Named, at: datetime) -> BankReceipt:
+    """Give a receipt its customer and let it settle what is named, with the fees of invoices, then the others, the
+    longest due first."""
+    others = _others(receipt, customer_id=customer_id, first=first)
+    invoice_ids = [invoice.pk for invoice in first.invoices]
+    wanted: list[Debt] = [*first.items, *first.invoices, *others]
+    locked = _locked(wanted)
     receipt = BankReceipt.objects.select_for_update().get(pk=receipt.pk)
     if receipt.customer_id != customer_id:
         receipt.customer_id = customer_id
         receipt.save(update_fields=["customer"])
-    _allocate_in_order(receipt, [documents[pk] for pk in first], at=at)
-    settle_fees(receipt=receipt, invoices=first, at=at)
-    _allocate_in_order(receipt, [documents[pk] for pk in rest], at=at)
+    _settle_in_order(receipt, [*first.items, *first.invoices], locked, at=at)
+    settle_fees(receipt=receipt, invoices=invoice_ids, at=at)
+    _settle_in_order(receipt, others, locked, at=at)
     settle_fees(receipt=receipt, at=at)
     return receipt
 
 
-def _allocate_in_order(receipt: BankReceipt, documents: Iterable[Invoice], *, at: datetime) -> None:
-    for document in documents:
-        if allocate(source=receipt, document=document, at=at) is not None:
-            ring_on_commit("invoice.settled", id=document.pk)
-
-
-def _enough(rows: Iterable[tuple[int, Decimal]], *, of: Decimal) -> list[int]:
-    """Return the first invoices whose open amounts use up a sum."""
-    ids: list[int] = []
-    for pk, amount in rows:
-        if of <= 0:
+def _others(receipt: BankReceipt, *, customer_id: int | None, first: Named) -> list[Debt]:
+    """Return what else a customer has open, the longest due first, until it uses the money up."""
+    owner = {"customer": customer_id, "seller": receipt.seller_id, "currency": receipt.currency}
+    # What a card is paying just now is left alone; what the payer names is not.
+    invoices = open_invoices(**owner).exclude(under_collection())
+    invoices = invoices.exclude(pk__in=[invoice.pk for invoice in first.invoices])
+    items = open_items(**owner).exclude(pk__in=[item.pk for item in first.items])
+    # What came along from another system is older than what is due on the same day here.
+    found = sorted([*items, *invoices], key=lambda row: row.due_date)
+    left, enough = receipt.amount.amount, []
+    for row in found:
+        if left <= 0:
             break
-        ids.append(pk)
-        of -= amount
-    return ids
+        enough.append(row)
+        left -= row.open_amount
+    return enough
+
+
+def _locked(rows: Iterable[Debt]) -> dict[Debt, Debt]:
+    """Lock invoices, then opening items, each by pk; return each as it stands."""
+    ids: dict[type[Invoice] | type[OpeningItem], list[int]] = {Invoice: [], OpeningItem: []}
+    for row in rows:
+        ids[type(row)].append(row.pk)
+    return {
+        row: row
+        for model, pks in ids.items()
+        if pks
+        for row in model.objects.select_for_update(of=("self",)).filter(pk__in=pks).order_by("pk")
+    }
+
+
+def _settle_in_order(receipt: BankReceipt, rows: Iterable[Debt], locked: Mapping[Debt, Debt], *, at: datetime) -> None:
+    for row in (locked[row] for row in rows):
+        if isinstance(row, OpeningItem):
+            if settle_opening_item(item=row, receipt=receipt, at=at) is not None:
+                state_customers_owed([row.customer_id], at=at)
+        elif allocate(source=receipt, document=row, at=at) is not None:
+            ring_on_commit("invoice.settled", id=row.pk)
 
 
 def _post(receipt: BankReceipt, *, key: str, lines: Lines, on: date, at: datetime) -> None:

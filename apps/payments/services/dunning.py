@@ -24,6 +24,7 @@ from apps.invoices.services.issuing import lock_document
 from apps.payments.domain import letters
 from apps.payments.domain.dunning import NextStep, may_be_sent_now, next_step
 from apps.payments.models import DunningPause, DunningStep
+from apps.payments.openings import open_items
 from apps.payments.papers import reminder_key
 from apps.payments.pay_tokens import pay_token
 from apps.payments.reminder_fees import open_fees
@@ -95,6 +96,7 @@ def _send(invoice: Invoice, step: NextStep, *, today: date, at: datetime, by: Us
 def _letter_facts(invoice: Invoice, *, today: date) -> dict[str, Any]:
     """Return what the letter tells besides the reminder itself: see ``DunningStep.letter``."""
     due = open_invoices(customer=invoice.customer_id, currency=invoice.currency, due_date__lte=today)
+    older = open_items(customer=invoice.customer_id, currency=invoice.currency, due_date__lte=today)
     others = [(other, owed_now(other)) for other in due.exclude(pk=invoice.pk)]
     return {
         "fees": [
@@ -105,6 +107,10 @@ def _letter_facts(invoice: Invoice, *, today: date) -> dict[str, Any]:
             {"number": other.number, "due_date": other.due_date.isoformat(), "open": str(owed)}
             for other, owed in others
             if owed
+        ]
+        + [
+            {"number": item.number, "due_date": item.due_date.isoformat(), "open": str(item.open_amount)}
+            for item in older
         ],
     }
 

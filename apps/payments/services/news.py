@@ -8,7 +8,7 @@ from apps.core.domain.money import plain
 from apps.documents.domain.events import EventType
 from apps.documents.webhooks.announcing import Fact, announce
 from apps.invoices.models import Invoice
-from apps.payments.models import Allocation, BankReceipt, Payment
+from apps.payments.models import Allocation, BankReceipt, OpeningSettlement, Payment
 
 
 def tell_settled(payment: Payment, *, document: Invoice | None, at: datetime) -> None:
@@ -32,6 +32,7 @@ def tell_returned(payment: Payment, *, document: Invoice | None, at: datetime) -
 def tell_received(receipt: BankReceipt, *, at: datetime) -> None:
     """Tell money that came by bank; who buys is told once it is known whose money it is."""
     paid = Allocation.objects.filter(bank_receipt=receipt, reverses__isnull=True).order_by("pk")
+    older = OpeningSettlement.objects.filter(bank_receipt=receipt, reverses__isnull=True).order_by("pk")
     announce(
         Fact(
             event=EventType.PAYMENT_SETTLED,
@@ -45,7 +46,11 @@ def tell_received(receipt: BankReceipt, *, at: datetime) -> None:
                 "booked_on": receipt.booked_on.isoformat(),
                 "currency": receipt.currency,
                 "amount": plain(receipt.amount.amount),
-                "invoices": list(dict.fromkeys(paid.values_list("invoice__number", flat=True))),
+                "invoices": list(
+                    dict.fromkeys(
+                        [*older.values_list("item__number", flat=True), *paid.values_list("invoice__number", flat=True)]
+                    )
+                ),
             },
             api_path=f"/api/v1/bank-receipts/{receipt.pk}/",
         )

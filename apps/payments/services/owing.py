@@ -11,6 +11,7 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import Invoice, InvoiceLine, PrepaidRecord
 from apps.invoices.selectors import uncredited_lines
 from apps.payments.models import Wallet
+from apps.payments.openings import open_items
 from apps.payments.selectors import with_open_amounts
 from apps.payments.wallets import disputed_in, unallocated, wallet_of
 from apps.sessions.explanation import current_revisions
@@ -31,10 +32,13 @@ def state_all_owed(*, at: datetime) -> None:
 def owed_by(contract_id: int) -> Decimal:
     """Return what a contract owes, gross, in its limit's currency: billed and open, and not billed yet.
 
+    What its customer brought along from another system names no contract, so it counts in each that has a limit.
+
     Of a prepaid one less what its wallet paid of that and what is in it; so it is below zero while money is left. What
     a bank has taken back is not in it until the bank lets us keep it: else it would be spent and then be gone.
     """
-    currency = SpendingLimit.objects.values_list("currency", flat=True).get(contract=contract_id)
+    limit = SpendingLimit.objects.values_list("currency", "contract__customer").get(contract=contract_id)
+    currency, customer_id = limit
     issued = Invoice.objects.filter(
         contract=contract_id, currency=currency, kind=Invoice.Kind.INVOICE, status=InvoiceStatus.ISSUED
     )
@@ -46,10 +50,12 @@ def owed_by(contract_id: int) -> Decimal:
     current = current_revisions(records).exclude(Exists(taxed_before))
     unbilled = current.exclude(Exists(billed)).exclude(Exists(uncredited_lines())).aggregate(sum=Sum("gross"))["sum"]
     open_now = with_open_amounts(issued).aggregate(sum=Sum("open_amount"))["sum"]
+    older = open_items(customer=customer_id, currency=currency).aggregate(sum=Sum("open_amount"))["sum"]
     wallet = wallet_of(contract_id)
     return (
         Decimal(unbilled or 0)
         + Decimal(open_now or 0)
+        + Decimal(older or 0)
         - (_prepaid_in(wallet) if wallet and wallet.currency == currency else 0)
     )
 

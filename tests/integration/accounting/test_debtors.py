@@ -1,5 +1,6 @@
 """Debtor accounts: drawn once, unique per seller, told by DATEV files, changed until then; the report agrees."""
 
+import csv
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -28,11 +29,15 @@ pytestmark = pytest.mark.django_db
 DAY = JULY
 
 
+def rows_of(document) -> list[dict[str, str]]:
+    """Read a DATEV file as DATEV does: the columns of its second line, texts out of their quotes."""
+    _, *lines = bytes(document.content).decode("cp1252").removesuffix("\r\n").split("\r\n")
+    return list(csv.DictReader(lines, delimiter=";", strict=True))
+
+
 def columns(made, *names: str) -> list[tuple[str, ...]]:
     """Return some columns of a DATEV file's rows."""
-    _, heads, *lines = content(made).decode("cp1252").split("\r\n")[:-1]
-    rows = [dict(zip(heads.split(";"), line.split(";"), strict=True)) for line in lines]
-    return [tuple(row[name].strip('"') for name in names) for row in rows]
+    return [tuple(row[name] for name in names) for row in rows_of(made.document)]
 
 
 def draw(seller, *customers) -> list[str]:
@@ -40,6 +45,62 @@ def draw(seller, *customers) -> list[str]:
         seller_id=seller.pk, at=AUGUST_3, on=DAY, customer_ids=[one.pk for one in customers] if customers else None
     )
     return [str(one.number)[:5] for one in made]
+
+
+class TestTheFileOfDebtors:
+    def test_names_those_behind_the_bookings_beside_them(self, site):
+        site.customer.name = 'Łódź "Müller" & Söhne; Spedition und Lagerhaus Hamburg GmbH'
+        site.customer.vat_id, site.customer.street = "DE136695976", "Straße des 17. Juni"
+        site.customer.save()
+
+        made = export(site, "datev")
+
+        raw = bytes(made.debtors.content)
+        head, names, line, rest = raw.split(b"\r\n")
+        assert rest == b""
+        assert head.decode("cp1252").split(";") == [
+            *('"EXTF"', "700", "16", '"Debitoren/Kreditoren"', "5", "20260803093000000", "", '"RE"', '""', '""'),
+            *("29098", "55003", "20260101", "4", "", "", '""', '""', "", "", "", '""', "", '""', "", "", '"03"'),
+            *("", "", '""', '""'),
+        ]
+        assert len(names.split(b";")) == 254
+        assert "Straße des 17. Juni".encode("cp1252") in line
+        (told,) = rows_of(made.debtors)
+        said = {column: value for column, value in told.items() if value}
+        assert said == {
+            "Konto": "10000",
+            "Name (Adressattyp Unternehmen)": '?ód? "Müller" & Söhne; Spedition und Lagerhaus Ham',
+            "Adressattyp": "2",
+            "Kurzbezeichnung": '?ód? "Müller" &',
+            "EU-Land": "DE",
+            "EU-UStID": "136695976",
+            "Adressart": "STR",
+            "Straße": "Straße des 17. Juni",
+            "Postleitzahl": "20095",
+            "Ort": "Hamburg",
+            "Land": "DE",
+            "E-Mail": site.customer.email,
+            "Kundennummer": site.customer.number,
+        }
+        assert {told["Konto"]} < {
+            number for row in columns(made, "Konto", "Gegenkonto (ohne BU-Schlüssel)") for number in row
+        }
+        assert export(site, "csv").debtors is None
+
+    def test_is_frozen_with_its_export_and_downloads_from_there(self, site):
+        made = export(site, "datev")
+        owner = signed_in(
+            make_member(organisation=site.owner, role=MemberRole.FINANCE, user=make_user(is_staff=True)).user
+        )
+        address = reverse("admin:accounting_journalexport_download_debtors", args=[made.pk])
+
+        answer = owner.get(address)
+        assert answer["Content-Disposition"].endswith('filename="EXTF_Debitoren_Kreditoren_2026-07_1.csv"')
+        assert b"".join(answer) == bytes(made.debtors.content)
+        with refused_by("exports are frozen", type(made)):
+            run_sql("UPDATE accounting_journalexport SET debtors_id = NULL")
+        stranger = make_member(organisation=make_site().owner, role=MemberRole.FINANCE, user=make_user(is_staff=True))
+        assert signed_in(stranger.user).get(address).status_code == 404
 
 
 class TestADatevFile:

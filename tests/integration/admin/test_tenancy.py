@@ -12,6 +12,7 @@ from tests.integration.tenants import CANARY, answer, registered_models, row_of,
 
 ACTS = {
     "accounts_apikey": ("revoke",),
+    "payments_openingitem": ("pay", "give_up", "take_payment_back", "reverse"),
     "contracts_contract": (
         "which_tariff",
         "preview",
@@ -51,7 +52,7 @@ ACTS = {
     "payments_dunningstep": ("letter", "waive"),
     "ledger_closing": ("reopen",),
     "accounting_debtoraccount": ("number",),
-    "accounting_journalexport": ("download", "withdraw"),
+    "accounting_journalexport": ("download", "download_debtors", "withdraw"),
     "accounting_bankstatementrow": ("record", "dismiss"),
     "accounting_discrepancy": ("resolve",),
     "analytics_tarifftrial": ("progress", "export"),
@@ -290,7 +291,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 52
+        assert len(answers) == 53
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 

@@ -14,7 +14,7 @@ a line for each pair of accounts. What is decided here, and written down in docs
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -124,14 +124,38 @@ def render(batch: Batch, client: Client) -> bytes:
 
 
 def _header(batch: Batch, client: Client) -> str:
-    year = batch.first.year - (batch.first.month < client.year_begins)
-    made_at = f"{batch.made_at:%Y%m%d%H%M%S}{batch.made_at.microsecond // 1000:03d}"
     name = f"Wattledger {batch.first:%m/%Y}" + (f" Nachtrag {batch.number}" if batch.number else "")
+    days = (f"{batch.first:%Y%m%d}", f"{batch.last:%Y%m%d}", quoted(name, 30), _EMPTY)
+    kept = ("1", "0", "0", quoted(batch.currency))
+    return header(
+        client,
+        category="21",
+        name="Buchungsstapel",
+        version="13",
+        month=batch.first,
+        made_at=batch.made_at,
+        batch=(*days, *kept),
+    )
+
+
+def header(
+    client: Client,
+    *,
+    category: str,
+    name: str,
+    version: str,
+    month: date,
+    made_at: datetime,
+    batch: tuple[str, ...] = ("", "", _EMPTY, _EMPTY, "", "", "", _EMPTY),
+) -> str:
+    """Return the 31 fields of a header; batch: from the first day to the currency, of bookings alone."""
+    year = month.year - (month.month < client.year_begins)
+    written = f"{made_at:%Y%m%d%H%M%S}{made_at.microsecond // 1000:03d}"
     fields = [
-        *(_text("EXTF"), "700", "21", _text("Buchungsstapel"), "13", made_at, "", _text("RE"), _EMPTY, _EMPTY),
-        *(str(client.consultant), str(client.number), f"{year}{client.year_begins:02d}01"),
-        *(str(client.account_length), f"{batch.first:%Y%m%d}", f"{batch.last:%Y%m%d}", _text(name, 30), _EMPTY),
-        *("1", "0", "0", _text(batch.currency), "", _EMPTY, "", "", _text(client.chart), "", "", _EMPTY, _EMPTY),
+        *(quoted("EXTF"), "700", category, quoted(name), version, written, "", quoted("RE"), _EMPTY, _EMPTY),
+        *(str(client.consultant), str(client.number), f"{year}{client.year_begins:02d}01", str(client.account_length)),
+        *batch,
+        *("", _EMPTY, "", "", quoted(client.chart), "", "", _EMPTY, _EMPTY),
     ]
     return ";".join(fields)
 
@@ -182,22 +206,22 @@ def _row(booking: Booking, told: tuple[Pair, bool], *, currency: str, home: str)
     fields.update(
         {
             "Umsatz (ohne Soll/Haben-Kz)": f"{pair.amount:f}".replace(".", ","),
-            "Soll/Haben-Kennzeichen": _text("S" if is_debited else "H"),
-            "WKZ Umsatz": _text(currency),
+            "Soll/Haben-Kennzeichen": quoted("S" if is_debited else "H"),
+            "WKZ Umsatz": quoted(currency),
             "Konto": account.number,
             "Gegenkonto (ohne BU-Schlüssel)": other.number,
-            "BU-Schlüssel": _EMPTY if is_automatic else _text(_key(booking, pair)),
+            "BU-Schlüssel": _EMPTY if is_automatic else quoted(_key(booking, pair)),
             "Belegdatum": f"{booking.posted_on:%d%m}",
-            "Belegfeld 1": _text(re.sub(r"[^A-Za-z0-9$&%*+/-]", "", booking.document), 36),
-            "Buchungstext": _text(booking.text, 60),
-            "Beleginfo - Art 1": _text("Journal"),
-            "Beleginfo - Inhalt 1": _text(booking.key, 210),
+            "Belegfeld 1": quoted(re.sub(r"[^A-Za-z0-9$&%*+/-]", "", booking.document), 36),
+            "Buchungstext": quoted(booking.text, 60),
+            "Beleginfo - Art 1": quoted("Journal"),
+            "Beleginfo - Inhalt 1": quoted(booking.key, 210),
             "Festschreibung": "0",
         }
     )
     if booking.customer_number:
-        fields["Beleginfo - Art 2"] = _text("Kunde")
-        fields["Beleginfo - Inhalt 2"] = _text(f"{booking.customer_number} {booking.party}", 210)
+        fields["Beleginfo - Art 2"] = quoted("Kunde")
+        fields["Beleginfo - Inhalt 2"] = quoted(f"{booking.customer_number} {booking.party}", 210)
     if vat := pair.debit.vat or pair.credit.vat:
         fields |= _tax_fields(Vat.from_code(vat), booking.tax_date, home=home)
     if booking.due_date is not None:
@@ -214,12 +238,12 @@ def _key(booking: Booking, pair: Pair) -> str:
 def _tax_fields(vat: Vat, tax_date: date, *, home: str) -> dict[str, str]:
     fields = {"Leistungsdatum": f"{tax_date:%d%m%Y}", "Datum Zuord. Steuerperiode": f"{tax_date:%d%m%Y}"}
     if vat.country != home and vat.category == "S":
-        fields["EU-Land u. UStID (Bestimmung)"] = _text(vat.country)
+        fields["EU-Land u. UStID (Bestimmung)"] = quoted(vat.country)
         fields["EU-Steuersatz (Bestimmung)"] = f"{vat.rate * 100:.2f}".replace(".", ",")
     return fields
 
 
-def _text(value: str, most: int = 60) -> str:
+def quoted(value: str, most: int = 60) -> str:
     """Return a text field: quotes doubled, no control characters, not too long."""
     plain = "".join(character for character in value if character.isprintable())
     return '"{}"'.format(plain[:most].replace('"', '""'))
