@@ -9,6 +9,7 @@ from apps.console import (
     communities,
     customers,
     disputed_lines,
+    home,
     onboarding,
     payers,
     previewing,
@@ -68,5 +69,6 @@ urlpatterns = [
     path("books/accounts/<int:account_id>/", admin.site.admin_view(books.account), name="account-sheet"),
     path("books/<slug:name>/", admin.site.admin_view(books.report), name="report"),
     path("wallet/", admin.site.admin_view(views.wallet), name="wallet"),
+    path("figures/<slug:what>.csv", admin.site.admin_view(home.figures_file), name="figures"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Final
 
 from apps.core.domain.zones import zone
 
@@ -9,16 +10,33 @@ from apps.core.domain.zones import zone
 class Preset(StrEnum):
     """The periods people ask about; ``OWN`` states its days itself."""
 
+    TODAY = "today"
+    DAYS_7 = "7_days"
+    DAYS_30 = "30_days"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
     LAST_MONTH = "last_month"
     LAST_30_DAYS = "last_30_days"
     OWN = "own"
 
 
+_COUNTED: Final = {Preset.TODAY: 1, Preset.DAYS_7: 7, Preset.DAYS_30: 30}
+
+
 def days_of(preset: Preset, *, today: date) -> tuple[date, date]:
-    """Return a preset's first and last local day, both inclusive; ``today`` itself is in none, it is not over.
+    """Return a preset's first and last local day, both inclusive; ``LAST_…`` are over, the others end ``today``.
 
     :raises ValueError: ``OWN`` has no days of its own
     """
+    if preset in _COUNTED:
+        return today - timedelta(days=_COUNTED[preset] - 1), today
+    if preset is Preset.MONTH:
+        return today.replace(day=1), today
+    if preset is Preset.QUARTER:
+        return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1), today
+    if preset is Preset.YEAR:
+        return today.replace(month=1, day=1), today
     if preset is Preset.LAST_MONTH:
         last = today.replace(day=1) - timedelta(days=1)
         return last.replace(day=1), last
@@ -38,3 +56,11 @@ def instants_of(first_date: date, last_date: date, *, time_zone: str) -> tuple[d
 def _midnight(day: date, time_zone: str) -> datetime:
     # A midnight inside the spring gap is read with the offset before it, which gives the transition itself.
     return datetime.combine(day, time(), tzinfo=zone(time_zone)).astimezone(UTC)
+
+
+def year_before(day: date) -> date:
+    """Return the same day of the year before; of a leap day the last of February."""
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:
+        return day.replace(year=day.year - 1, day=28)

@@ -1,0 +1,309 @@
+"""Home's figures: today beside other days, a period by day, hour, site, tariff, customer and connector, and uptime.
+
+Each has rows for the page and the same rows for a file. Amounts of two currencies stand beside each other.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.accounts.scope import operated_rows
+from apps.analytics import figures
+from apps.analytics.domain.spans import instants_of, year_before
+from apps.analytics.figures import Figures
+from apps.analytics.models import DayFigure, SessionHour, StationDay
+from apps.console.charts import Chart, Point, bars_of, level, percent
+from apps.console.periods import Period
+from apps.contracts.models import Customer
+from apps.core.words import amount, kwh
+from apps.stations.models import Evse, Location
+from apps.tariffs.models import Tariff
+
+By = DayFigure.By
+MOST_ROWS: Final = 8
+MOST_BARS: Final = 100
+"""Above so many days the bars are months."""
+_HOUR_MS: Final = 3_600_000
+EXPORTS: Final = frozenset({"day", "uptime", *DayFigure.By.values} - {DayFigure.By.HOUR})
+WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of a table. url: the sessions behind it, "" where there is no such list · bar: percent of the longest."""
+
+    key: int
+    name: str
+    url: str
+    figures: Figures
+    bar: int
+
+    @property
+    def revenue(self) -> str:
+        return money_of(self.figures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A figure of today and of two other days until the same hour."""
+
+    label: str
+    values: tuple[str, str, str]
+
+
+def money_of(sums: Figures) -> str:
+    """Write the net revenue, currency by currency."""
+    return " + ".join(amount(net, currency) for currency, net in sorted(sums.net.items())) or "–"
+
+
+class Performance:
+    """What one request may see of one period."""
+
+    def __init__(self, request: HttpRequest, period: Period) -> None:
+        self.period = period
+        self._request = request
+        self._rows: QuerySet[DayFigure] = operated_rows(request, DayFigure.objects.all())
+        self.evses: int = operated_rows(request, Evse.objects.all()).count()
+        self.by_day = figures.by_day(self._rows, period.days)
+        self.total = Figures.sum(self.by_day.values())
+
+    def utilisation(self, in_use_ms: int, span_ms: int) -> str:
+        """Write how much of the connectors' time a vehicle stood there; the connectors are those of today."""
+        whole = span_ms * self.evses
+        return f"{Decimal(in_use_ms * 1000 // whole) / 10} %" if whole else "–"
+
+    @property
+    def revenue(self) -> str:
+        return money_of(self.total)
+
+    @property
+    def utilised(self) -> str:
+        return self.utilisation(self.total.in_use_ms, self.span_ms)
+
+    @property
+    def span_ms(self) -> int:
+        """How long the period is, until the full hour that is over."""
+        begin, end = self.period.instants()
+        until = min(end, self._this_hour()) if self.period.last >= self.period.today else end
+        return max(int((until - begin) / timedelta(milliseconds=1)), 0)
+
+    def _this_hour(self) -> datetime:
+        begin, _end = instants_of(self.period.today, self.period.today, time_zone=self.period.time_zone)
+        return begin + timedelta(hours=self.period.hour)
+
+    def compared(self) -> list[Compared]:
+        """Return today beside the same weekday of last week and the same day last year, all until the full hour."""
+        today, hour = self.period.today, self.period.hour
+        hours = operated_rows(self._request, SessionHour.objects.all())
+        asked = (today, today - timedelta(days=7), year_before(today))
+        days = figures.until_hour(hours, days=asked, hour=hour)
+        currencies = sorted({currency for day in days for currency in day.net})
+        return [
+            Compared(label="Energy", values=_three(kwh(day.energy_milliwh) for day in days)),
+            Compared(label="Sessions begun", values=_three(str(day.sessions) for day in days)),
+            *(
+                Compared(
+                    label="Revenue, net",
+                    values=_three(amount(day.net.get(currency, Decimal(0)), currency) for day in days),
+                )
+                for currency in currencies
+            ),
+            Compared(
+                label="Utilisation",
+                values=_three(self.utilisation(day.in_use_ms, hour * _HOUR_MS) for day in days),
+            ),
+        ]
+
+    def charts(self) -> list[Chart]:
+        """Return energy and each currency's revenue by day, or by month of a long period."""
+        steps = self._steps()
+        energy = [self._point(step, sums, sums.energy_milliwh, kwh(sums.energy_milliwh)) for step, sums in steps]
+        charts = [bars_of("Energy", energy)]
+        for currency in sorted(self.total.net):
+            nets = [(step, sums, sums.net.get(currency, Decimal(0))) for step, sums in steps]
+            points = [self._point(step, sums, net, amount(net, currency)) for step, sums, net in nets]
+            charts.append(bars_of(f"Revenue, net ({currency})", points))
+        return charts
+
+    def _point(self, step: tuple[date, date, str], sums: Figures, size: Decimal | int, value: str) -> Point:
+        first, last, label = step
+        return Point(size=size, label=label, value=value, url=self._sessions(first, last))
+
+    def _steps(self) -> list[tuple[tuple[date, date, str], Figures]]:
+        """Return the period's days, or its months, each with its first and last day and its name."""
+        days = [self.period.first + timedelta(days=n) for n in range((self.period.last - self.period.first).days + 1)]
+        if len(days) <= MOST_BARS:
+            return [((day, day, f"{day:%a %d %b}"), self.by_day.get(day, Figures())) for day in days]
+        months: dict[date, list[date]] = {}
+        for day in days:
+            months.setdefault(day.replace(day=1), []).append(day)
+        return [
+            (
+                (within[0], within[-1], f"{month:%b %Y}"),
+                Figures.sum(self.by_day[day] for day in within if day in self.by_day),
+            )
+            for month, within in months.items()
+        ]
+
+    def table_of_days(self) -> list[Row]:
+        steps = self._steps()
+        most = max((sums.energy_milliwh for _step, sums in steps), default=0)
+        return [
+            Row(
+                key=0,
+                name=step[2],
+                url=self._sessions(step[0], step[1]),
+                figures=sums,
+                bar=percent(sums.energy_milliwh, most),
+            )
+            for step, sums in steps
+        ]
+
+    @cached_property
+    def heat(self) -> list[tuple[str, list[tuple[int, str, int]]]]:
+        """Return for each weekday its name and hours: (shade, utilisation, hour)."""
+        used = figures.by_hour_of_week(self._rows, self.period.days)
+        most = max(used.values(), default=0)
+
+        def cell(weekday: int, hour: int) -> tuple[int, str, int]:
+            in_use_ms = used.get((weekday, hour), 0)
+            return level(in_use_ms, most), self.utilisation(in_use_ms, self._count_of(weekday, hour) * _HOUR_MS), hour
+
+        return [(name, [cell(day, hour) for hour in range(24)]) for day, name in enumerate(WEEKDAYS, start=1)]
+
+    def _count_of(self, weekday: int, hour: int) -> int:
+        """Return how often an hour of a weekday lies in the period, as far as that is over."""
+        period = self.period
+        last = min(period.last, period.today)
+        whole_weeks, rest = divmod(max((last - period.first).days + 1, 0), 7)
+        is_to_come = last == period.today and weekday == last.isoweekday() and hour >= period.hour
+        return whole_weeks + ((weekday - period.first.isoweekday()) % 7 < rest) - is_to_come
+
+    @cached_property
+    def _largest(self) -> dict[str, dict[int, Figures]]:
+        return figures.largest(self._rows, self.period.days, most=MOST_ROWS)
+
+    def table(self, by: str) -> list[Row]:
+        """Return the largest sites, tariffs, customers or connectors, most energy first."""
+        found = self._largest[by]
+        return self._named(by, found, NAMES[By(by)](list(found)))
+
+    def whole_table(self, by: str) -> list[Row]:
+        """Return all of them."""
+        found = figures.by_key(self._rows, by, self.period.days)
+        return self._named(by, found, NAMES[By(by)](list(found)))
+
+    @property
+    def sites(self) -> list[Row]:
+        return self.table(By.SITE)
+
+    @property
+    def tariffs(self) -> list[Row]:
+        return self.table(By.TARIFF)
+
+    @property
+    def customers(self) -> list[Row]:
+        return self.table(By.CUSTOMER)
+
+    def _named(self, by: str, found: Mapping[int, Figures], names: Mapping[int, str]) -> list[Row]:
+        longest = max((sums.energy_milliwh for sums in found.values()), default=0)
+        return [
+            Row(
+                key=key,
+                name=names.get(key, "Nobody by contract" if by == By.CUSTOMER else "None"),
+                url=self._sessions(self.period.first, self.period.last, {LOOKUPS[By(by)]: key}) if key else "",
+                figures=sums,
+                bar=percent(sums.energy_milliwh, longest),
+            )
+            for key, sums in found.items()
+        ]
+
+    def connectors(self) -> tuple[list[Row], list[Row]]:
+        """Return the connectors that delivered most, and those that delivered least, among them those with nothing."""
+        best = self.table(By.CONNECTOR)
+        first, last = self.period.days
+        used = self._rows.filter(by=By.CONNECTOR, local_date__gte=first, local_date__lte=last).order_by()
+        idle = operated_rows(self._request, Evse.objects.exclude(pk__in=used.values("key"))).select_related("station")
+        names: Mapping[int, str] = {evse.pk: str(evse) for evse in idle.order_by("pk")[:MOST_ROWS]}
+        least = {pk: Figures() for pk in names}
+        if len(least) < MOST_ROWS and len(best) == MOST_ROWS:
+            ranked = figures.by_key(self._rows, By.CONNECTOR, self.period.days)
+            rest = [key for key in reversed(ranked) if key not in self._largest[By.CONNECTOR]]
+            least |= {key: ranked[key] for key in rest[: MOST_ROWS - len(least)]}
+            names = _connectors(list(least))
+        return best, self._named(By.CONNECTOR, least, names)
+
+    def uptime(self, *, most: int | None = MOST_ROWS) -> list[dict[str, Any]]:
+        """Return stations, the least available first, with their shares in percent and the page of each."""
+        rows = figures.uptime_by_station(
+            operated_rows(self._request, StationDay.objects.all()), self.period.days, most=most
+        )
+        for row in rows:
+            row["url"] = reverse("console:station", args=[row["station"]])
+            for name in ("available", "offline", "faulted"):
+                row[name] = Decimal(row[f"{name}_ms"] * 1000 // max(row["watched_ms"], 1)) / 10
+            row["bar"] = int(row["available"])
+        return rows
+
+    def _sessions(self, first: date, last: date, more: Mapping[str, Any] | None = None) -> str:
+        """Return the list of the sessions that began on these days."""
+        begin, end = instants_of(first, last, time_zone=self.period.time_zone)
+        query = {"started_at__gte": begin.isoformat(), "started_at__lt": end.isoformat(), **(more or {})}
+        return f"{reverse('admin:charging_sessions_chargingsession_changelist')}?{urlencode(query)}"
+
+    def export(self, what: str) -> Iterator[Sequence[str]]:
+        """Yield a table's rows with its head.
+
+        :raises KeyError: there is no such table
+        """
+        if what == "uptime":
+            yield ("station", "available_percent", "offline_percent", "faulted_percent")
+            for row in self.uptime(most=None):
+                yield (row["station__identity"], *(str(row[name]) for name in ("available", "offline", "faulted")))
+            return
+        yield (what, "sessions", "energy_kwh", "in_use_hours", "currency", "net")
+        found = self.table_of_days() if what == "day" else self.whole_table(what)
+        for each in found:
+            sums = each.figures
+            energy = f"{Decimal(sums.energy_milliwh).scaleb(-6):.3f}"
+            used = f"{Decimal(sums.in_use_ms) / _HOUR_MS:.2f}"
+            for currency, net in sorted(sums.net.items()) or [("", Decimal(0))]:
+                yield (each.name, str(sums.sessions), energy, used, currency, f"{net:f}")
+
+
+def _three(values: Iterator[str]) -> tuple[str, str, str]:
+    first, second, third = values
+    return first, second, third
+
+
+def _connectors(keys: list[int]) -> Mapping[int, str]:
+    return {evse.pk: str(evse) for evse in Evse.objects.filter(pk__in=keys).select_related("station")}
+
+
+def _names_of(model: Any) -> Callable[[list[int]], Mapping[int, str]]:
+    def names(keys: list[int]) -> Mapping[int, str]:
+        return dict(model.objects.filter(pk__in=keys).values_list("pk", "name"))
+
+    return names
+
+
+NAMES: Final[Mapping[DayFigure.By, Callable[[list[int]], Mapping[int, str]]]] = {
+    By.SITE: _names_of(Location),
+    By.TARIFF: _names_of(Tariff),
+    By.CUSTOMER: _names_of(Customer),
+    By.CONNECTOR: _connectors,
+}
+LOOKUPS: Final = {
+    By.SITE: "station__location__id__exact",
+    By.TARIFF: "tariff_version__tariff__id__exact",
+    By.CUSTOMER: "contract__customer__id__exact",
+    By.CONNECTOR: "evse__id__exact",
+}
