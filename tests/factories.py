@@ -4,7 +4,7 @@ Each function makes what it hangs on unless it is handed in. Names and numbers c
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -289,6 +289,14 @@ def make_site(*, owner: Organisation | None = None, max_power_w: int = 22_000, *
         vehicle=vehicle,
         token=make_token(contract=contract, vehicle=vehicle),
     )
+
+
+def make_neighbour(site: Site) -> Site:
+    """Make another customer of the same seller's, with an organisation, contract, vehicle and card of its own."""
+    customer = make_customer(seller=site.owner, organisation=make_organisation())
+    contract, vehicle = make_contract(customer=customer), make_vehicle(customer=customer)
+    token = make_token(contract=contract, vehicle=vehicle)
+    return replace(site, customer=customer, contract=contract, vehicle=vehicle, token=token)
 
 
 def make_session(*, site: Site | None = None, **fields: Any) -> ChargingSession:

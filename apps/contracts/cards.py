@@ -33,12 +33,14 @@ def seen_cards(*, seller_id: int, at: datetime) -> set[str]:
 
 
 @transaction.atomic
-def block_card(*, token_id: int) -> IdToken:
+def block_card(*, token_id: int, blocked_as: str = "") -> IdToken:
     """Let a card start nothing until it is unblocked; blocking again changes nothing.
+
+    blocked_as  why its customer blocks it (``IdToken.BlockedAs``); "" = the seller does
 
     :raises CardRefused: it is retired
     """
-    return _move(token_id, Status.BLOCKED)
+    return _move(token_id, Status.BLOCKED, blocked_as=blocked_as)
 
 
 @transaction.atomic
@@ -73,13 +75,15 @@ def replace_card(*, token_id: int, uid: str) -> IdToken:
         raise CardRefused(f"Card {token} is retired: add the new card to its contract instead.")
     if uid == token.uid:
         raise CardRefused("This is the number that it has.")
-    token.status = Status.RETIRED
-    token.save(update_fields=["status"])
+    token.status, token.blocked_as = Status.RETIRED, ""
+    token.save(update_fields=["status", "blocked_as"])
     successor = IdToken(
         contract=token.contract,
         vehicle_id=token.vehicle_id,
         cost_centre_id=token.cost_centre_id,
         driver=token.driver,
+        kind=token.kind,
+        driver_contract_id=token.driver_contract_id,
         valid_from=token.valid_from,
         valid_to=token.valid_to,
         free_reason=token.free_reason,
@@ -95,13 +99,13 @@ def replace_card(*, token_id: int, uid: str) -> IdToken:
     return successor
 
 
-def _move(token_id: int, status: IdToken.Status) -> IdToken:
+def _move(token_id: int, status: IdToken.Status, *, blocked_as: str = "") -> IdToken:
     token: IdToken = IdToken.objects.select_for_update(of=("self",)).select_related("contract").get(pk=token_id)
     if token.status == status:
         return token
     if token.status == Status.RETIRED:
         raise CardRefused(f"Card {token} is retired. Its number may be added anew.")
-    token.status = status
-    token.save(update_fields=["status"])
+    token.status, token.blocked_as = status, blocked_as
+    token.save(update_fields=["status", "blocked_as"])
     ring_on_commit("card.changed", id=token.pk)
     return token

@@ -5,8 +5,10 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 
 from apps.accounts.domain.roles import CUSTOMER_ROLES, Role
 from apps.accounts.models import Membership
@@ -28,8 +30,20 @@ def customer_page(view: View) -> View:
     return login_required(inner)
 
 
-def may_pay(membership: Membership) -> bool:
-    """Tell whether somebody decides how the customer pays."""
+def administrators_page(view: View) -> View:
+    """Hand the view the membership of a customer's administrator; others who act for a customer are refused."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, membership: Membership, **kwargs: Any) -> HttpResponse:
+        if not is_administrator(membership):
+            raise PermissionDenied
+        return view(request, *args, membership=membership, **kwargs)
+
+    return never_cache(customer_page(inner))
+
+
+def is_administrator(membership: Membership) -> bool:
+    """Tell whether somebody decides for the customer: pays, accepts, and changes cards, budgets and people."""
     return Role(membership.role) == Role.FLEET_ADMIN
 
 

@@ -15,7 +15,7 @@ from apps.documents.downloads import as_csv, shown_inline
 from apps.invoices.communities import months_of, statement_csv, statement_of, statement_pdf
 from apps.portal import selectors
 from apps.portal.access import customer_page
-from apps.portal.views import page_for
+from apps.portal.pages import page_for
 
 _KINDS: Final = ("pdf", "csv")
 

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
 from apps.contracts.domain.versions import VersionStatus
@@ -20,8 +19,9 @@ from apps.contracts.offers import OfferRefused, accept_version, acceptable_until
 from apps.core import clock
 from apps.documents.downloads import as_download
 from apps.portal import selectors
-from apps.portal.access import customer_page
+from apps.portal.access import customer_page, is_administrator
 from apps.portal.forms import AcceptForm
+from apps.portal.pages import page_for
 
 _SHOWN = (VersionStatus.OFFERED, VersionStatus.ACCEPTED)
 
@@ -36,7 +36,7 @@ def contracts(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     rows.sort(key=lambda row: not row["is_offered"])
     at_home = {"charges_at_home": bought_rows(membership, HomeAgreement.objects.all()).exists()}
     communities = selectors.customers_of(membership).filter(kind=Customer.Kind.COMMUNITY)
-    return _page(request, "portal/contracts.html", membership, rows=rows, communities=communities, **at_home)
+    return page_for(request, "portal/contracts.html", membership, rows=rows, communities=communities, **at_home)
 
 
 @never_cache
@@ -53,14 +53,14 @@ def contract(request: HttpRequest, contract_id: int, *, membership: Membership) 
     offer = next((one for one in versions if one.status == VersionStatus.OFFERED and _is_open(one)), None)
     cards = IdToken.objects.filter(contract=found).exclude(status=IdToken.Status.RETIRED)
     initial = {"name": membership.user.name, "document_hash": offer.document_hash} if offer else {}
-    return _page(
+    return page_for(
         request,
         "portal/contract.html",
         membership,
         contract=found,
         agreed=[one for one in versions if one.status == VersionStatus.ACCEPTED],
         offer=offer,
-        may_accept=_may_accept(membership),
+        may_accept=is_administrator(membership),
         form=AcceptForm(initial=initial),
         cards=cards.select_related("vehicle", "cost_centre").order_by("uid"),
         plans=found.plans.select_related("plan").order_by("-first_day"),
@@ -71,7 +71,7 @@ def contract(request: HttpRequest, contract_id: int, *, membership: Membership) 
 @customer_page
 def accept(request: HttpRequest, version_id: int, *, membership: Membership) -> HttpResponse:
     """Accept an offer for the organisation."""
-    if not _may_accept(membership):
+    if not is_administrator(membership):
         raise PermissionDenied
     version = _versions(membership).filter(pk=version_id).first()
     if version is None:
@@ -158,12 +158,3 @@ def _versions(membership: Membership) -> Any:
     """Return the versions that the customer was offered or that apply; a draft is nobody's yet."""
     shown = bought_rows(membership, ContractVersion.objects.filter(status__in=_SHOWN))
     return shown.select_related("contract__seller", "contract__customer", "document")
-
-
-def _may_accept(membership: Membership) -> bool:
-    return Role(membership.role) == Role.FLEET_ADMIN
-
-
-def _page(request: HttpRequest, template: str, membership: Membership, **context: Any) -> HttpResponse:
-    zone = membership.organisation.time_zone
-    return render(request, template, {"membership": membership, "zone": zone, **context})

@@ -11,7 +11,7 @@ from apps.accounts.scope import bought_rows
 from apps.contracts.models import HomeAgreement
 from apps.documents.downloads import as_csv, shown_inline
 from apps.portal.access import customer_page
-from apps.portal.views import page_for
+from apps.portal.pages import page_for
 
 _KINDS: Final = ("pdf", "csv")
 

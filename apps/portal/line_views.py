@@ -4,12 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.models import Membership, User
 from apps.core import clock
@@ -21,7 +22,15 @@ from apps.payments.selectors import payment_state
 from apps.portal import selectors
 from apps.portal.access import customer_page
 from apps.portal.forms import DisputeForm
-from apps.portal.views import page_for
+from apps.portal.pages import PAGE_SIZE, page_for
+
+
+@require_GET
+@customer_page
+def disputes(request: HttpRequest, *, membership: Membership) -> HttpResponse:
+    """List every line that was disputed, the open ones first."""
+    page = Paginator(selectors.all_disputes_of(membership), PAGE_SIZE).get_page(request.GET.get("page"))
+    return page_for(request, "portal/disputes.html", membership, page=page)
 
 
 @never_cache

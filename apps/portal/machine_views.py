@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts import api_keys
@@ -21,24 +18,12 @@ from apps.core import clock
 from apps.documents.domain.events import EventType
 from apps.documents.models import WebhookDelivery, WebhookEndpoint
 from apps.documents.webhooks import endpoints
-from apps.portal.access import View, customer_page
+from apps.portal.access import administrators_page
 
 # What a customer reads and hears of nothing is not offered here.
 SCOPES = (Scope.SESSIONS, Scope.DOCUMENTS, Scope.PAYMENTS, Scope.CONTRACTS)
 EVENTS = tuple(event for event in EventType if event is not EventType.RECEIPT_ISSUED)
 SHOWN_DELIVERIES = 20
-
-
-def administrators_page(view: View) -> View:
-    """Hand the view the membership of a customer's administrator; others are refused."""
-
-    @wraps(view)
-    def inner(request: HttpRequest, *args: Any, membership: Membership, **kwargs: Any) -> HttpResponse:
-        if not api_keys.may_make_keys(membership):
-            raise PermissionDenied
-        return view(request, *args, membership=membership, **kwargs)
-
-    return never_cache(customer_page(inner))
 
 
 @require_GET

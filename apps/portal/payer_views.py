@@ -14,7 +14,7 @@ from apps.accounts.models import Membership
 from apps.contracts.domain.payers import Payer
 from apps.core import clock
 from apps.portal.access import customer_page
-from apps.portal.views import page_for
+from apps.portal.pages import page_for
 from apps.sessions.models import ChargingSession
 from apps.sessions.services.payers import PayerRefused, decision_of, mark_payer, marks_until
 from apps.tariffs.spoken import page_language

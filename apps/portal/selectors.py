@@ -1,38 +1,50 @@
 """What the portal's pages list: a customer's sessions, prices and documents, each through the acting membership."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Sum
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, Sum
 
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
 from apps.contracts.models import Customer, IdToken, Suspension
 from apps.invoices.disputed import open_disputes
 from apps.invoices.domain.status import InvoiceStatus
-from apps.invoices.models import Invoice, InvoiceLine
+from apps.invoices.models import Invoice, InvoiceLine, LineDispute
 from apps.payments import credit
 from apps.payments.credit import Credit
-from apps.payments.models import DunningStep, Wallet
+from apps.payments.domain.status import MethodStatus
+from apps.payments.models import DunningStep, SavedMethod, Wallet
 from apps.payments.openings import open_items
 from apps.payments.papers import with_letters
 from apps.payments.reminder_fees import open_fees
-from apps.payments.selectors import with_open_amounts
+from apps.payments.selectors import payment_states, with_open_amounts
 from apps.sessions.budgets import BudgetUse, use_of
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Budget, Cdr, ChargingSession
+from apps.stations.models import Location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spend:
-    """What a month cost in one currency, gross, and what it delivered."""
+class Sums:
+    """What sessions come to in one currency, by their current charge records, and how many have one."""
 
     currency: str
-    gross: Any
+    net: Decimal
+    gross: Decimal
     energy_milliwh: int
     sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A site with what sessions there come to, in each currency."""
+
+    location: Location
+    sums: list[Sums]
 
 
 def zone_of(membership: Membership) -> ZoneInfo:
@@ -44,21 +56,39 @@ def first_of_month(at: datetime, *, zone: ZoneInfo) -> date:
     return at.astimezone(zone).date().replace(day=1)
 
 
-def next_month(first: date) -> date:
-    return date(first.year + first.month // 12, first.month % 12 + 1, 1)
-
-
-def sessions_of(membership: Membership, *, month: date | None = None) -> Any:
-    """Return the customer's sessions newest first, of a local month or all; ``current_cdrs``: none or one each."""
+def sessions_of(membership: Membership) -> Any:
+    """Return the customer's sessions newest first; ``current_cdrs``: none or one each."""
     sessions = bought_rows(membership, ChargingSession.objects.all())
-    if month is not None:
-        zone = zone_of(membership)
-        begin, end = (datetime.combine(day, time(), tzinfo=zone) for day in (month, next_month(month)))
-        sessions = sessions.filter(started_at__gte=begin, started_at__lt=end)
     records = current_revisions(Cdr.objects.all())
     return sessions.select_related(
-        "station__location", "evse", "vehicle", "cost_centre", "token", "seller"
+        "station__location", "evse", "vehicle", "cost_centre", "token", "contract", "seller"
     ).prefetch_related(Prefetch("cdrs", queryset=records, to_attr="current_cdrs"))
+
+
+def sums_of(sessions: Any) -> list[Sums]:
+    """Return what sessions come to, per currency."""
+    sums = _added_up(_records_of(sessions).values("currency")).order_by("currency")
+    return [Sums(**row) for row in sums]
+
+
+def places_of(sessions: Any) -> list[Place]:
+    """Return where sessions were and what each place comes to, the one with most energy first."""
+    rows = _added_up(_records_of(sessions).values("currency", "session__station__location"))
+    sums: dict[int, list[Sums]] = {}
+    for row in rows.order_by("currency"):
+        sums.setdefault(row.pop("session__station__location"), []).append(Sums(**row))
+    locations = Location.objects.filter(pk__in=sums).order_by("name", "pk")
+    found = [Place(location=location, sums=sums[location.pk]) for location in locations]
+    return sorted(found, key=lambda place: -sum(one.energy_milliwh for one in place.sums))
+
+
+def _records_of(sessions: Any) -> Any:
+    records = Cdr.objects.filter(session__in=sessions.order_by().values("pk"), purpose=Cdr.Purpose.RETAIL)
+    return current_revisions(records).order_by()
+
+
+def _added_up(rows: Any) -> Any:
+    return rows.annotate(net=Sum("net"), gross=Sum("gross"), energy_milliwh=Sum("energy_milliwh"), sessions=Count("pk"))
 
 
 def drives_on_anothers_card(membership: Membership) -> bool:
@@ -66,32 +96,22 @@ def drives_on_anothers_card(membership: Membership) -> bool:
     return IdToken.objects.filter(driver_contract__customer__organisation=membership.organisation_id).exists()
 
 
-def months_of(membership: Membership) -> list[date]:
-    """Return the local months in which the customer charged, newest first."""
-    sessions = bought_rows(membership, ChargingSession.objects.all())
-    months = sessions.order_by().datetimes("started_at", "month", order="DESC", tzinfo=zone_of(membership))
-    return [month.date() for month in months]
-
-
-def spend_of(membership: Membership, *, month: date) -> list[Spend]:
-    """Return what the month's charge records add up to, per currency."""
-    records = current_revisions(bought_rows(membership, Cdr.objects.filter(purpose=Cdr.Purpose.RETAIL)))
-    sums = (
-        records.filter(tax_date__gte=month, tax_date__lt=next_month(month))
-        .order_by("currency")
-        .values("currency")
-        .annotate(total=Sum("gross"), energy=Sum("energy_milliwh"), count=Count("pk"))
-    )
-    return [
-        Spend(currency=row["currency"], gross=row["total"], energy_milliwh=row["energy"], sessions=row["count"])
-        for row in sums
-    ]
-
-
 def documents_of(membership: Membership) -> Any:
     """Return the customer's issued invoices and credit notes, newest first; a draft is nobody's yet."""
     issued = bought_rows(membership, Invoice.objects.filter(status=InvoiceStatus.ISSUED))
     return issued.select_related("seller", "customer").order_by("-issue_date", "-pk")
+
+
+def found_documents(membership: Membership, *, asked: str, show: str) -> Any:
+    """Return documents by a part of their number, seller or order; ``show``: "open", "credit_note", or all."""
+    found = open_invoices_of(membership) if show == "open" else documents_of(membership)
+    if show == "credit_note":
+        found = found.filter(kind=Invoice.Kind.CREDIT_NOTE)
+    if asked:
+        found = found.filter(
+            Q(number__icontains=asked) | Q(seller__name__icontains=asked) | Q(purchase_order__icontains=asked)
+        )
+    return found
 
 
 def open_invoices_of(membership: Membership) -> Any:
@@ -117,6 +137,12 @@ def lines_of(membership: Membership, session: ChargingSession) -> Any:
 def disputes_of(membership: Membership) -> Any:
     """Return the organisation's disputes that wait for an answer."""
     return bought_rows(membership, open_disputes()).select_related("line__invoice__seller")
+
+
+def all_disputes_of(membership: Membership) -> Any:
+    """Return the organisation's disputes, those that wait for an answer first, then the last answered."""
+    disputes = bought_rows(membership, LineDispute.objects.select_related("line__invoice__seller"))
+    return disputes.order_by(F("ended_at").desc(nulls_first=True), "answer_by", "pk")
 
 
 def budgets_of(membership: Membership, *, month: date) -> list[BudgetUse]:
@@ -146,6 +172,18 @@ def reminders_of(invoice: Invoice) -> Any:
     """Return the reminders of an invoice of the organisation's, the first one first, each with its letter."""
     steps = with_letters(DunningStep.objects.filter(invoice=invoice))
     return steps.select_related("waiver").order_by("level")
+
+
+def with_states(invoices: list[Any]) -> list[dict[str, Any]]:
+    """Return documents with how each stands, in a few queries however many there are."""
+    states = payment_states(invoices)
+    return [{"invoice": one, "state": states[one.pk]} for one in invoices]
+
+
+def has_no_method(membership: Membership) -> bool:
+    """Tell whether a seller has neither card nor account to collect the organisation's invoices from."""
+    saved = SavedMethod.objects.filter(customer=OuterRef("pk"), status=MethodStatus.ACTIVE)
+    return bool(customers_of(membership).filter(~Exists(saved)).exists())
 
 
 def customers_of(membership: Membership) -> Any:

@@ -33,8 +33,8 @@ from apps.payments.services.top_ups import AmountNotOffered, NotToppedUp, open_t
 from apps.payments.wallet_statements import months_of, statement_html, statement_of
 from apps.payments.wallets import disputed_in, is_topped_up, limit_of, movements_shown, offer_of
 from apps.portal import selectors
-from apps.portal.access import customer_page, may_pay
-from apps.portal.views import PAGE_SIZE, page_for
+from apps.portal.access import customer_page, is_administrator
+from apps.portal.pages import PAGE_SIZE, page_for
 
 
 @never_cache
@@ -59,7 +59,7 @@ def wallet(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpRe
         "disputed": disputed_in(found),
         "offer": offer_of(found),
         "is_waiting": is_topped_up(found),
-        "may_pay": may_pay(membership),
+        "may_pay": is_administrator(membership),
         "months": months_of(found, zone=selectors.zone_of(membership))[:24],
         "page": Paginator(movements, PAGE_SIZE).get_page(request.GET.get("page")),
     }
@@ -102,7 +102,7 @@ def receipt(request: HttpRequest, uid: UUID, movement_id: int, *, membership: Me
 @customer_page
 def top_up(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
     """Lead to the hosted page on which the wallet is topped up by an amount offered, or another that was typed."""
-    if not may_pay(membership):
+    if not is_administrator(membership):
         raise PermissionDenied
     found = _wallet_of(membership, uid)
     back = request.build_absolute_uri(reverse("portal:wallet", args=[found.uid]))

@@ -56,7 +56,7 @@ class BudgetAdmin(TenantAdmin):
     list_select_related = ("contract__customer", "seller", "vehicle", "cost_centre")
     search_fields = ("contract__number", "contract__customer__name", "vehicle__plate", "cost_centre__code")
     autocomplete_fields = ("contract", "vehicle", "cost_centre")
-    fields = ("contract", "vehicle", "cost_centre", "amount", "thresholds")
+    fields = ("contract", "vehicle", "cost_centre", "amount", "thresholds", "recipient")
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

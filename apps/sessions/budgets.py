@@ -11,7 +11,7 @@ from django.db.models import Sum
 from apps.contracts.domain.renewals import add_months
 from apps.contracts.models import Customer
 from apps.sessions.domain.budgets import percent
-from apps.sessions.explanation import current_revisions
+from apps.sessions.explanation import current_revisions, of_days
 from apps.sessions.models import Budget, Cdr
 
 
@@ -34,14 +34,12 @@ def use_of(budgets: Iterable[Budget], *, month: date) -> list[BudgetUse]:
     month  its first day; a session counts on the local day on which it ended
     """
     wanted: Sequence[Budget] = list(budgets)
-    records = Cdr.objects.filter(
-        session__contract__in={budget.contract_id for budget in wanted},
-        purpose=Cdr.Purpose.RETAIL,
-        tax_date__gte=month,
-        tax_date__lt=add_months(month, 1),
-    )
+    if not wanted:
+        return []
+    contracts = {budget.contract_id for budget in wanted}
+    records = Cdr.objects.filter(session__contract__in=contracts, purpose=Cdr.Purpose.RETAIL)
     rows = (
-        current_revisions(records)
+        current_revisions(of_days(records, first=month, end=add_months(month, 1)))
         .order_by()
         .values_list("session__contract", "currency", "session__vehicle", "session__cost_centre")
         .annotate(net=Sum("net"), gross=Sum("gross"))

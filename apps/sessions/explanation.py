@@ -5,7 +5,7 @@ Reads only what the record carries and the session's readings; computes no price
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, cast
@@ -16,6 +16,7 @@ from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.money import EXACT
 from apps.sessions.domain.proof import readings_around
 from apps.sessions.models import Cdr, MeterReading
+from apps.sessions.models.sessions import supply_end
 from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.sentences import Language, describe_adjustment, describe_reason, describe_restrictions
 from apps.tariffs.domain.terms import Dimension, TariffTerms
@@ -105,6 +106,16 @@ def current_revisions(records: QuerySet[Cdr]) -> QuerySet[Cdr]:
         session=OuterRef("session"), purpose=OuterRef("purpose"), revision__gt=OuterRef("revision")
     )
     return records.filter(~Exists(later))
+
+
+def of_days(records: QuerySet[Cdr], *, first: date, end: date) -> QuerySet[Cdr]:
+    """Narrow charge records to those whose supply ended on a local day from ``first`` until before ``end``."""
+    # A local day is within a day of the same one in UTC; the sessions of a contract are found by when they ended.
+    begin, until = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, end))
+    near = records.alias(supply_end=supply_end("session__")).filter(
+        supply_end__gte=begin - timedelta(days=1), supply_end__lt=until + timedelta(days=1)
+    )
+    return near.filter(tax_date__gte=first, tax_date__lt=end)
 
 
 _UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.PARKING_TIME: "h", Dimension.FLAT: ""}

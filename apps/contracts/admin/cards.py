@@ -143,10 +143,10 @@ class IdTokenAdmin(ImportPages):
         "valid_from",
         "valid_to",
         "free_reason",
-        "state",
+        ("state", "why_blocked"),
         ("replaced", "goes_on_as"),
     )
-    readonly_fields = ("state", "replaced", "goes_on_as")
+    readonly_fields = ("state", "why_blocked", "replaced", "goes_on_as")
     actions_detail = ("holders", "block", "unblock", "replace", "retire")
     actions_list = ("import_file", "import_template", "export_file")
     files = CARD_FILES
@@ -273,3 +273,9 @@ class IdTokenAdmin(ImportPages):
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, token: IdToken) -> str:
         return token.get_status_display()
+
+    @admin.display(description="blocked")
+    def why_blocked(self, token: IdToken) -> str:
+        if token.status != IdToken.Status.BLOCKED:
+            return "–"
+        return token.get_blocked_as_display() or "by you"

@@ -65,6 +65,7 @@ class IdToken(TenantModel):
     driver_contract  the driver's own, billed for what the employer does not pay; null = none
     free_reason  why its sessions cost nothing, such as "Staff"; "" = they cost what the tariff says
     public_uid   how the API names it, since its number opens chargers
+    blocked_as   who blocked it: "" = the seller or nobody, else its customer, who may then unblock it
     replaces     the retired card in whose stead it is
     """
 
@@ -74,6 +75,10 @@ class IdToken(TenantModel):
         ACTIVE = "active", "Active"
         BLOCKED = "blocked", "Blocked"
         RETIRED = "retired", "Retired"
+
+    class BlockedAs(models.TextChoices):
+        UNUSED = "unused", "blocked by the customer"
+        LOST = "lost", "reported lost"
 
     public_uid = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+", editable=False)
@@ -106,6 +111,7 @@ class IdToken(TenantModel):
         validators=[RegexValidator(r"^[\x21-\x7e]{1,36}\Z", "1–36 printable characters without spaces.")],
     )
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
+    blocked_as = models.CharField(max_length=6, blank=True, choices=BlockedAs.choices, editable=False)
     valid_from = models.DateTimeField(null=True, blank=True, help_text="Empty: since the contract began.")
     valid_to = models.DateTimeField(
         null=True,
@@ -135,6 +141,10 @@ class IdToken(TenantModel):
             models.CheckConstraint(
                 condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
                 name="token_ends_after_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(blocked_as="") | Q(status="blocked", blocked_as__in=["unused", "lost"]),
+                name="token_says_who_blocked_it_while_it_is",
             ),
             has_usual_years("valid_from", "valid_to", name="token_has_usual_years"),
         ]

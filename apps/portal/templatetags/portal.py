@@ -1,9 +1,12 @@
-"""Template filters of the customers' pages."""
+"""Template tags and filters of the customers' pages."""
+
+from typing import Any
 
 from django import template
 
 from apps.invoices.domain import references
 from apps.portal.forms import GROUNDS
+from apps.portal.navigation import places_for
 
 register = template.Library()
 
@@ -18,3 +21,20 @@ def ground(value: str) -> str:
 def in_groups(code: str) -> str:
     """Write an IBAN in groups of four, as on paper."""
     return references.in_groups(code)
+
+
+@register.filter
+def signed(percent: int) -> str:
+    """Write a change in percent with its sign."""
+    return f"{percent:+d} %".replace("-", "−")
+
+
+@register.inclusion_tag("portal/navigation.html", takes_context=True)
+def navigation(context: Any) -> dict[str, Any]:
+    """Show where the pages are, this one marked; signed in without a customer, there is nowhere to go."""
+    membership = context.get("membership")
+    match = context["request"].resolver_match
+    here = match.url_name if match else ""
+    is_customer = membership is not None and not membership.is_operator
+    places = places_for(membership) if is_customer else []
+    return {"places": [{"place": place, "is_here": place.is_here(here)} for place in places]}

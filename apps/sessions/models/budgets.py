@@ -21,6 +21,7 @@ class Budget(TenantModel):
     amount, currency  net, or gross where the customer's documents are; the seller's currency
     vehicle, cost_centre  at most one; neither: all of the contract
     thresholds  percent, ascending
+    recipient   who is told by mail; "" = whoever gets the customer's invoices
     """
 
     TENANT = ("seller", "contract__customer__organisation")
@@ -43,6 +44,9 @@ class Budget(TenantModel):
         default=default_thresholds,
         help_text="Percent at which the customer is told, such as 50,80,100.",
     )
+    recipient = models.EmailField(
+        "told to", blank=True, help_text="Who is told by e-mail. Empty: whoever gets the customer's invoices."
+    )
 
     class Meta:
         ordering = ["contract", "pk"]
@@ -62,6 +66,11 @@ class Budget(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.contract.number}: {self.what}"
+
+    @property
+    def percents(self) -> str:
+        """The thresholds as they are read: 50, 80, 100."""
+        return ", ".join(str(one) for one in self.thresholds)
 
     @property
     def what(self) -> str:

@@ -6,12 +6,21 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Greatest
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.sessions.domain.commands import AuthorisationStatus, EndCommand
 from apps.sessions.domain.reservations import ReservationStatus, advance_reservation
 from apps.sessions.domain.status import SessionStatus, advance
+
+
+def supply_end(of: str = "") -> Greatest:
+    """Return until when a session supplied, as far as is known: its start while it runs; ``of``: the path to it.
+
+    The local day of it is the one on which its price counts (``Cdr.tax_date``).
+    """
+    return Greatest(f"{of}started_at", f"{of}ended_at", f"{of}occupied_until")
 
 
 class ChargingSession(TenantModel):
@@ -92,6 +101,7 @@ class ChargingSession(TenantModel):
             models.Index(fields=["status"], condition=~Q(status="settled"), name="session_unsettled"),
             models.Index(fields=["seller", "-started_at"], name="session_by_seller"),
             models.Index(fields=["contract", "-started_at"], name="session_by_contract"),
+            models.Index(F("contract"), supply_end(), name="session_by_contract_and_end"),
             models.Index(fields=["evse", "started_at"], name="session_by_evse_and_start"),
             models.Index(
                 fields=["late_evidence_at"],

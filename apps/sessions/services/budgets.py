@@ -66,7 +66,8 @@ def _tell(use: BudgetUse, *, thresholds: tuple[int, ...], month: date, at: datet
         BudgetAlert(budget=budget, month=month, threshold=one, used=use.used, told_at=at) for one in thresholds
     )
     customer = budget.contract.customer
-    if not customer.email:
+    recipient = budget.recipient or customer.email
+    if not recipient:
         return
     language = customer.language
     with translation.override(language):
@@ -84,7 +85,7 @@ def _tell(use: BudgetUse, *, thresholds: tuple[int, ...], month: date, at: datet
     )
     enqueue_mail(
         organisation_id=budget.seller_id,
-        recipient=customer.email,
+        recipient=recipient,
         kind="budget",
         language=language,
         subject=subject,
