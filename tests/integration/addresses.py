@@ -110,6 +110,18 @@ def _station(tenant: Tenant) -> Rows:
     return {"station_id": tenant.site.station.pk}
 
 
+def _vehicle(tenant: Tenant) -> Rows:
+    return {"vehicle_id": _first("vehicle", tenant).pk}
+
+
+def _cost_centre(tenant: Tenant) -> Rows:
+    return {"centre_id": _first("costcentre", tenant).pk}
+
+
+def _budget(tenant: Tenant) -> Rows:
+    return {"budget_id": _first("budget", tenant).pk}
+
+
 def _version(tenant: Tenant) -> ContractVersion:
     found: ContractVersion = ContractVersion.objects.get(contract=tenant.site.contract)
     return found
@@ -183,6 +195,20 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "portal:line": _line,
     "portal:line-withdraw": _line,
     "portal:contract": lambda tenant: {"contract_id": tenant.site.contract.pk},
+    "portal:invoice-lines": _invoice,
+    "portal:card": lambda tenant: {"uid": tenant.site.token.public_uid},
+    "portal:card-replace": lambda tenant: {"uid": tenant.site.token.public_uid},
+    "portal:card-act": lambda tenant: {"uid": tenant.site.token.public_uid, "act": "block"},
+    "portal:card-add": lambda tenant: {"contract_id": tenant.site.contract.pk},
+    "portal:vehicle": _vehicle,
+    "portal:vehicle-remove": _vehicle,
+    "portal:vehicle-add": lambda tenant: {"customer_id": tenant.site.customer.pk},
+    "portal:cost-centre": _cost_centre,
+    "portal:cost-centre-remove": _cost_centre,
+    "portal:cost-centre-add": lambda tenant: {"customer_id": tenant.site.customer.pk},
+    "portal:budget": _budget,
+    "portal:budget-remove": _budget,
+    "portal:budget-add": lambda tenant: {"contract_id": tenant.site.contract.pk},
     "portal:contract-document": lambda tenant: {"version_id": _version(tenant).pk},
     "portal:contract-accept": lambda tenant: {"version_id": _version(tenant).pk},
     "portal:community": lambda tenant: {"customer_id": _first("unit", tenant).customer_id},
