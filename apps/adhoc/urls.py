@@ -3,12 +3,13 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from apps.adhoc import receipt_views, views
+from apps.adhoc import finding_views, receipt_views, views
 
 app_name = "adhoc"
 urlpatterns = [
     path("c/language/", set_language, name="language"),
     path("c/<str:code>/", views.price, name="price"),
+    path("find/", finding_views.find, name="find"),
     path("s/<str:token>/", views.progress, name="progress"),
     path("s/<str:token>/live/", views.live, name="live"),
     path("s/<str:token>/return/", views.returned, name="return"),

@@ -8,6 +8,7 @@ from apps.console import (
     books,
     communities,
     disputed_lines,
+    finding,
     payers,
     previewing,
     provisioning,
@@ -64,5 +65,6 @@ urlpatterns = [
     path("books/accounts/<int:account_id>/", admin.site.admin_view(books.account), name="account-sheet"),
     path("books/<slug:name>/", admin.site.admin_view(books.report), name="report"),
     path("wallet/", admin.site.admin_view(views.wallet), name="wallet"),
+    path("find-charge/", admin.site.admin_view(finding.find_charge), name="find-charge"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

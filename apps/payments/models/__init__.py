@@ -18,6 +18,7 @@ from apps.payments.models.notices import DebitNotice
 from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
+from apps.payments.models.searches import ChargeSearch
 from apps.payments.models.transfers import Transfer
 from apps.payments.models.wallets import Wallet, WalletMovement, WalletOffer
 
@@ -25,6 +26,7 @@ __all__ = [
     "Allocation",
     "BankReceipt",
     "BankRepayment",
+    "ChargeSearch",
     "DebitNotice",
     "Dispute",
     "DunningPause",

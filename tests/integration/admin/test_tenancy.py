@@ -290,7 +290,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 52
+        assert len(answers) == 53
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 
