@@ -1,8 +1,8 @@
-"""Template filters of the customers' pages."""
+"""What is said of a disputed line, for customers and drivers."""
 
 from django import template
 
-from apps.portal.forms import GROUNDS
+from apps.invoices.dispute_form import GROUNDS
 
 register = template.Library()
 
