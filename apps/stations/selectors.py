@@ -26,6 +26,11 @@ def find_location_of_code(code: str) -> Location | None:
     return found.first() if code else None
 
 
+def connector_number_of(code: str) -> int:
+    """Return the number, within its EVSE, of the connector that bears or bore a code."""
+    return PayCode.objects.values_list("connector__number", flat=True).get(code=code)
+
+
 def find_start_commands(*, station_id: int, evse_number: int) -> QuerySet[StationCommand]:
     """Return the commands by which a station was asked to start at one of its EVSEs, whatever version it speaks."""
     here = Q(payload__connectorId=evse_number) | Q(payload__evseId=evse_number)
@@ -51,7 +56,7 @@ def codes_to_print(codes: QuerySet[PayCode]) -> QuerySet[PayCode]:
     """Return the codes that are good, in the order in which somebody walks along the connectors."""
     return (
         codes.filter(revoked_at__isnull=True)
-        .select_related("connector__evse__station__location")
+        .select_related("connector__evse__station__location__owner")
         .order_by(
             "connector__evse__station__location__name",
             "connector__evse__station__identity",
