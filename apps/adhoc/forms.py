@@ -1,6 +1,7 @@
 """What a driver may type: to whom a full invoice goes, and where a mail goes."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from stdnum import get_cc_module
 from stdnum.eu import vat as eu_vat
 from stdnum.exceptions import ValidationError as NumberError
 
+from apps.invoices.dispute_form import DisputeForm
 from apps.invoices.domain.receipts import Buyer
 from apps.payments.domain.finding import Wanted
 
@@ -47,6 +49,28 @@ class BuyerForm(forms.Form):
 
 class MailForm(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), max_length=254)
+
+
+class ChargeDisputeForm(DisputeForm):
+    """What is wrong with a charge; which line is asked for only where the document has several that may be disputed.
+
+    lines  (position, words) of each
+    """
+
+    email = forms.EmailField(label=_("E-mail address for the answer"), max_length=254)
+
+    def __init__(self, data: Any = None, *, lines: Sequence[tuple[int, str]]) -> None:
+        super().__init__(data)
+        self.only_part = lines[0][0] if len(lines) == 1 else None
+        if self.only_part is None:
+            self.fields["part"] = forms.TypedChoiceField(label=_("With what?"), coerce=int, choices=lines)
+            self.order_fields(["part"])
+        if not settings.SENDS_MAILS:
+            del self.fields["email"]
+
+    @property
+    def position(self) -> int:
+        return self.only_part or int(self.cleaned_data["part"])
 
 
 class FindForm(forms.Form):
