@@ -1,7 +1,7 @@
 // The live page on a bad network and a phone that was locked: it asks again as soon as it can, and says how old its
 // figures are. Without this file the page still asks every few seconds.
 (() => {
-  const OLD_AFTER_MS = 12000;
+  const OLD_AFTER_MS = 8000;
   const note = document.getElementById("stale");
   let heardAt = Date.now();
 

@@ -52,7 +52,7 @@ class TestTheNumber:
 
 class TestACableThatIsStuck:
     def test_is_unlocked_once_for_two_clicks_when_the_charge_has_ended(self, driver, paid, site):
-        assert "My cable is stuck: unlock it" in look(driver, paid)
+        assert "Unlock the cable" in look(driver, paid)
 
         press(paid), press(paid)
         asked = look(driver, paid)
@@ -91,4 +91,4 @@ class TestACableThatIsStuck:
         press(attempt)
 
         assert unlocks() == []
-        assert "unlock it" not in look(driver, attempt)
+        assert "Unlock the cable" not in look(driver, attempt)
