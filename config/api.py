@@ -4,7 +4,9 @@ from rest_framework.routers import DefaultRouter
 
 from apps.contracts.api.views import ContractViewSet, CustomerViewSet, TokenViewSet
 from apps.contracts.models import Contract, IdToken
+from apps.invoices.api.disputes import LineDisputeViewSet
 from apps.invoices.api.views import InvoiceViewSet
+from apps.invoices.domain.line_disputes import LineDisputeStatus
 from apps.invoices.domain.status import InvoiceStatus
 from apps.payments.api.views import BankReceiptViewSet, OpenItemViewSet, PaymentViewSet
 from apps.payments.domain.status import PaymentStatus
@@ -16,6 +18,7 @@ from apps.tariffs.api.views import TariffViewSet
 
 # Several fields are called "status"; the schema names their values by these (setting ENUM_NAME_OVERRIDES).
 DOCUMENT_STATUSES = [status.value for status in InvoiceStatus]
+DISPUTE_STATUSES = [status.value for status in LineDisputeStatus]
 SESSION_STATUSES = [status.value for status in SessionStatus]
 CONNECTOR_STATUSES = [status.value for status in ConnectorStatus]
 PAYMENT_STATUSES = [status.value for status in PaymentStatus]
@@ -28,6 +31,7 @@ router.register("stations", StationViewSet, basename="station")
 router.register("sessions", SessionViewSet, basename="session")
 router.register("charge-records", ChargeRecordViewSet, basename="charge-record")
 router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("line-disputes", LineDisputeViewSet, basename="line-dispute")
 router.register("payments", PaymentViewSet, basename="payment")
 router.register("bank-receipts", BankReceiptViewSet, basename="bank-receipt")
 router.register("open-items", OpenItemViewSet, basename="open-item")

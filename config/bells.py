@@ -81,6 +81,7 @@ SWEEPERS: dict[str, float] = {
     "accounting.sweep_home_statements": 3600.0,
     "accounting.sweep_bank_statements": 300.0,
     "payments.sweep_expiring_cards": 21_600.0,
+    "payments.forget_searches": 21_600.0,
     "payments.sweep_disputes": 900.0,
     "analytics.sweep_trials": 60.0,
     "analytics.sweep_figures": 300.0,

@@ -46,7 +46,7 @@ class OrganisationAdmin(TenantAdmin):
         ("street", "postcode", "city"),
         "country",
         ("time_zone", "currency"),
-        ("email", "phone"),
+        ("email", "phone", "help_number"),
         "registration_number",
         ("iban", "bic", "account_holder"),
         "is_station_owner",

@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -87,6 +88,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
 
+HELP_NUMBER = RegexValidator(
+    r"^\+[1-9][0-9 ]{5,18}\Z", "With country code, digits and spaces only, such as +49 30 1234567."
+)
+"""Drivers come from abroad: a number without its country code cannot be called."""
+
+
 class Organisation(TenantModel):
     """A legal entity: a station owner (seller) or a customer. Its legal data is copied onto each document."""
 
@@ -103,6 +110,12 @@ class Organisation(TenantModel):
     currency = models.CharField(max_length=3, validators=[validate_currency])
     email = models.EmailField()
     phone = models.CharField(max_length=40, blank=True)
+    help_number = models.CharField(
+        max_length=20,
+        blank=True,
+        validators=[HELP_NUMBER],
+        help_text="Whom drivers call at a charger, on their pages and the stickers. A location may have its own.",
+    )
     registration_number = models.CharField(max_length=60, blank=True, help_text="Company register (BT-30).")
     iban = models.CharField("IBAN", max_length=34, blank=True, validators=[validate_iban])
     bic = models.CharField("BIC", max_length=11, blank=True, validators=[validate_bic])

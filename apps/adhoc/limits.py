@@ -4,7 +4,7 @@ An address is what the ASGI server says: behind a proxy on another machine uvico
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from hashlib import sha256
 from typing import Any, Final
@@ -14,7 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from redis.exceptions import RedisError
 
+from apps.adhoc.selectors import find_attempt
 from apps.core import clock
+from apps.stations.models import Location
+from apps.stations.selectors import find_location_of_code
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ def limited(
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             who = kwargs["token"] if by_token else request.META.get("REMOTE_ADDR", "")
             if request.method in methods and _count(scope, who) > per_minute:
-                response = render(request, "adhoc/too_often.html", status=429)
+                response = render(request, "adhoc/too_often.html", {"place": _place_of(kwargs)}, status=429)
                 response["Retry-After"] = str(WINDOW_S)
                 return response
             return view(request, *args, **kwargs)
@@ -44,6 +47,14 @@ def limited(
         return inner
 
     return decorate
+
+
+def _place_of(named: Mapping[str, str]) -> Location | None:
+    """Return the site that a page's address names, by its sticker or its charge: whoever waits may call for help."""
+    if "token" in named:
+        attempt = find_attempt(named["token"])
+        return attempt.evse.station.location if attempt else None
+    return find_location_of_code(named.get("code", ""))
 
 
 def _count(scope: str, who: str) -> int:

@@ -12,13 +12,14 @@ from django.db.models import Q
 from apps.adhoc.domain.progress import PAYABLE, Facts, Stage, stage_of
 from apps.adhoc.domain.quote import NetPrices, Quote, make_quote
 from apps.contracts.services import find_tariff
+from apps.core.clock import to_epoch_ms
 from apps.core.domain.zones import zone
 from apps.invoices.domain.receipts import is_above_ceiling
 from apps.invoices.models import Invoice
 from apps.payments.domain.minimums import least_charge
 from apps.payments.domain.status import WAITING_FOR_MONEY, AttemptStatus, RefundStatus
 from apps.payments.models import Payment, PaymentAttempt
-from apps.payments.selectors import open_amount
+from apps.payments.selectors import owed_now
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import StartGrant
 from apps.sessions.selectors import LiveSession, claimed_session, live_session
@@ -26,6 +27,7 @@ from apps.sessions.services.limits import is_stop_asked
 from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import ChargingStation, Evse, PayCode, StationCommand
 from apps.stations.selectors import find_pay_code, find_start_commands
+from apps.tariffs.domain.facts import VehicleState
 from apps.tariffs.domain.matching import reachable_at
 from apps.tariffs.domain.price_text import LineKind, PriceLine, price_text
 from apps.tariffs.domain.sentences import Language
@@ -198,8 +200,9 @@ class Progress:
 
     live         None until the session begins · receipt  None until it is issued
     document     what charges the driver: the receipt, or the company's invoice in its stead
-    to_pay       what is open of it and can be paid by link, gross
+    to_pay       what is open and not disputed of it and can be paid by link, gross
     is_stopping  the station was asked to stop and has not refused
+    standing     what ``live.idle_price`` means for the driver; "" where standing costs nothing, or nobody can say
     """
 
     attempt: PaymentAttempt
@@ -209,6 +212,7 @@ class Progress:
     document: Invoice | None
     to_pay: Decimal
     is_stopping: bool
+    standing: str
 
 
 def find_attempt(token: str) -> PaymentAttempt | None:
@@ -224,7 +228,7 @@ def progress_of(attempt: PaymentAttempt, *, at: datetime) -> Progress:
     live = live_session(attempt.grant_id, at) if attempt.grant_id else None
     command = start_command_of(attempt)
     document = document_of(attempt)
-    to_pay = max(open_amount(document), Decimal(0)) if document else Decimal(0)
+    to_pay = owed_now(document) if document else Decimal(0)
     stage = stage_of(
         Facts(
             attempt=attempt.status,
@@ -242,7 +246,16 @@ def progress_of(attempt: PaymentAttempt, *, at: datetime) -> Progress:
         document=document,
         to_pay=to_pay,
         is_stopping=_is_stopping(attempt),
+        standing=_standing(live, stage, at=at),
     )
+
+
+def _standing(live: LiveSession | None, stage: Stage, *, at: datetime) -> str:
+    if live is None or live.idle_price is None or stage not in (Stage.CHARGING, Stage.FINALISING):
+        return ""
+    if stage == Stage.CHARGING and live.state != VehicleState.IDLE:
+        return "if_full"
+    return "ahead" if live.idle_price.from_ms > to_epoch_ms(at) else "now"
 
 
 def document_of(attempt: PaymentAttempt) -> Invoice | None:

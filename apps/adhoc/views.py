@@ -1,7 +1,6 @@
 """The driver's pages: a connector's price with its button, one charge from payment to receipt, and its document."""
 
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -12,17 +11,20 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.adhoc import selectors, services, shown
+from apps.adhoc.cables import cable_of
+from apps.adhoc.domain.cable import CableWord
 from apps.adhoc.domain.progress import MOVING
 from apps.adhoc.forms import BuyerForm, MailForm
 from apps.adhoc.limits import limited
 from apps.adhoc.pages import charge_page
 from apps.core import clock
 from apps.documents.downloads import as_download
+from apps.invoices.disputed import standings_of
 from apps.invoices.domain.receipts import Buyer, is_replaceable
 from apps.invoices.models import Invoice
 from apps.invoices.selectors import get_file
 from apps.payments.models import PaymentAttempt
-from apps.payments.selectors import open_amount
+from apps.payments.selectors import owed_now
 from apps.payments.services.attempts import CheckoutUnavailable, sync_attempt
 from apps.payments.services.operations import WrongMode
 from apps.payments.services.paying import sync_links
@@ -30,6 +32,7 @@ from apps.payments.services.projection import StripeUnreachable
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
 from apps.sessions.models import Cdr
+from apps.stations.selectors import find_location_of_code
 from apps.tariffs.spoken import page_language
 
 POLL_S = 3
@@ -44,7 +47,7 @@ def price(request: HttpRequest, code: str) -> HttpResponse:
     """Show what a connector costs now; a POST pays it, if what the driver saw is still so."""
     offer = selectors.find_offer(code, at=clock.now())
     if offer is None:
-        return render(request, "adhoc/unknown_code.html", status=404)
+        return render(request, "adhoc/unknown_code.html", {"place": find_location_of_code(code)}, status=404)
     if request.method == "GET":
         return _price_page(request, offer)
     seen = shown.read_shown(request.POST.get("shown", ""), code=code)
@@ -124,13 +127,18 @@ def live(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
 
 
 def _progress(attempt: PaymentAttempt) -> dict[str, Any]:
-    found = selectors.progress_of(attempt, at=clock.now())
+    at = clock.now()
+    found = selectors.progress_of(attempt, at=at)
+    cable = cable_of(attempt, at=at)
     return {
         "progress": found,
+        "at": at,
         "attempt": attempt,
         "stage": found.stage.value,
         "live": found.live,
-        "is_moving": found.stage in MOVING,
+        "cable": cable.value,
+        "may_unlock": cable.may_ask,
+        "is_moving": found.stage in MOVING or cable == CableWord.ASKED,
         "money": selectors.settled_money(attempt, found.receipt) if found.receipt else None,
         "poll_s": POLL_S,
         "reload_s": RELOAD_S,
@@ -163,6 +171,16 @@ def stop(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
 
 
 @never_cache
+@limited("unlock", per_minute=6, by_token=True)
+@require_POST
+@charge_page
+def unlock(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
+    """Ask for the cable; the page says what became of it, or why it cannot be asked for."""
+    services.unlock_cable(attempt_id=attempt.pk, at=clock.now())
+    return HttpResponseRedirect(f"{reverse('adhoc:progress', args=[attempt.token])}#cable")
+
+
+@never_cache
 @limited("receipt", per_minute=60)
 @require_GET
 @charge_page
@@ -172,6 +190,7 @@ def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
     document = selectors.document_of(attempt) or found
     record = _record_of(found)
     readings = list(record.session.readings.order_by("at", "energy_milliwh"))
+    standings = standings_of(document)
     context = {
         "attempt": attempt,
         "receipt": found,
@@ -185,7 +204,11 @@ def receipt(request: HttpRequest, attempt: PaymentAttempt) -> HttpResponse:
         "document": document,
         "has_invoice_file": document.pk != found.pk and get_file(document) is not None,
         "is_replaceable": _is_replaceable(found, document),
-        "to_pay": max(open_amount(document), Decimal(0)),
+        "to_pay": owed_now(document),
+        "standings": standings,
+        "has_open_dispute": any(standing.open_dispute for standing in standings),
+        "is_disputable": any(standing.is_disputable for standing in standings),
+        "zone": attempt.evse.station.location.time_zone,
         "mail_form": MailForm() if settings.SENDS_MAILS else None,
     }
     return render(request, "adhoc/receipt.html", context)

@@ -97,7 +97,9 @@ def _money() -> list[dict[str, Any]]:
         _group(
             _("Money"),
             {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
+            {"title": _("Find a driver's charge"), "icon": "search", "link": reverse("console:find-charge")},
             _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
+            _row(_("Charge searches"), "manage_search", "payments_chargesearch"),
             _row(_("Payments"), "payments", "payments_payment"),
             _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
             _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),

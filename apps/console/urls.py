@@ -9,6 +9,7 @@ from apps.console import (
     communities,
     customers,
     disputed_lines,
+    finding,
     home,
     onboarding,
     payers,
@@ -70,5 +71,6 @@ urlpatterns = [
     path("books/<slug:name>/", admin.site.admin_view(books.report), name="report"),
     path("wallet/", admin.site.admin_view(views.wallet), name="wallet"),
     path("figures/<slug:what>.csv", admin.site.admin_view(home.figures_file), name="figures"),
+    path("find-charge/", admin.site.admin_view(finding.find_charge), name="find-charge"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
 ]

@@ -64,6 +64,13 @@ def disputed_amounts(
     return {pk: total_up(parts, currency=currencies[pk]).gross for pk, parts in by_invoice.items()}
 
 
+def standings_of(document: Invoice) -> list[LineStanding]:
+    """Return how each line of a document stands, in their order."""
+    lines = list(document.lines.select_related("invoice__seller").order_by("position"))
+    standings = standings_of_lines(lines)
+    return [standings[line.pk] for line in lines]
+
+
 def standings_of_lines(lines: Iterable[InvoiceLine]) -> dict[int, LineStanding]:
     """Return how lines stand, by their pk, in two queries however many there are."""
     rows = list(lines)

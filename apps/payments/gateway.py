@@ -325,6 +325,7 @@ def _intent(intent: stripe.PaymentIntent) -> IntentSnapshot:
         amount_capturable=from_stripe(intent.amount_capturable, currency=currency),
         capture_before=_capture_before(charge) if intent.status == "requires_capture" else None,
         latest_charge=_id(charge),
+        card_last4=getattr(_card(charge), "last4", None) or "",
         balance_transaction=_id(booked),
         fee=_fee(booked) if isinstance(booked, stripe.BalanceTransaction) else None,
         failure=_failure(intent.last_payment_error) if intent.last_payment_error else None,
@@ -347,10 +348,14 @@ def _return(dispute: stripe.Dispute) -> Return:
     )
 
 
+def _card(charge: Any) -> Any:
+    """Return the card of an expanded charge; None of one that is not, or that debits an account."""
+    return getattr(getattr(charge, "payment_method_details", None), "card", None)
+
+
 def _capture_before(charge: Any) -> datetime | None:
     """Read until when a hold stands; only the expanded charge of a card says."""
-    card = getattr(getattr(charge, "payment_method_details", None), "card", None)
-    seconds = getattr(card, "capture_before", None)
+    seconds = getattr(_card(charge), "capture_before", None)
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 

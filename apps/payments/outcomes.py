@@ -79,6 +79,7 @@ class IntentSnapshot:
     """A PaymentIntent as it stands. Amounts in currency units, rounded.
 
     amount_capturable, capture_before  of a hold: how much stands, until when
+    card_last4                         of the latest charge's card; "" where the look did not go there
     balance_transaction, fee           of the charge that succeeded, once Stripe has booked it
     returned                           of a debit that was paid, where its bank took it back
     """
@@ -92,6 +93,7 @@ class IntentSnapshot:
     amount_capturable: Decimal = Decimal(0)
     capture_before: datetime | None = None
     latest_charge: str = ""
+    card_last4: str = ""
     balance_transaction: str = ""
     fee: Fee | None = None
     returned: Return | None = None

@@ -26,6 +26,7 @@ from apps.payments.services import (
     dunning,
     events,
     expiry,
+    finding,
     owing,
     papers,
     paying,
@@ -195,6 +196,12 @@ def sweep_expiring_cards(**_: object) -> None:
     """Hand out the cards that expire soon; who was told is not told again."""
     for method_id in selectors.expiring_method_ids(on=now().date()):
         warn_of_expiry.apply_async(kwargs={"id": method_id}, expires=SWEPT_LIVES)
+
+
+@shared_task(name="payments.forget_searches")
+def forget_searches(**_: object) -> None:
+    """Delete searches for charges that are old enough to be forgotten."""
+    finding.forget_searches(at=now())
 
 
 @shared_task(name="payments.correct_charge", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)

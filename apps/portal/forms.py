@@ -6,18 +6,6 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 
-from apps.invoices.domain.line_disputes import DisputeGround
-
-GROUNDS = (
-    (DisputeGround.NOT_OURS.value, _("This was none of our charges")),
-    (DisputeGround.ENERGY.value, _("The energy is wrong")),
-    (DisputeGround.PRICE.value, _("The price is wrong")),
-    (DisputeGround.TIME.value, _("The time is wrong")),
-    (DisputeGround.TWICE.value, _("It is charged twice")),
-    (DisputeGround.OTHER.value, _("Something else")),
-)
-"""As customers read them, in their language."""
-
 
 class SignInForm(AuthenticationForm):
     """Django's own, worded for e-mail; the same words for an unknown address, a wrong password and a closed account."""
@@ -40,18 +28,3 @@ class AcceptForm(forms.Form):
     name = forms.CharField(label=_("Your name"), max_length=120)
     accepts = forms.BooleanField(label=_("I have read the document and accept it."))
     document_hash = forms.CharField(max_length=64, widget=forms.HiddenInput)
-
-
-class DisputeForm(forms.Form):
-    """What is wrong with a line: one of a list, and words."""
-
-    ground = forms.ChoiceField(label=_("What is wrong?"), choices=[("", _("Please choose")), *GROUNDS])
-    words = forms.CharField(
-        label=_("What should the seller know?"),
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        error_messages={"required": _("Say in a sentence what is wrong, so that it can be looked at.")},
-    )
-
-    def clean_ground(self) -> DisputeGround:
-        return DisputeGround(self.cleaned_data["ground"])

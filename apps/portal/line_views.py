@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.accounts.models import Membership, User
 from apps.core import clock
+from apps.invoices.dispute_form import DisputeForm
 from apps.invoices.disputed import LineStanding, standings_of_lines
 from apps.invoices.errors import DisputeRefused
 from apps.invoices.models import InvoiceLine
@@ -21,7 +22,6 @@ from apps.invoices.services.disputing import open_dispute, withdraw_dispute
 from apps.payments.selectors import payment_state
 from apps.portal import selectors
 from apps.portal.access import customer_page
-from apps.portal.forms import DisputeForm
 from apps.portal.pages import PAGE_SIZE, page_for
 
 

@@ -9,6 +9,7 @@ from apps.core.domain.tax import NoTaxRate, SellerNotRegistered, TaxNotSupported
 from apps.sessions.domain.limits import at_full_power, most_delivered
 from apps.sessions.evidence import Evidence, begin_of, end_of, local_date, tax_rates
 from apps.tariffs.domain.facts import GrantTerms, Reading, SessionFacts
+from apps.tariffs.domain.idling import IdlePrice, idle_price_ahead
 from apps.tariffs.domain.rating import UnratableFacts, rate_session
 from apps.tariffs.domain.running import running_cost
 from apps.tariffs.domain.terms import TariffTerms
@@ -84,6 +85,23 @@ def idle_amount_until(evidence: Evidence, *, until: datetime) -> Decimal:
     terms, rates = _terms_and_rates(evidence, facts)
     try:
         return rate_session(facts=facts, terms=terms, grant=GrantTerms(), tax_rates=rates).idle_amount
+    except UnratableFacts as error:
+        raise CannotBePriced(f"It cannot be priced: {error}.") from error
+
+
+def idle_price_of(evidence: Evidence, *, at: datetime) -> IdlePrice | None:
+    """Return what idling costs next, if from ``at`` on the vehicle takes no energy; None: nothing within a day.
+
+    :raises CannotBePriced: as ``gross_so_far``
+    """
+    if evidence.terms is None or not evidence.prices_idle:
+        return None
+    register = register_so_far(evidence)
+    at = max(at, from_epoch_ms(register[-1].at_ms))
+    is_over = evidence.session.ended_at is not None
+    facts = evidence.facts(register, until=at) if is_over else evidence.facts_so_far(register, ended_at=at)
+    try:
+        return idle_price_ahead(facts, terms=evidence.terms)
     except UnratableFacts as error:
         raise CannotBePriced(f"It cannot be priced: {error}.") from error
 

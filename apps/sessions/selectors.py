@@ -14,10 +14,11 @@ from apps.sessions.domain.status import SessionStatus
 from apps.sessions.evidence import Evidence, gather
 from apps.sessions.granted import running_terms
 from apps.sessions.models import Cdr, ChargingSession, Measurement, MeterReading, Reservation, SignedRecord, StateChange
-from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
+from apps.sessions.running import CannotBePriced, gross_so_far, idle_price_of, register_so_far
 from apps.stations.selectors import Reservation as KeptReservation
 from apps.stations.selectors import kept_reservations
 from apps.tariffs.domain.facts import VehicleState
+from apps.tariffs.domain.idling import IdlePrice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class LiveSession:
                      held at the grant's limit, and None where it cannot be priced yet
     duration_ms      from the start to the end, or to the instant asked for
     is_rated         the amount is final: the charge record's
+    idle_price       what standing without charging costs next, should the vehicle take no more from now on; None:
+                     nothing within a day, or it cannot be said
     readings         how many register values have arrived
     """
 
@@ -44,6 +47,7 @@ class LiveSession:
     ended_at: datetime | None
     last_reading_at: datetime | None
     readings: int
+    idle_price: IdlePrice | None = None
 
 
 def claimed_session(evse_id: int) -> ChargingSession | None:
@@ -80,6 +84,7 @@ def live_session(grant_id: int, at: datetime) -> LiveSession | None:
         ended_at=session.ended_at,
         last_reading_at=from_epoch_ms(readings[-1].at_ms) if readings else None,
         readings=len(readings),
+        idle_price=None if cdr else _idle_price(evidence, at),
     )
 
 
@@ -93,6 +98,13 @@ def _energy(evidence: Evidence) -> int:
     except CannotBePriced:
         return 0
     return register[-1].energy_milliwh - register[0].energy_milliwh
+
+
+def _idle_price(evidence: Evidence, at: datetime) -> IdlePrice | None:
+    try:
+        return idle_price_of(evidence, at=at)
+    except CannotBePriced:
+        return None
 
 
 def _gross(evidence: Evidence) -> Decimal | None:

@@ -56,7 +56,7 @@ class LocationAdmin(TenantAdmin):
     list_display = ("name", "street", "postcode", "city", "country", "time_zone")
     search_fields = ("name", "street", "city")
     list_filter = ("city",)
-    fields = ("name", ("street", "postcode", "city"), ("country", "time_zone"))
+    fields = ("name", ("street", "postcode", "city"), ("country", "time_zone"), "help_number")
     inlines = (StationInline,)
     actions_detail = ("stickers",)
 

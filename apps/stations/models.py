@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django_countries.fields import CountryField
 
-from apps.accounts.models import User, validate_zone
+from apps.accounts.models import HELP_NUMBER, User, validate_zone
 from apps.accounts.tenancy import TenantModel
 from apps.core.domain.exact_json import ExactDecoder, ExactEncoder
 from apps.core.triggers import frozen
@@ -44,6 +44,9 @@ class Location(TenantModel):
     city = models.CharField(max_length=100)
     country = CountryField()
     time_zone = models.CharField(max_length=64, validators=[validate_zone])
+    help_number = models.CharField(
+        max_length=20, blank=True, validators=[HELP_NUMBER], help_text="Whom drivers call here. Empty: the owner's."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -51,6 +54,11 @@ class Location(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def called_number(self) -> str:
+        """Whom drivers call here; "" where nobody has said."""
+        return self.help_number or str(self.owner.help_number)
 
 
 PROTOCOLS = [("1.6", "OCPP 1.6J"), ("2.0.1", "OCPP 2.0.1")]

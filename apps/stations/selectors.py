@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from apps.stations.domain.calls import START_ACTIONS
 from apps.stations.domain.status import CommandStatus
-from apps.stations.models import ONLINE_FOR, MeterKey, PayCode, StationCommand
+from apps.stations.models import ONLINE_FOR, Location, MeterKey, PayCode, StationCommand
 
 LONGEST_RESERVATION: Final = timedelta(days=31)
 
@@ -18,6 +18,17 @@ def find_pay_code(code: str) -> PayCode | None:
     """Return the code with its connector, station and site; None for an unknown and for a revoked one alike."""
     codes = PayCode.objects.select_related("connector__evse__station__location__owner")
     return codes.filter(code=code, revoked_at__isnull=True).first()
+
+
+def find_location_of_code(code: str) -> Location | None:
+    """Return the site whose sticker bears or once bore a code, with its owner: an old sticker too says whose it is."""
+    found = Location.objects.filter(stations__evses__connectors__pay_codes__code=code).select_related("owner")
+    return found.first() if code else None
+
+
+def connector_number_of(code: str) -> int:
+    """Return the number, within its EVSE, of the connector that bears or bore a code."""
+    return PayCode.objects.values_list("connector__number", flat=True).get(code=code)
 
 
 def find_start_commands(*, station_id: int, evse_number: int) -> QuerySet[StationCommand]:
@@ -45,7 +56,7 @@ def codes_to_print(codes: QuerySet[PayCode]) -> QuerySet[PayCode]:
     """Return the codes that are good, in the order in which somebody walks along the connectors."""
     return (
         codes.filter(revoked_at__isnull=True)
-        .select_related("connector__evse__station__location")
+        .select_related("connector__evse__station__location__owner")
         .order_by(
             "connector__evse__station__location__name",
             "connector__evse__station__identity",

@@ -39,6 +39,7 @@ def _label(pay_code: PayCode, *, base_url: str) -> dict[str, Any]:
         "kind": connector.get_kind_display(),
         "power_kw": _kilowatts(connector.max_power_w),
         "short_code": pay_code.short_code,
+        "help_number": evse.station.location.called_number,
         "qr": qr_code(pay_address(pay_code, base_url=base_url)),
     }
 

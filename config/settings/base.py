@@ -248,6 +248,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DocumentKind": "apps.invoices.models.Invoice.Kind",
         "DocumentStatus": "config.api.DOCUMENT_STATUSES",
+        "DisputeStatus": "config.api.DISPUTE_STATUSES",
         "SessionStatus": "config.api.SESSION_STATUSES",
         "ConnectorStatus": "config.api.CONNECTOR_STATUSES",
         "PaymentStatus": "config.api.PAYMENT_STATUSES",

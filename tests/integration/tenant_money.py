@@ -15,6 +15,7 @@ from apps.accounts.models import Organisation
 from apps.invoices.models import Invoice
 from apps.ledger.domain.chart import Role
 from apps.ledger.domain.posting import PostingLine
+from apps.payments.domain.finding import Wanted
 from apps.payments.models import (
     Allocation,
     Dispute,
@@ -30,6 +31,7 @@ from apps.payments.models import (
 from apps.payments.services.allocating import take_back
 from apps.payments.services.attempts import create_attempt, release_attempt
 from apps.payments.services.bank import StatementLine, record_receipt, request_repayment
+from apps.payments.services.finding import find_charge
 from apps.payments.services.openings import Told, give_up_opening_item, record_opening_item
 from apps.payments.services.posting import Move, post_between
 from apps.payments.services.wallets import move, open_wallet
@@ -256,3 +258,5 @@ def add_attempt(name: str, site: Site) -> None:
         at=NOON,
     )
     release_attempt(attempt_id=attempt.pk, reason=f"{name}: not wanted", at=NOON)
+    wanted = Wanted(card_last4="4242", amount=Decimal("25.00"), day=NOON.date(), place=f"{name} Square")
+    find_charge(wanted=wanted, network="192.0.2.1", seller_id=site.owner.pk, at=NOON)

@@ -150,6 +150,13 @@ class Phone:
 
         return self._browser.do(work)
 
+    def lose_network(self) -> None:
+        """Drive into a garage."""
+        self._browser.do(lambda: self._context.set_offline(True))
+
+    def find_network(self) -> None:
+        self._browser.do(lambda: self._context.set_offline(False))
+
     # --- what a person sees -----------------------------------------------------------------------------------
 
     def wait_for(self, words: str) -> str:

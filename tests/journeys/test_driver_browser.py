@@ -1,6 +1,7 @@
 """A driver pays with a phone in the hand: a real browser, a real socket, hosted Checkout, worker and engine."""
 
 import re
+import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from apps.payments.sandbox import Control
 from apps.sessions.models import ChargingSession
 from apps.stations.models import StationCommand
 from config.demo.telling import wait_for
+from tests.journeys.browser import Phone
 from tests.journeys.chargers import BesideTheTest, living
 from tests.journeys.database import transactional_db
 
@@ -27,6 +29,8 @@ __all__ = ["transactional_db"]
 pytestmark = pytest.mark.browser
 GOOD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"
+_IS_OFFLINE = re.compile("ERR_INTERNET_DISCONNECTED|htmx:sendError")
+"""What a browser without a network writes down."""
 START_TIMEOUT = timedelta(seconds=181)
 
 
@@ -68,6 +72,21 @@ async def start_late(charger: SimulatedCharger) -> Started:
     return started
 
 
+def ten_seconds_without_network(phone: Phone) -> tuple[str, str]:
+    """Drive into a garage and out again while charging; return what the page says inside, and with new figures."""
+    phone.lose_network()
+    lost_at = time.monotonic()
+    offline = wait_for("the note", lambda: said if "No connection." in (said := phone.text()) else None)
+    time.sleep(max(0.0, 10 - (time.monotonic() - lost_at)))
+    energy = phone.figure("Energy")
+    phone.shoot("3-offline")
+    phone.find_network()
+    phone.wait_for_figure("Energy", other_than=energy)
+    new = [complaint for complaint in phone.complaints if not _IS_OFFLINE.search(complaint)]
+    phone.complaints[:] = new
+    return offline, phone.text()
+
+
 class TestADriver:
     def test_sees_the_price_pays_watches_stops_and_keeps_the_receipt(self, shared, new_phone):
         phone = new_phone()
@@ -86,6 +105,7 @@ class TestADriver:
             phone.shoot("3-charging")
             more_energy = phone.wait_for_figure("Energy", other_than=energy)
             more_cost = phone.figure("Cost so far")
+            offline, again = ten_seconds_without_network(phone)
             assert phone.is_marked(), "the page was reloaded although it may run scripts"
             phone.press("Stop charging")
             phone.wait_for("Thank you")
@@ -104,6 +124,8 @@ class TestADriver:
         assert re.search(r"0\.(49|59) €/kWh", price)
         assert Decimal(more_energy) > Decimal(energy) > 0
         assert Decimal(more_cost) > Decimal(cost) > 0
+        assert re.search(r"You see how it stood at \d\d:\d\d:\d\d\.", offline)
+        assert "No connection." not in again
         assert Decimal(charged) == attempt.receipt.gross.amount == attempt.payment.amount_received.amount
         assert Decimal(charged) + Decimal(released) == attempt.hold_amount.amount
         assert re.search(r"€0\.(49|59) / kWh", receipt)

@@ -17,7 +17,7 @@ class Scope(StrEnum):
 
 _MEANINGS = {
     Scope.SESSIONS: "stations, charging sessions and charge records",
-    Scope.DOCUMENTS: "invoices, receipts and credit notes with their files",
+    Scope.DOCUMENTS: "invoices, receipts and credit notes with their files, and disputes of their lines",
     Scope.PAYMENTS: "payments, money by bank, and what is open",
     Scope.CONTRACTS: "customers, contracts and cards",
     Scope.TARIFFS: "tariffs and their versions",

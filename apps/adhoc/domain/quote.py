@@ -6,11 +6,13 @@ only a tariff whose prices contain VAT may be sold to somebody without a contrac
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Final
 
 from apps.core.domain.money import EXACT
+from apps.tariffs.domain.facts import Reading, SessionFacts, StateChange, VehicleState
+from apps.tariffs.domain.idling import IdlePrice, idle_price_ahead
 from apps.tariffs.domain.matching import moments, price_of, reachable_at
 from apps.tariffs.domain.price_now import PriceChange, PriceNow, PricePart, price_now
 from apps.tariffs.domain.terms import Dimension, PriceLimit, TariffTerms
@@ -19,6 +21,10 @@ __all__ = ["CHARGE_LASTS", "NetPrices", "PriceChange", "PricePart", "Quote", "ma
 
 CHARGE_LASTS: Final = timedelta(hours=8)
 """The hold pays for so long at full power, unless ``hold_max`` is less: a night at a slow connector."""
+FULL_AFTER: Final = timedelta(hours=1)
+"""What standing costs is told for a car that is full so soon."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 _HOUR: Final = timedelta(hours=1)
 _UP: Final = Context(prec=60, rounding=ROUND_CEILING)
 
@@ -33,6 +39,7 @@ class Quote:
 
     parts             what applies now, in AFIR's order (``component_order``); none: nothing is charged now
     next_change       the next other price within 24 h
+    full_at, standing  from when a car that is full at ``full_at`` pays for standing there; None: not within a day
     hold_amount       what is reserved on the card, whole currency units; 0 if ``can_only_be_zero``
     can_only_be_zero  nothing in the tariff has a price, at any time
     """
@@ -40,6 +47,8 @@ class Quote:
     currency: str
     parts: tuple[PricePart, ...]
     next_change: PriceChange | None
+    full_at: datetime
+    standing: IdlePrice | None
     hold_amount: Decimal
     can_only_be_zero: bool
 
@@ -75,8 +84,26 @@ def make_quote(
         currency=terms.currency,
         parts=now.parts,
         next_change=now.next_change,
+        full_at=at + FULL_AFTER,
+        standing=idle_price_ahead(_full_after_a_while(at, max_power_w, time_zone), terms=terms),
         hold_amount=Decimal(0) if is_free else hold,
         can_only_be_zero=is_free,
+    )
+
+
+def _full_after_a_while(at: datetime, max_power_w: int, time_zone: str) -> SessionFacts:
+    """Return a session that begins at ``at`` and charges at full power until the car is full."""
+    start_ms, lasts_ms = (at - _EPOCH) // _MS, FULL_AFTER // _MS
+    energy_milliwh = max_power_w * lasts_ms // 3_600
+    return SessionFacts(
+        started_at_ms=start_ms,
+        ended_at_ms=start_ms + lasts_ms,
+        time_zone=time_zone,
+        register=(
+            Reading(at_ms=start_ms, energy_milliwh=0),
+            Reading(at_ms=start_ms + lasts_ms, energy_milliwh=energy_milliwh),
+        ),
+        states=(StateChange(at_ms=start_ms, state=VehicleState.CHARGING),),
     )
 
 

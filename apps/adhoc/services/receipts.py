@@ -4,7 +4,9 @@ import logging
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -49,7 +51,11 @@ def mail_document(*, attempt_id: int, document_id: int, address: str, at: dateti
             "number": document.number,
             "seller": document.seller_party["name"],
         }
-        body = _("The document for your charge is attached.") + f"\n\n{document.seller_party['name']}\n"
+        again = _("If you lose it, you find your charge again here: %(address)s") % {
+            "address": f"{settings.PUBLIC_URL}{reverse('adhoc:find')}?code={attempt.pay_code}"
+        }
+        attached = _("The document for your charge is attached.")
+        body = f"{attached}\n\n{again}\n\n{document.seller_party['name']}\n"
     return enqueue_mail(
         organisation_id=attempt.seller_id,
         recipient=address,

@@ -9,6 +9,10 @@ from django.utils import timezone
 
 from apps.adhoc.domain.quote import PriceChange, PricePart
 from apps.core import words
+from apps.core.clock import from_epoch_ms
+from apps.tariffs.domain.idling import IdlePrice
+from apps.tariffs.domain.sentences import describe_price
+from apps.tariffs.domain.terms import Dimension
 from apps.tariffs.spoken import page_language
 
 register = template.Library()
@@ -27,6 +31,18 @@ def change_words(change: PriceChange, currency: str) -> str:
 
 
 @register.filter
+def standing_words(idle: IdlePrice, currency: str) -> str:
+    """Say what standing there costs: ``0.10 €/min``."""
+    return describe_price(Dimension.TIME, idle.price, currency=currency, language=page_language())
+
+
+@register.filter
+def standing_from(idle: IdlePrice, zone: str) -> str:
+    """Write from when, on the wall clock of ``zone``, to the minute."""
+    return hour(from_epoch_ms(idle.from_ms), zone)
+
+
+@register.filter
 def kilowatts(watts: int) -> str:
     """Write a power without needless zeros: ``22 kW``, ``3.7 kW``."""
     number = f"{(Decimal(watts) / 1000).normalize():f}"
@@ -37,6 +53,12 @@ def kilowatts(watts: int) -> str:
 def hour(at: datetime | None, zone: str) -> str:
     """Write the time of day of an instant on the wall clock of ``zone``, to the minute."""
     return "–" if at is None else f"{timezone.localtime(at, ZoneInfo(zone)):%H:%M}"
+
+
+@register.filter
+def dialled(number: str) -> str:
+    """Write a telephone number as a link dials it (RFC 3966): without spaces."""
+    return number.replace(" ", "")
 
 
 @register.filter

@@ -20,6 +20,7 @@ from apps.payments.models.openings import OpeningItem, OpeningSettlement
 from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
 from apps.payments.models.refunds import Refund
+from apps.payments.models.searches import ChargeSearch
 from apps.payments.models.transfers import Transfer
 from apps.payments.models.wallets import Wallet, WalletMovement, WalletOffer
 
@@ -27,6 +28,7 @@ __all__ = [
     "Allocation",
     "BankReceipt",
     "BankRepayment",
+    "ChargeSearch",
     "DebitNotice",
     "Dispute",
     "DunningPause",

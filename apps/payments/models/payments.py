@@ -27,7 +27,7 @@ class Payment(TenantModel):
     amount           what is asked for, gross; amount_received: what Stripe took, never shrinks
     amount_capturable, capture_before  of a hold: how much still stands, and until when the bank keeps it
     amount_returned  of a debit that was paid: what the customer's bank took back afterwards
-    latest_charge    the last attempt's charge
+    latest_charge    the last attempt's charge · card_last4: by which a driver finds it again; "" of a debit
     collector        the platform whose Stripe account it goes through, if that is not the seller's own
     failure_*        of the last attempt; the message is for the customer's eyes
     version          grows with each projection, so that an older snapshot never overwrites a newer one
@@ -71,6 +71,7 @@ class Payment(TenantModel):
     amount_capturable = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
     capture_before = models.DateTimeField(null=True, blank=True)
     latest_charge = models.CharField(max_length=255, blank=True)
+    card_last4 = models.CharField("card ends in", max_length=4, blank=True)
     balance_transaction = models.CharField(max_length=255, blank=True)
     failure_code = models.CharField(max_length=80, blank=True)
     failure_advice = models.CharField(max_length=40, blank=True)
@@ -88,7 +89,8 @@ class Payment(TenantModel):
                 fields=["succeeded_at"],
                 condition=Q(status="succeeded", balance_transaction=""),
                 name="payment_without_fee",
-            )
+            ),
+            models.Index(fields=["card_last4", "created_at"], condition=~Q(card_last4=""), name="payment_by_card"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -123,6 +125,9 @@ class Payment(TenantModel):
                 name="payment_is_collected_by_another_or_by_nobody_else",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(card_last4="") | Q(card_last4__regex=r"^[0-9]{4}$"), name="payment_card_ends_in_four_digits"
+            ),
             models.CheckConstraint(
                 condition=Q(amount_received__gte=0, amount_received__lte=F("amount")),
                 name="payment_receives_at_most_its_amount",

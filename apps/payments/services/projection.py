@@ -96,6 +96,7 @@ def project_intent(*, document: Invoice | None, payment: Payment, snapshot: Inte
     payment.amount_capturable = snapshot.amount_capturable
     payment.capture_before = snapshot.capture_before or payment.capture_before
     payment.latest_charge = snapshot.latest_charge
+    payment.card_last4 = snapshot.card_last4 or payment.card_last4
     payment.balance_transaction = snapshot.balance_transaction or payment.balance_transaction
     if snapshot.failure is not None:
         set_failure(payment, snapshot.failure)

@@ -5,16 +5,9 @@ from typing import Any
 from django import template
 
 from apps.invoices.domain import references
-from apps.portal.forms import GROUNDS
 from apps.portal.navigation import places_for
 
 register = template.Library()
-
-
-@register.filter
-def ground(value: str) -> str:
-    """Say on which grounds a line is disputed, in the reader's language."""
-    return str(dict(GROUNDS).get(value, value))
 
 
 @register.filter

@@ -93,7 +93,7 @@ class TestTheWholePrice:
 
     def told(self, page: str) -> list[str]:
         card = page[page.index('class="wd-price"') : page.index("</section>")]
-        return re.findall(r"<(?:p|li)[^>]*>([^<]+)</", card)
+        return [re.sub(r"\d\d:\d\d", "hh:mm", said) for said in re.findall(r"<(?:p|li)[^>]*>([^<]+)</", card)]
 
     def test_is_told_in_afir_s_order(self, driver, site):
         self.sell(site)
@@ -107,6 +107,7 @@ class TestTheWholePrice:
             "0.35 € per session",
             "at most 45 € per session",
             "nothing to pay if no energy was delivered",
+            "If the car is full at hh:mm and stays plugged in, standing here costs 0.10 €/min from hh:mm.",
             "first 10 kWh: 0.39 €/kWh",
             "otherwise: 0.49 €/kWh",
         ]

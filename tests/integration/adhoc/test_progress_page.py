@@ -100,10 +100,13 @@ class Charge:
 
     def price(self) -> "Charge":
         """Settle, rate, issue the receipt and take its money, as bells and sweepers do."""
-        settle_sessions(session_ids=[self.session.pk], at=NOW + 10 * MINUTE)
-        rate_settled(session_id=self.session.pk, at=NOW + 10 * MINUTE)
-        receipt = issue_receipt(cdr_id=Cdr.objects.get().pk, at=NOW + 10 * MINUTE)
-        capture_receipt(receipt_id=receipt.pk, at=NOW + 10 * MINUTE)
+        return self.price_at(NOW + 10 * MINUTE)
+
+    def price_at(self, at: datetime) -> "Charge":
+        settle_sessions(session_ids=[self.session.pk], at=at)
+        rate_settled(session_id=self.session.pk, at=at)
+        receipt = issue_receipt(cdr_id=Cdr.objects.get().pk, at=at)
+        capture_receipt(receipt_id=receipt.pk, at=at)
         return self
 
 
@@ -145,7 +148,7 @@ class TestWhileWaiting:
         page = look(driver, attempt)
 
         assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
-        assert f'hx-get="/s/{attempt.token}/live/" hx-trigger="every 3s"' in page
+        assert f'hx-get="/s/{attempt.token}/live/" hx-trigger="every 3s, again"' in page
         assert '"includeIndicatorStyles": false, "allowEval": false' in page
         assert "style=" not in page
 

@@ -5,14 +5,14 @@ from io import StringIO
 from django.core.management import call_command
 from django.test import Client
 
-from apps.invoices.models import Invoice
+from apps.invoices.models import Invoice, LineDispute
 from apps.payments.models import BankReceipt
 from tests.factories import make_tariff_version, make_user
 from tests.integration.tenants import CANARY, answer, signed_in
 
 NAMES = (
     *("stations", "sessions", "charge-records", "invoices", "payments", "bank-receipts"),
-    *("open-items", "customers", "contracts", "tokens", "tariffs"),
+    *("open-items", "customers", "contracts", "tokens", "tariffs", "line-disputes"),
 )
 LISTS = [f"/api/v1/{name}/" for name in NAMES]
 
@@ -26,6 +26,7 @@ def shared_rows_of(tenant) -> list[str]:
         f"/api/v1/invoices/{tenant.invoice.uid}/xml/",
         f"/api/v1/payments/{tenant.payment.uid}/",
         f"/api/v1/bank-receipts/{BankReceipt.objects.get(seller=tenant.owner).pk}/",
+        f"/api/v1/line-disputes/{LineDispute.objects.filter(line__invoice__seller=tenant.owner).first().uid}/",
         f"/api/v1/customers/{tenant.site.customer.uid}/",
         f"/api/v1/contracts/{tenant.site.contract.uid}/",
         f"/api/v1/tokens/{tenant.site.token.public_uid}/",
@@ -45,8 +46,8 @@ class TestAnOwner:
         own = [owner.get(path).status_code for path in LISTS + rows_of(ours)]
         foreign = [owner.get(path).status_code for path in rows_of(theirs)]
 
-        assert own == [200] * (len(LISTS) + 12)
-        assert foreign == [404] * 12
+        assert own == [200] * (len(LISTS) + 13)
+        assert foreign == [404] * 13
 
     def test_sees_no_word_of_another_tenant(self, ours, theirs, owner):
         leaks = [path for path in LISTS + rows_of(ours) if CANARY.encode() in answer(owner.get(path))]
@@ -61,8 +62,8 @@ class TestACustomer:
         own = [fleet.get(path).status_code for path in shared_rows_of(ours)]
         foreign = [fleet.get(path).status_code for path in rows_of(theirs)]
 
-        assert own == [200] * 10
-        assert foreign == [404] * 12
+        assert own == [200] * 11
+        assert foreign == [404] * 13
         assert fleet.get("/api/v1/stations/").json()["results"] == []
         assert fleet.get("/api/v1/tariffs/").json()["results"] == []
         assert fleet.get(f"/api/v1/stations/{ours.site.station.identity}/").status_code == 404
@@ -91,7 +92,7 @@ class TestThePlatformsOperator:
     def test_reads_every_tenants_rows(self, ours, theirs, platform):
         answers = [platform.get(path).status_code for tenant in (ours, theirs) for path in rows_of(tenant)]
 
-        assert answers == [200] * 24
+        assert answers == [200] * 26
 
 
 class TestWhoIsNobody:
