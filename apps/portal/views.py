@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -41,7 +40,6 @@ from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import remove_method, sync_method
 from apps.portal import selectors
 from apps.portal.access import customer_page, may_pay, memberships_of
-from apps.portal.forms import SignInForm
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
 from apps.sessions.services.payers import decision_of
@@ -49,14 +47,6 @@ from apps.tariffs.domain.price_text import price_text
 from apps.tariffs.spoken import page_language
 
 PAGE_SIZE = 25
-
-
-class SignIn(LoginView):
-    """E-mail and password; ``next`` is followed only within this site. One answer for unknown and wrong."""
-
-    template_name = "portal/login.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
 
 
 @require_GET

@@ -14,6 +14,7 @@ from django.test import Client
 from apps.accounts import api_keys
 from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.domain.scopes import Scope
+from apps.accounts.invitations import invite
 from apps.accounts.models import Membership, Organisation, User
 from apps.documents.models import Document
 from apps.invoices.models import BillingHold, Invoice, LineDispute
@@ -166,6 +167,9 @@ def make_tenant(name: str) -> Tenant:
         organisation=site.owner, role=MemberRole.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
     )
     api_keys.make_key(membership=operator, name=f"{name} ERP", scopes=[scope.value for scope in Scope], at=BILLED_AT)
+    invite(
+        organisation=site.owner, email=f"{name}@people.example", role=MemberRole.SUPPORT, by=operator.user, at=BILLED_AT
+    )
     return Tenant(
         site=site,
         operator=operator,
