@@ -54,6 +54,7 @@ from tests.integration.tenant_parts import (
     add_files,
     add_home_charging,
     add_payer,
+    add_sign_in,
     add_signed_values,
     add_trial,
     add_version,
@@ -167,6 +168,7 @@ def make_tenant(name: str) -> Tenant:
         organisation=site.owner, role=MemberRole.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
     )
     api_keys.make_key(membership=operator, name=f"{name} ERP", scopes=[scope.value for scope in Scope], at=BILLED_AT)
+    add_sign_in(name, operator.user)
     invite(
         organisation=site.owner, email=f"{name}@people.example", role=MemberRole.SUPPORT, by=operator.user, at=BILLED_AT
     )
