@@ -44,6 +44,7 @@ class OrganisationAdmin(TenantAdmin):
         ("email", "phone"),
         "registration_number",
         ("iban", "bic", "account_holder"),
+        "refund_limit",
         "is_station_owner",
     )
     inlines = (TaxRegistrationInline,)
@@ -53,7 +54,11 @@ class OrganisationAdmin(TenantAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # What kind of tenant it is, and the currency its books are kept in, are the platform's to say.
-        return () if is_platform_operator(request) else ("currency", "is_station_owner")
+        if is_platform_operator(request):
+            return ()
+        # Whoever the limit is for does not set it.
+        limit = () if has_role(request, PEOPLE_ROLES) else ("refund_limit",)
+        return ("currency", "is_station_owner", *limit)
 
 
 @admin.register(Membership)

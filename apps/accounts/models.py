@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -110,10 +111,23 @@ class Organisation(TenantModel):
         max_length=70, blank=True, help_text="In whose name the account is; empty: the legal name (BT-85)."
     )
     is_station_owner = models.BooleanField(default=False)
+    refund_limit = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Gross, over a day and over a document: above it a second person confirms. Empty: no limit.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(refund_limit__isnull=True) | Q(refund_limit__gte=0), name="refund_limit_is_not_negative"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -53,7 +53,7 @@ def has_one(user: User) -> bool:
 
 def _cipher() -> MultiFernet:
     """Return the cipher under SECRET_KEY; what older ones encrypted (SECRET_KEY_FALLBACKS) stays readable."""
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    secrets = [str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)]
     return MultiFernet(
         [Fernet(urlsafe_b64encode(sha256(f"second-factor:{secret}".encode()).digest())) for secret in secrets]
     )

@@ -99,6 +99,7 @@ def _money() -> list[dict[str, Any]]:
             {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
             _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
             _row(_("Payments"), "payments", "payments_payment"),
+            _row(_("Refunds to confirm"), "how_to_reg", "payments_refundrequest"),
             _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
             _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),
             _row(_("Money by bank"), "account_balance", "payments_bankreceipt"),

@@ -50,9 +50,11 @@ def invite(request: HttpRequest) -> HttpResponse:
     choice = Organisation.objects.all() if is_platform_operator(request) else None
     form = InvitationForm(request.POST if request.method == "POST" else None, organisations=choice)
     if request.method == "POST" and form.is_valid():
+        organisation = form.cleaned_data.get("organisation") or own
+        assert organisation is not None, "the form asks whoever has none"
         try:
             new = invite_by_mail(
-                organisation=form.cleaned_data.get("organisation") or own,
+                organisation=organisation,
                 email=form.cleaned_data["email"],
                 role=Role(form.cleaned_data["role"]),
                 by=by,

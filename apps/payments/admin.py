@@ -18,6 +18,7 @@ from apps.payments import (  # noqa: F401 their classes register themselves
     admin_bank,
     admin_disputes,
     admin_dunning,
+    admin_refund_requests,
     admin_wallets,
     admin_write_offs,
 )

@@ -10,6 +10,7 @@ from allauth.account.models import Login
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -41,7 +42,7 @@ class SignIn(auth_views.LoginView):
             return redirect("portal:home")
         return super().dispatch(request, *args, **kwargs)
 
-    def form_valid(self, form: SignInForm) -> HttpResponse:
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
         login = Login(user=user, redirect_url=self.get_success_url())
         return perform_password_login(self.request, {"email": user.email}, login)

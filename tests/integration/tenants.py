@@ -40,6 +40,7 @@ from tests.integration.tenant_money import (
     add_bank_money,
     add_payment,
     add_payout,
+    add_refund_request,
     add_settlement,
     add_wallet,
 )
@@ -169,6 +170,7 @@ def make_tenant(name: str) -> Tenant:
     )
     api_keys.make_key(membership=operator, name=f"{name} ERP", scopes=[scope.value for scope in Scope], at=BILLED_AT)
     add_sign_in(name, operator.user)
+    add_refund_request(name, invoice, operator.user)
     invite(
         organisation=site.owner, email=f"{name}@people.example", role=MemberRole.SUPPORT, by=operator.user, at=BILLED_AT
     )

@@ -17,6 +17,7 @@ from apps.payments.models.methods import SavedMethod, StripeCustomer
 from apps.payments.models.notices import DebitNotice
 from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
+from apps.payments.models.refund_requests import RefundRequest
 from apps.payments.models.refunds import Refund
 from apps.payments.models.transfers import Transfer
 from apps.payments.models.wallets import Wallet, WalletMovement, WalletOffer
@@ -35,6 +36,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentOperation",
     "Refund",
+    "RefundRequest",
     "SavedMethod",
     "StripeCustomer",
     "StripeEvent",

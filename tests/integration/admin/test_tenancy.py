@@ -50,6 +50,7 @@ ACTS = {
     "payments_allocation": ("take_back",),
     "payments_dispute": ("edit", "submit"),
     "payments_wallet": ("give_back", "limit"),
+    "payments_refundrequest": ("confirm", "decline", "withdraw"),
     "payments_dunningstep": ("letter", "waive"),
     "ledger_closing": ("reopen",),
     "accounting_debtoraccount": ("number",),
@@ -292,7 +293,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 54
+        assert len(answers) == 55
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 
