@@ -39,6 +39,7 @@ BELLS: dict[str, tuple[str, ...]] = {
     "stripe.event": ("payments.process_event", "accounting.follow_event"),
     "dispute.opened": ("payments.prepare_evidence",),
     "card.changed": ("ocpp.forget_cards",),
+    "person.new_device": ("documents.tell_new_devices",),
     "mail.enqueued": ("documents.send_mails",),
     "webhook.enqueued": ("documents.send_webhooks",),
     "trial.waiting": ("analytics.price_trial",),
@@ -46,6 +47,7 @@ BELLS: dict[str, tuple[str, ...]] = {
 
 # Task name → seconds between two sweeps.
 SWEEPERS: dict[str, float] = {
+    "documents.tell_new_devices": 300.0,
     "sessions.sweep_unsettled": 60.0,
     "sessions.sweep_unrated": 60.0,
     "sessions.sweep_reservations": 60.0,

@@ -2,29 +2,24 @@
 
 from typing import Any
 
-from django import forms
-from django.contrib import admin
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.decorators import action
-from unfold.widgets import (
-    UnfoldAdminEmailInputWidget,
-    UnfoldAdminPasswordWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-)
 
-from apps.accounts import admin_keys, services  # noqa: F401
-from apps.accounts.domain.roles import MASTER_DATA_ROLES, Role
+from apps.accounts import admin_keys, admin_people, services  # noqa: F401
+from apps.accounts.domain.roles import MASTER_DATA_ROLES, PEOPLE_ROLES, Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
-from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows
-from apps.accounts.tenant_admin import ActForm, TenantAdmin, TenantTabular
+from apps.accounts.scope import has_role, is_platform_operator, operated_rows, operator_of
+from apps.accounts.tenant_admin import TenantAdmin, TenantTabular
 
 # Rights come from roles in an organisation (apps.accounts.domain.roles), never from Django's groups.
 admin.site.unregister(Group)
-
-OWNER_ONLY = frozenset({Role.OWNER})
+# A person's second factors are that person's: nobody looks at them here.
+admin.site.unregister((Authenticator, EmailAddress))
 
 
 class TaxRegistrationInline(TenantTabular):
@@ -49,6 +44,7 @@ class OrganisationAdmin(TenantAdmin):
         ("email", "phone", "help_number"),
         "registration_number",
         ("iban", "bic", "account_holder"),
+        "refund_limit",
         "is_station_owner",
     )
     inlines = (TaxRegistrationInline,)
@@ -58,24 +54,16 @@ class OrganisationAdmin(TenantAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # What kind of tenant it is, and the currency its books are kept in, are the platform's to say.
-        return () if is_platform_operator(request) else ("currency", "is_station_owner")
-
-
-class MemberForm(ActForm):
-    email = forms.EmailField(widget=UnfoldAdminEmailInputWidget)
-    name = forms.CharField(max_length=120, widget=UnfoldAdminTextInputWidget)
-    role = forms.ChoiceField(choices=[(role.value, role.label) for role in Role], widget=UnfoldAdminSelectWidget)
-    password = forms.CharField(
-        label="First password",
-        validators=[validate_password],
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Hand it over in person; they change it after signing in.",
-    )
+        if is_platform_operator(request):
+            return ()
+        # Whoever the limit is for does not set it.
+        limit = () if has_role(request, PEOPLE_ROLES) else ("refund_limit",)
+        return ("currency", "is_station_owner", *limit)
 
 
 @admin.register(Membership)
 class MembershipAdmin(TenantAdmin):
-    change_roles = OWNER_ONLY
+    change_roles = PEOPLE_ROLES
     deletable = True
     owner_field = "organisation"
     list_display = ("user", "email", "role", "organisation", "created_at")
@@ -83,8 +71,8 @@ class MembershipAdmin(TenantAdmin):
     search_fields = ("user__email", "user__name")
     list_select_related = ("user", "organisation")
     fields = ("user", "role")
-    actions_list = ("add_person",)
-    empty_hint = "Add the people who work for you: finance, support, technicians. Each sees only your organisation."
+    actions_list = ("invite",)
+    empty_hint = "Invite the people who work for you: finance, support, technicians. Each sees only your organisation."
 
     @admin.display(ordering="user__email")
     def email(self, membership: Membership) -> str:
@@ -106,42 +94,35 @@ class MembershipAdmin(TenantAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.may_touch(request, obj) and super().has_delete_permission(request, obj)
 
-    def has_add_person_permission(self, request: HttpRequest) -> bool:
-        return acting_membership(request) is not None and has_role(request, OWNER_ONLY)
+    def has_invite_permission(self, request: HttpRequest) -> bool:
+        return has_role(request, PEOPLE_ROLES)
 
-    @action(description="Add a person", url_path="add-person", permissions=["add_person"], icon="person_add")
-    def add_person(self, request: HttpRequest) -> HttpResponse:
-        membership = acting_membership(request)
-        assert membership is not None, "the permission asks for one"
+    @action(description="Invite a person", url_path="invite", permissions=["invite"], icon="person_add")
+    def invite(self, request: HttpRequest) -> HttpResponse:
+        return redirect("console:invite")
 
-        def do(cleaned: dict[str, Any]) -> str:
-            services.add_member(
-                organisation=membership.organisation,
-                email=cleaned["email"],
-                name=cleaned["name"],
-                password=cleaned["password"],
-                role=Role(cleaned["role"]),
-            )
-            return f"{cleaned['name']} may sign in now."
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._or_say_why(request, super().changeform_view, *args, **kwargs)
 
-        return self.act(
-            request,
-            obj=None,
-            title="Add a person",
-            text=f"They will work for {membership.organisation} and see nothing of anybody else.",
-            submit="Add",
-            form_class=MemberForm,
-            refused=(services.MemberRefused,),
-            do=do,
-        )
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._or_say_why(request, super().delete_view, *args, **kwargs)
+
+    def _or_say_why(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(request, *args, **kwargs)
+        except services.MemberRefused as refusal:
+            messages.error(request, str(refusal))
+            return redirect(self.page_of(None))
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        if change:
+            services.change_role(membership_id=obj.pk, role=Role(obj.role), by=operator_of(request))
+            return
         super().save_model(request, obj, form, change)
         services.let_in_or_out(user=obj.user)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        super().delete_model(request, obj)
-        services.let_in_or_out(user=obj.user)
+        services.end_membership(membership_id=obj.pk, by=operator_of(request))
 
 
 @admin.register(User)

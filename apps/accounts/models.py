@@ -10,7 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -123,10 +123,23 @@ class Organisation(TenantModel):
         max_length=70, blank=True, help_text="In whose name the account is; empty: the legal name (BT-85)."
     )
     is_station_owner = models.BooleanField(default=False)
+    refund_limit = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Gross, over a day and over a document: above it a second person confirms. Empty: no limit.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(refund_limit__isnull=True) | Q(refund_limit__gte=0), name="refund_limit_is_not_negative"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -161,6 +174,19 @@ class TaxRegistration(TenantModel):
         return f"{self.country.code} {self.vat_id}"
 
 
+# At commit, so that a whole organisation may still go. Two owners who let each other go at once meet at the lock.
+_SOMEBODY_STAYS_IN_CHARGE = """
+    PERFORM 1 FROM accounts_organisation WHERE id = OLD.organisation_id FOR NO KEY UPDATE;
+    IF FOUND AND NOT EXISTS (
+        SELECT 1 FROM accounts_membership
+        WHERE organisation_id = OLD.organisation_id AND role IN ('owner', OLD.role)
+    ) THEN
+        RAISE EXCEPTION 'somebody in charge has to stay' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
+"""
+
+
 class Membership(TenantModel):
     """A person's role in an organisation; sessions and keys end with it."""
 
@@ -177,6 +203,16 @@ class Membership(TenantModel):
             models.CheckConstraint(
                 condition=Q(role__in=[role.value for role in Role]), name="membership_role_is_known"
             ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="membership_leaves_somebody_in_charge",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Condition("OLD.role IN ('owner', 'fleet_admin')"),
+                func=_SOMEBODY_STAYS_IN_CHARGE,
+            )
         ]
 
     def __str__(self) -> str:
@@ -238,3 +274,83 @@ class ApiKey(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.beginning}…)"
+
+
+class Invitation(TenantModel):
+    """A place in an organisation, kept by a mailed link for whoever reads that mailbox; see ``invitations``.
+
+    token_hash  SHA-256 of the link's token, hexadecimal: the token itself stands in the mail alone
+    """
+
+    TENANT = ("organisation",)
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in Role])
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    invited_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                "organisation",
+                condition=Q(accepted_at__isnull=True, withdrawn_at__isnull=True),
+                name="invitation_one_open_per_address",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=[role.value for role in Role]), name="invitation_role_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(token_hash__regex=r"^[0-9a-f]{64}$"),  # noqa: S106 - a pattern
+                name="invitation_hash_is_sha256",
+            ),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("invited_at")), name="invitation_expires_later"),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True, accepted_by__isnull=True)
+                | Q(accepted_at__isnull=False, accepted_by__isnull=False, withdrawn_at__isnull=True),
+                name="invitation_is_accepted_by_somebody_or_withdrawn",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="invitation_is_used_once",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.accepted_at IS NOT NULL OR OLD.withdrawn_at IS NOT NULL"),
+                func="RAISE EXCEPTION 'an invitation is used once' USING ERRCODE = 'restrict_violation';",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.role}"
+
+
+class SignIn(TenantModel):
+    """A browser in which a person is, or was, signed in; see ``sign_ins``.
+
+    device  its user agent, cut · is_untold  a new device, of which the person has no mail yet
+    """
+
+    TENANT = ("user__memberships__organisation",)
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    session_key = models.CharField(max_length=40, unique=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    device = models.CharField(max_length=200, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    is_untold = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-last_seen_at"]
+        verbose_name = "sign-in"
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.first_seen_at:%Y-%m-%d %H:%M}"

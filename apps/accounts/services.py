@@ -1,30 +1,66 @@
-"""Who works where: adding a person to an organisation, changing their role, letting them go."""
+"""Who works where: changing a member's role, letting them go. How somebody comes: ``invitations``."""
 
 from django.db import transaction
 
-from apps.accounts.domain.roles import OPERATOR_ROLES, Role
+from apps.accounts.domain.roles import MANAGES, OPERATOR_ROLES, Role, may_manage
 from apps.accounts.models import Membership, Organisation, User
+from apps.accounts.sign_ins import end_sign_ins
 
 
 class MemberRefused(ValueError):
-    """The person cannot be added as asked; the message says why."""
+    """The membership stays as it is; the message says why."""
 
 
 @transaction.atomic
-def add_member(*, organisation: Organisation, email: str, name: str, password: str, role: Role) -> Membership:
-    """Create a person and their membership in ``organisation``.
+def change_role(*, membership_id: int, role: Role, by: User) -> Membership:
+    """Give a member another role.
 
-    An address that is known already is refused: whoever adds a person also sets a first password, which must never
-    reach an account that other organisations share.
-
-    :raises MemberRefused: the e-mail address belongs to somebody
+    :raises MemberRefused: it is one's own, not in one's charge, or nobody in charge would stay
     """
-    if User.objects.filter(email__iexact=email).exists():
-        raise MemberRefused("This address cannot be added here. Ask the platform's operator to join the two.")
-    user = User.objects.create_user(email, password, name=name)
-    membership = Membership.objects.create(user=user, organisation=organisation, role=role)
-    let_in_or_out(user=user)
+    membership = _locked(membership_id, by=by, roles=[role])
+    before, membership.role = membership.role, role.value
+    membership.save(update_fields=["role"])
+    _refuse_nobody_in_charge(membership.organisation_id, before)
+    let_in_or_out(user=membership.user)
     return membership
+
+
+@transaction.atomic
+def end_membership(*, membership_id: int, by: User) -> None:
+    """Let a member go; API keys that they made and their sign-ins end with it.
+
+    :raises MemberRefused: it is one's own, not in one's charge, or nobody in charge would stay
+    """
+    membership = _locked(membership_id, by=by)
+    membership.delete()
+    _refuse_nobody_in_charge(membership.organisation_id, membership.role)
+    let_in_or_out(user=membership.user)
+    end_sign_ins(user=membership.user)
+
+
+def _locked(membership_id: int, *, by: User, roles: list[Role] | None = None) -> Membership:
+    """Return the membership with its organisation locked, if ``by`` decides about it and about ``roles``."""
+    organisation_id = Membership.objects.values_list("organisation_id", flat=True).get(pk=membership_id)
+    Organisation.objects.select_for_update(no_key=True).get(pk=organisation_id)
+    found = Membership.objects.filter(pk=membership_id).select_related("user").first()
+    if found is None:
+        raise MemberRefused("This person was let go a moment ago.")
+    membership: Membership = found
+    if membership.user_id == by.pk:
+        raise MemberRefused("Nobody changes or ends their own membership. Ask somebody else who may.")
+    if not by.is_superuser:
+        own = Membership.objects.filter(user=by, organisation=organisation_id).first()
+        if own is None or not all(may_manage(Role(own.role), role) for role in (Role(membership.role), *(roles or []))):
+            raise MemberRefused("Your role does not decide about this person.")
+    return membership
+
+
+def _refuse_nobody_in_charge(organisation_id: int, role: str) -> None:
+    """Refuse what left nobody in charge; the database's own refusal comes at commit and has no words."""
+    if role not in MANAGES:
+        return
+    if not Membership.objects.filter(organisation=organisation_id, role__in={Role.OWNER.value, role}).exists():
+        raise MemberRefused("Nobody in charge would stay. Give somebody else that role first.")
 
 
 @transaction.atomic

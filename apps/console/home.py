@@ -31,7 +31,7 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import BillingHold, Invoice
 from apps.payments.domain.disputes import ANSWERABLE, DisputeStatus, is_pressing
 from apps.payments.domain.status import PaymentStatus
-from apps.payments.models import Payment
+from apps.payments.models import Payment, RefundRequest
 from apps.payments.selectors import disputes_to_answer
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import ChargingSession
@@ -98,8 +98,15 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
     failed = operated_rows(request, Payment.objects.filter(status__in=stuck).exclude(latest_charge="")).count()
     overdue = unpaid_invoices(request).filter(due_date__lt=at.date()).count()
     discrepancies = operated_rows(request, open_discrepancies()).count()
+    to_confirm = operated_rows(request, RefundRequest.objects.filter(status="open", expires_at__gt=at)).count()
     tiles = (
         _disputes(request, at=at),
+        (
+            to_confirm,
+            ngettext("refund to confirm", "refunds to confirm", to_confirm),
+            f"{_list('payments_refundrequest')}?status__exact=open",
+            "warning",
+        ),
         _disputed_lines(request, at=at),
         (
             discrepancies,

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from apps.accounts.domain.roles import OPERATOR_ROLES
+from apps.accounts.domain.roles import OPERATOR_ROLES, PEOPLE_ROLES
 from apps.accounts.scope import has_role, is_platform_operator
 
 
@@ -101,6 +101,7 @@ def _money() -> list[dict[str, Any]]:
             _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
             _row(_("Charge searches"), "manage_search", "payments_chargesearch"),
             _row(_("Payments"), "payments", "payments_payment"),
+            _row(_("Refunds to confirm"), "how_to_reg", "payments_refundrequest"),
             _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
             _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),
             _row(_("Opening items"), "move_to_inbox", "payments_openingitem"),
@@ -148,7 +149,13 @@ def _money() -> list[dict[str, Any]]:
 
 
 def _settings(request: HttpRequest) -> dict[str, Any]:
-    people = [_row(_("People"), "groups", "accounts_membership"), _row(_("Company"), "domain", "accounts_organisation")]
+    people = [
+        _row(_("People"), "groups", "accounts_membership"),
+        _row(_("Invitations"), "person_add", "accounts_invitation"),
+        _row(_("Company"), "domain", "accounts_organisation"),
+    ]
+    if has_role(request, PEOPLE_ROLES):
+        people.append(_row(_("Sign-ins"), "devices", "accounts_signin"))
     if is_platform_operator(request):
         people.append(_row(_("Accounts"), "person", "accounts_user"))
         people.append({"title": _("Refused at the door"), "icon": "door_front", "link": reverse("console:strangers")})
@@ -164,7 +171,10 @@ def _settings(request: HttpRequest) -> dict[str, Any]:
 
 def account(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the links of the account menu (setting UNFOLD, ACCOUNT)."""
-    return [{"title": _("Organisation and portal"), "link": reverse("portal:organisations")}]
+    return [
+        {"title": _("Organisation and portal"), "link": reverse("portal:organisations")},
+        {"title": _("Sign-ins and second factor"), "link": reverse("portal:sign-ins")},
+    ]
 
 
 def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:

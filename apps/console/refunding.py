@@ -28,7 +28,8 @@ from apps.invoices.services.crediting import Creditable, creditable_lines, previ
 from apps.payments.domain.status import RefundStatus
 from apps.payments.models import Refund
 from apps.payments.selectors import payment_state, to_give_back
-from apps.payments.services.refunds import NotRefundable, refund_document
+from apps.payments.services.refund_requests import request_refund
+from apps.payments.services.refunds import NeedsSecondPerson, NotRefundable, refund_document
 
 WHOLE: Final = "whole"
 AMOUNT: Final = "amount"
@@ -113,6 +114,8 @@ def refund(request: HttpRequest, uid: UUID) -> HttpResponse:
             if "confirmed" in request.POST:
                 return _done(request, invoice, form)
             preview = _preview(invoice, form)
+        except NeedsSecondPerson as needed:
+            return _asked(request, invoice, form, amount=needed.amount)
         except (NotRefundable, DocumentRefused) as refusal:
             form.add_error(None, str(refusal))
     context = {
@@ -155,6 +158,26 @@ def _done(request: HttpRequest, invoice: Invoice, form: RefundForm) -> HttpRespo
     if not refunds:
         messages.info(request, "No money goes back by card.")
     return redirect(_page_of(invoice))
+
+
+def _asked(request: HttpRequest, invoice: Invoice, form: RefundForm, *, amount: Decimal) -> HttpResponse:
+    """Let what one person may not give back alone wait for another."""
+    try:
+        waiting = request_refund(
+            document_id=invoice.pk,
+            amounts=form.amounts(),
+            seen_left=form.cleaned_data["seen_left"],
+            amount=amount,
+            reason=form.cleaned_data["reason"],
+            by=operator_of(request),
+            at=clock.now(),
+        )
+    except NotRefundable as refusal:
+        messages.error(request, str(refusal))
+        return redirect(_page_of(invoice))
+    said = in_words(amount, invoice.currency)
+    messages.info(request, f"{said} are more than one person gives back alone. Somebody else has to confirm it here.")
+    return redirect("admin:payments_refundrequest_change", waiting.pk)
 
 
 def _outcome(refund: Refund) -> tuple[int, str]:

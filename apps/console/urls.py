@@ -13,6 +13,7 @@ from apps.console import (
     home,
     onboarding,
     payers,
+    people,
     previewing,
     provisioning,
     refunding,
@@ -52,6 +53,7 @@ urlpatterns = [
     path(
         "stations/<int:station_id>/any/<slug:name>/", admin.site.admin_view(station_views.action), name="station-action"
     ),
+    path("people/invite/", admin.site.admin_view(people.invite), name="invite"),
     path("strangers/", admin.site.admin_view(strangers.strangers), name="strangers"),
     path("adopt/", admin.site.admin_view(strangers.adopt), name="adopt"),
     path("review/", admin.site.admin_view(review.reviews), name="reviews"),

@@ -1,6 +1,7 @@
 """Issued files and mails in the console; webhooks have a module of their own."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -32,6 +33,10 @@ class DocumentAdmin(TenantAdmin):
         return as_download(self.get_object_or_404(request, object_id))
 
 
+# The part of a link that accepts an invitation or an offer.
+_LETS_IN: Final = re.compile(r"(/portal/(?:invitations|offers)/)[^/\s]+")
+
+
 @admin.register(Mail)
 class MailAdmin(TenantAdmin):
     empty_hint = "Alerts to your operators appear here: stations that are offline, faults, sessions in review."
@@ -42,11 +47,18 @@ class MailAdmin(TenantAdmin):
     fields = (
         "subject",
         ("recipient", "kind", "language"),
-        "body",
+        "shown",
         ("created_at", "sent_at", "given_up_at"),
         ("attempts", "next_attempt_at"),
         "error",
     )
+
+    readonly_fields = ("shown",)
+
+    @admin.display(description="body")
+    def shown(self, mail: Mail) -> str:
+        """Return the text without what would let a reader here act as the mail's recipient."""
+        return _LETS_IN.sub(r"\1…", mail.body)
 
     @display(description="state", label={"sent": "success", "waits": "warning", "given up": "danger"})
     def state(self, mail: Mail) -> str:

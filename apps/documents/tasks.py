@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import OperationalError
 
 from apps.core.clock import now
+from apps.documents import new_devices
 from apps.documents.mails import send_due_mails
 from apps.documents.webhooks.sending import due_endpoint_ids, forget_old, send_due
 
@@ -17,6 +18,12 @@ SWEPT_LIVES: Final = 60
 def send_mails(**_: object) -> None:
     """Send the mails that are due."""
     send_due_mails(at=now())
+
+
+@shared_task(name="documents.tell_new_devices")
+def tell_new_devices(**_: object) -> None:
+    """Mail people who were signed in by a device that was not seen before."""
+    new_devices.tell_new_devices(at=now())
 
 
 @shared_task(name="documents.send_webhooks", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)

@@ -19,6 +19,7 @@ from apps.payments import (  # noqa: F401 their classes register themselves
     admin_disputes,
     admin_dunning,
     admin_openings,
+    admin_refund_requests,
     admin_searches,
     admin_wallets,
     admin_write_offs,

@@ -1,7 +1,7 @@
 """The customers' pages, under ``/portal/``."""
 
-from django.contrib.auth.views import LogoutView, PasswordChangeView
-from django.urls import path, reverse_lazy
+from django.contrib.auth.views import LogoutView
+from django.urls import path
 from django.views.i18n import set_language
 
 from apps.portal import (
@@ -11,6 +11,7 @@ from apps.portal import (
     contract_views,
     fleet_views,
     home_views,
+    invitation_views,
     invoice_views,
     line_views,
     machine_views,
@@ -18,6 +19,7 @@ from apps.portal import (
     pay_views,
     payer_views,
     session_views,
+    sign_in_views,
     views,
     wallet_views,
 )
@@ -25,15 +27,12 @@ from apps.portal import (
 app_name = "portal"
 urlpatterns = [
     path("", overview_views.home, name="home"),
-    path("login/", views.SignIn.as_view(), name="login"),
+    path("login/", sign_in_views.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path(
-        "password/",
-        PasswordChangeView.as_view(
-            template_name="portal/password.html", success_url=reverse_lazy("portal:organisations")
-        ),
-        name="password",
-    ),
+    path("password/", sign_in_views.ChangePassword.as_view(), name="password"),
+    path("sign-ins/", sign_in_views.sign_ins, name="sign-ins"),
+    path("sign-ins/others/end/", sign_in_views.end_others, name="sign-ins-end-others"),
+    path("sign-ins/<int:sign_in_id>/end/", sign_in_views.end_one, name="sign-in-end"),
     path("language/", set_language, name="language"),
     path("organisations/", views.organisations, name="organisations"),
     path("sessions/", session_views.sessions, name="sessions"),
@@ -86,6 +85,7 @@ urlpatterns = [
     ),
     path("payers/", payer_views.payers, name="payers"),
     path("payers/<uuid:uid>/mark/", payer_views.mark, name="payer-mark"),
+    path("invitations/<str:token>/", invitation_views.invitation, name="invitation"),
     path("offers/<str:token>/", contract_views.offer, name="offer"),
     path("offers/<str:token>/document/", contract_views.offer_document, name="offer-document"),
     path("machines/", machine_views.machines, name="machines"),

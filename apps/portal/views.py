@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -26,16 +25,7 @@ from apps.payments.services.projection import StripeUnreachable
 from apps.payments.services.setups import remove_method, sync_method
 from apps.portal import selectors
 from apps.portal.access import customer_page, is_administrator, memberships_of
-from apps.portal.forms import SignInForm
 from apps.portal.pages import page_for
-
-
-class SignIn(LoginView):
-    """E-mail and password; ``next`` is followed only within this site. One answer for unknown and wrong."""
-
-    template_name = "portal/login.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
 
 
 @require_GET

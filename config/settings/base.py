@@ -121,6 +121,9 @@ INSTALLED_APPS = [
     "django_prometheus",
     "django_structlog",
     "pgtrigger",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "config",
     "apps.core",
     "apps.accounts",
@@ -153,6 +156,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "apps.accounts.middleware.SecondFactorForStaff",
+    "apps.accounts.middleware.NotedSignIns",
     "apps.accounts.middleware.CurrentMembership",
     "apps.console.middleware.OwnClock",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -189,6 +195,20 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "portal:login"
 LOGIN_REDIRECT_URL = "root"
 LOGOUT_REDIRECT_URL = "portal:login"
+# Second factors are allauth's; everything else of signing in is ours (docs/sign-in.md).
+ACCOUNT_ADAPTER = "apps.accounts.second_factors.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+MFA_ADAPTER = "apps.accounts.second_factors.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Wattledger"
+# A clock that is half a minute off still signs in.
+MFA_TOTP_TOLERANCE = 1
+SECOND_FACTOR_REQUIRED = env("SECOND_FACTOR_REQUIRED") == "1"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"

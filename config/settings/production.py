@@ -43,6 +43,9 @@ if LIVE and SANDBOX_WEBHOOK_SECRET in STRIPE_WEBHOOK_SECRETS:
 if LIVE and STRIPE_API_BASE:
     raise ImproperlyConfigured("STRIPE_API_BASE is set together with a live key: live calls go to Stripe only.")
 
+# Staff move money and stations: a password alone is not enough. "0" is for a trial without phones.
+SECOND_FACTOR_REQUIRED = env("SECOND_FACTOR_REQUIRED", "1") == "1"
+
 SECURE_SSL_REDIRECT = env("SECURE_SSL_REDIRECT", "1") == "1"
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

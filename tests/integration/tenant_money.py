@@ -1,6 +1,6 @@
 """A tenant's money: by card, by bank, in wallets, paid out, and collected for another owner."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from apps.accounting.models import (
@@ -11,7 +11,7 @@ from apps.accounting.models import (
 )
 from apps.accounting.services.owner_payouts import make_payout_file
 from apps.accounting.services.settlement import make_statement
-from apps.accounts.models import Organisation
+from apps.accounts.models import Organisation, User
 from apps.invoices.models import Invoice
 from apps.ledger.domain.chart import Role
 from apps.ledger.domain.posting import PostingLine
@@ -21,6 +21,7 @@ from apps.payments.models import (
     Dispute,
     Payment,
     PaymentOperation,
+    RefundRequest,
     SavedMethod,
     StripeEvent,
     Transfer,
@@ -95,6 +96,23 @@ def add_wallet(name: str, site: Site) -> Wallet:
         at=BILLED_AT,
     )
     return wallet
+
+
+def add_refund_request(name: str, invoice: Invoice, by: User) -> None:
+    """Make a refund of the invoice that waited for a second person and was withdrawn."""
+    RefundRequest.objects.create(
+        document=invoice,
+        seen_left=invoice.net.amount,
+        currency=invoice.currency,
+        amount=invoice.gross.amount,
+        reason=f"{name} cable",
+        status=RefundRequest.Status.WITHDRAWN,
+        requested_by=by,
+        requested_at=BILLED_AT,
+        expires_at=BILLED_AT + timedelta(days=7),
+        decided_by=by,
+        decided_at=BILLED_AT,
+    )
 
 
 def add_payment(name: str, site: Site, invoice: Invoice) -> Payment:

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from django.contrib.sessions.backends.db import SessionStore
+
 from apps.accounting.domain.statements.tables import Layout
 from apps.accounting.models import (
     HomeFile,
@@ -13,7 +15,8 @@ from apps.accounting.services.debtors import draw_numbers
 from apps.accounting.services.exporting import export_month
 from apps.accounting.services.home import note_received
 from apps.accounting.services.statements import read_statement
-from apps.accounts.models import Organisation
+from apps.accounts.models import Organisation, User
+from apps.accounts.sign_ins import note_seen
 from apps.analytics.services.trials import price_page, start_trial
 from apps.contracts.models import ContractVersion, HomeAgreement, HomeCharger, HomeDriver, PayerPolicy, SpendingLimit
 from apps.documents.mails import enqueue_mail
@@ -333,4 +336,18 @@ def add_events(name: str, site: Site) -> None:
         payload={"note": name},
         requested_at=NOON,
         deadline_at=NOON + timedelta(minutes=1),
+    )
+
+
+def add_sign_in(name: str, user: User) -> None:
+    """Sign the user in by a browser of the tenant's own name."""
+    session = SessionStore()
+    session.create()
+    note_seen(
+        user=user,
+        session_key=session.session_key,
+        before="",
+        address="192.0.2.1",
+        device=f"{name} Browser",
+        at=BILLED_AT,
     )

@@ -14,6 +14,7 @@ from django.test import Client
 from apps.accounts import api_keys
 from apps.accounts.domain.roles import Role as MemberRole
 from apps.accounts.domain.scopes import Scope
+from apps.accounts.invitations import invite
 from apps.accounts.models import Membership, Organisation, User
 from apps.documents.models import Document
 from apps.invoices.models import BillingHold, Invoice, LineDispute
@@ -39,6 +40,7 @@ from tests.integration.tenant_money import (
     add_bank_money,
     add_payment,
     add_payout,
+    add_refund_request,
     add_settlement,
     add_wallet,
 )
@@ -53,6 +55,7 @@ from tests.integration.tenant_parts import (
     add_files,
     add_home_charging,
     add_payer,
+    add_sign_in,
     add_signed_values,
     add_trial,
     add_version,
@@ -166,6 +169,11 @@ def make_tenant(name: str) -> Tenant:
         organisation=site.owner, role=MemberRole.OWNER, user=make_user(name=f"{name} Owner", is_staff=True)
     )
     api_keys.make_key(membership=operator, name=f"{name} ERP", scopes=[scope.value for scope in Scope], at=BILLED_AT)
+    add_sign_in(name, operator.user)
+    add_refund_request(name, invoice, operator.user)
+    invite(
+        organisation=site.owner, email=f"{name}@people.example", role=MemberRole.SUPPORT, by=operator.user, at=BILLED_AT
+    )
     return Tenant(
         site=site,
         operator=operator,

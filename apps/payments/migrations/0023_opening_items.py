@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0003_api_keys'),
         ('contracts', '0020_public_names'),
-        ('payments', '0021_reminder_letters'),
+        ('payments', '0022_refund_requests'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -19,6 +19,7 @@ from apps.payments.models.notices import DebitNotice
 from apps.payments.models.openings import OpeningItem, OpeningSettlement
 from apps.payments.models.operations import PaymentOperation, StripeEvent
 from apps.payments.models.payments import Payment
+from apps.payments.models.refund_requests import RefundRequest
 from apps.payments.models.refunds import Refund
 from apps.payments.models.searches import ChargeSearch
 from apps.payments.models.transfers import Transfer
@@ -41,6 +42,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentOperation",
     "Refund",
+    "RefundRequest",
     "SavedMethod",
     "StripeCustomer",
     "StripeEvent",

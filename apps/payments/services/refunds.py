@@ -27,6 +27,7 @@ from apps.payments.domain.status import (
 )
 from apps.payments.models import Payment, PaymentAttempt, PaymentOperation, Refund
 from apps.payments.outcomes import Reference
+from apps.payments.refund_limits import needs_second_person
 from apps.payments.selectors import surplus_of, to_give_back
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
@@ -39,6 +40,14 @@ PAID_TWICE: Final = "More was paid than was open."
 
 class NotRefundable(Exception):
     """The document cannot be given back now; the message says why, and nothing was changed."""
+
+
+class NeedsSecondPerson(NotRefundable):
+    """It is more than the person may give back alone (``refund_limits``); ``amount`` is what would go back, gross."""
+
+    def __init__(self, amount: Decimal) -> None:
+        super().__init__("It is more than one person gives back alone: somebody else has to confirm it.")
+        self.amount = amount
 
 
 def refund_document(
@@ -60,6 +69,7 @@ def refund_document(
     seen_left  what was left to be credited, as stated, when the person decided; so a second click is no second refund
 
     :raises NotRefundable: a payment of it is not finished, or it was credited since the person saw it
+    :raises NeedsSecondPerson: it is more than ``by`` may give back alone
     :raises NotCreditable: it is no issued invoice or receipt, there is not so much left, or the reason is empty
     """
     refunds, operations = begin_refund(document_id, reason=reason, by=by, at=at, amounts=amounts, seen_left=seen_left)
@@ -92,8 +102,12 @@ def begin_refund(
     at: datetime,
     amounts: Mapping[int, Decimal] | None,
     seen_left: Decimal | None,
+    confirmed_by: User | None = None,
 ) -> Begun:
-    """Write the credit note and the refunds down, without a call; see ``refund_document``."""
+    """Write the credit note and the refunds down, without a call; see ``refund_document``.
+
+    confirmed_by  who took on themselves that it is above the limit; None: nobody
+    """
     attempt = _lock_attempt(document_id)
     document = lock_creditable(document_id, reason=reason)
     if document.kind == Invoice.Kind.TOP_UP:
@@ -110,6 +124,8 @@ def begin_refund(
     else:
         note = credit_amounts(invoice_id=document_id, amounts=amounts, reason=reason, at=at, by=by)
     refunds = list(_refunds(document, note, payments, reason=reason, by=by, at=at))
+    if confirmed_by is None and needs_second_person(document=document, refunds=refunds, by=by, at=at):
+        raise NeedsSecondPerson(sum((refund.amount.amount for refund in refunds), start=Decimal(0)))
     if not refunds and not left:
         latest = Refund.objects.filter(invoice=document_id).first()
         return [latest] if latest else [], list(_waiting(payments))

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
-from apps.accounts.models import Membership, User
+from apps.accounts.models import User
 from apps.contracts.models import Contract, IdToken, TariffAssignment
 from apps.core import clock
 from apps.invoices.models import BillingRun, Invoice
@@ -13,7 +13,7 @@ from apps.invoices.services.holding import hold_contract
 from apps.stations.models import ChargingStation, Location
 from apps.stations.services import hash_key
 from tests.factories import make_member, make_user
-from tests.integration.tenants import CANARY, signed_in
+from tests.integration.tenants import signed_in
 
 SITE = {
     "name": "North",
@@ -181,35 +181,7 @@ class TestABillingRun:
         assert "An invoice bills this session already" in refused
 
 
-class TestAddingAPerson:
-    FORM = {"email": "new@ours.example", "name": "New", "role": "finance", "password": "a-long-first-word-42"}
-
-    def test_lets_them_work_for_the_owners_organisation_alone(self, ours, owner):
-        owner.post(reverse("admin:accounts_membership_add_person"), self.FORM)
-
-        person = User.objects.get(email="new@ours.example")
-        membership = Membership.objects.get(user=person)
-        assert (membership.organisation, membership.role, person.is_staff) == (ours.owner, "finance", True)
-
-    def test_never_takes_over_somebody_elses_account(self, ours, theirs, owner):
-        victim = theirs.operator.user
-
-        response = owner.post(reverse("admin:accounts_membership_add_person"), self.FORM | {"email": victim.email})
-
-        assert "cannot be added here" in response.content.decode()
-        assert CANARY not in response.content.decode()
-        assert Membership.objects.filter(user=victim).count() == 1
-        assert not User.objects.get(pk=victim.pk).check_password(self.FORM["password"])
-
-    @pytest.mark.parametrize("role", [Role.FINANCE, Role.SUPPORT])
-    def test_is_the_owners_alone_to_do(self, ours, role):
-        client = signed_in(make_member(organisation=ours.owner, role=role, user=make_user(is_staff=True)).user)
-
-        response = client.post(reverse("admin:accounts_membership_add_person"), self.FORM)
-
-        assert response.status_code == 403
-        assert not User.objects.filter(email="new@ours.example").exists()
-
+class TestAPersonsAccess:
     def test_ends_with_the_last_membership(self, ours, owner):
         member = make_member(organisation=ours.owner, role=Role.FINANCE, user=make_user(is_staff=True))
 

@@ -1,0 +1,62 @@
+"""How often a password may be tried: by one network for one account, and by one network for all of them.
+
+Only the network that guesses has to wait, and only for minutes, so that nobody can lock the real person out from
+elsewhere. An account that does not exist is counted like one that does.
+"""
+
+import logging
+from datetime import datetime
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+WINDOW_S: Final = 15 * 60
+TRIES_AN_ACCOUNT: Final = 10
+TRIES_A_NETWORK: Final = 100
+
+
+def count_try(*, email: str, address: str, at: datetime) -> int:
+    """Count a try before it is looked at; return for how many seconds it has to wait, 0: it may go on."""
+    window, gone = divmod(int(at.timestamp()), WINDOW_S)
+    of_account, of_network = _keys(email, address, window)
+    # Both are counted whatever the other says.
+    tries, all_tries = _count(of_account), _count(of_network)
+    return WINDOW_S - gone if tries > TRIES_AN_ACCOUNT or all_tries > TRIES_A_NETWORK else 0
+
+
+def forget_tries(*, email: str, address: str, at: datetime) -> None:
+    """Begin anew for an account whose password was right; its network is counted on."""
+    try:
+        cache.delete(_keys(email, address, int(at.timestamp()) // WINDOW_S)[0])
+    except RedisError as error:
+        log.warning("sign-ins are not counted: %s", error)
+
+
+def network_of(address: str) -> str:
+    """Return what one customer of a provider holds: an IPv4 address, or an IPv6 network of 64 bits; "" stays."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return ""
+    return str(ip_network(f"{found}/64", strict=False)) if found.version == 6 else str(found)
+
+
+def _keys(email: str, address: str, window: int) -> tuple[str, str]:
+    network = network_of(address)
+    of_account = sha256(f"{email.strip().lower()}\n{network}".encode()).hexdigest()[:32]
+    return f"sign-in:{of_account}:{window}", f"sign-in-network:{sha256(network.encode()).hexdigest()[:32]}:{window}"
+
+
+def _count(key: str) -> int:
+    try:
+        cache.add(key, 0, timeout=WINDOW_S)
+        return cache.incr(key)
+    except (RedisError, ValueError) as error:
+        # Whoever knows the password gets in while the cache is away; a key may also go between the two calls.
+        log.warning("sign-ins are not counted: %s", error)
+        return 0

@@ -1,0 +1,85 @@
+"""Inviting a person to the organisation that one acts for."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
+
+from apps.accounts.domain.roles import CUSTOMER_ROLES, OPERATOR_ROLES, Role
+from apps.accounts.invitations import InvitationRefused, may_invite
+from apps.accounts.models import Organisation
+from apps.accounts.scope import acting_membership, is_platform_operator, operator_of
+from apps.accounts.tenant_admin import choice_field
+from apps.core import clock
+from apps.documents.inviting import invitation_link, invite_by_mail
+
+
+class InvitationForm(forms.Form):
+    """Who, and in which role; a platform operator also says for whom."""
+
+    email = forms.EmailField(label="E-mail address", widget=UnfoldAdminEmailInputWidget)
+    role = forms.ChoiceField(
+        choices=[(role.value, f"{role.label}: {role.meaning}") for role in Role if role in OPERATOR_ROLES]
+        + [(role.value, f"{role.label}: {role.meaning}") for role in Role if role in CUSTOMER_ROLES],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, data: Any, *, organisations: Any = None) -> None:
+        super().__init__(data)
+        if organisations is not None:
+            self.fields["organisation"] = choice_field(organisations)
+            self.order_fields(["organisation", "email", "role"])
+
+
+@require_http_methods(["GET", "POST"])
+def invite(request: HttpRequest) -> HttpResponse:
+    """Ask whom to invite (GET); mail them a link (POST)."""
+    by = operator_of(request)
+    membership = acting_membership(request)
+    own = membership.organisation if membership else None
+    if not is_platform_operator(request) and not (own and may_invite(by=by, organisation_id=own.pk, role=Role.OWNER)):
+        raise PermissionDenied
+    choice = Organisation.objects.all() if is_platform_operator(request) else None
+    form = InvitationForm(request.POST if request.method == "POST" else None, organisations=choice)
+    if request.method == "POST" and form.is_valid():
+        organisation = form.cleaned_data.get("organisation") or own
+        assert organisation is not None, "the form asks whoever has none"
+        try:
+            new = invite_by_mail(
+                organisation=organisation,
+                email=form.cleaned_data["email"],
+                role=Role(form.cleaned_data["role"]),
+                by=by,
+                language="en",
+                at=clock.now(),
+            )
+        except InvitationRefused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _said(new.invitation.email, new.token))
+            return redirect("admin:accounts_invitation_changelist")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Invite a person",
+        "text": "They get a link by mail, which works once and for a week, and choose their own password. They see "
+        f"nothing but what belongs to {own or 'the organisation'}.",
+        "submit_label": "Invite",
+        "form": form,
+        "back": reverse("admin:accounts_membership_changelist"),
+    }
+    return TemplateResponse(request, "admin/act.html", context)
+
+
+def _said(email: str, token: str) -> str:
+    if settings.SENDS_MAILS:
+        return f"A link is on its way to {email}."
+    # Without a mail server the mail waits; the invited person need not.
+    return f"No mail server is set up here. Hand {email} this link; it is shown only now: {invitation_link(token)}"

@@ -1,0 +1,51 @@
+"""The mail to a person who was signed in by a device that they never used before."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from apps.accounts.models import SignIn
+from apps.documents.mails import enqueue_mail
+
+
+@transaction.atomic
+def tell_new_devices(*, at: datetime, limit: int = 100) -> int:
+    """Mail each person whose sign-in by a new device nobody told them of; return how many sign-ins were looked at.
+
+    The mail is kept with the person's first organisation; somebody without one gets none.
+    """
+    waiting = SignIn.objects.filter(is_untold=True).select_for_update(skip_locked=True, of=("self",))
+    rows = list(waiting.select_related("user").order_by("pk")[:limit])
+    for row in rows:
+        _tell(row, at=at)
+    SignIn.objects.filter(pk__in=[row.pk for row in rows]).update(is_untold=False)
+    return len(rows)
+
+
+def _tell(row: SignIn, *, at: datetime) -> None:
+    membership = row.user.memberships.select_related("organisation").order_by("pk").first()
+    if membership is None:
+        return
+    zone = membership.organisation.time_zone
+    seen = f"{row.first_seen_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+    # A person's language is not kept, and the organisation's country would guess worse than English does.
+    enqueue_mail(
+        organisation_id=membership.organisation_id,
+        recipient=row.user.email,
+        kind="new-device",
+        language="en",
+        subject="A new device signed in to your account",
+        body=(
+            "Hello,\n\n"
+            "somebody signed in to Wattledger as you, by a device that was not seen before:\n\n"
+            f"{row.device or 'unknown browser'}\n{row.address or 'unknown address'}, {seen}\n\n"
+            "That was you? Then there is nothing to do.\n"
+            "It was not? Sign that device out and change your password:\n"
+            f"{settings.PUBLIC_URL}{reverse('portal:sign-ins')}\n"
+        ),
+        at=at,
+        keys=[f"sign-in:{row.pk}"],
+    )

@@ -1,0 +1,118 @@
+"""Refunds above the limit in the console: another person than the one who asked confirms or declines."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from apps.accounts.scope import operator_of
+from apps.accounts.tenant_admin import ActForm
+from apps.core import clock
+from apps.core.words import money
+from apps.invoices.errors import DocumentRefused
+from apps.payments.admin_bank import MoneyActs
+from apps.payments.models import RefundRequest
+from apps.payments.services.refund_requests import confirm_request, decline_request, withdraw_request
+from apps.payments.services.refunds import NotRefundable
+
+REFUSED = (NotRefundable, DocumentRefused)
+
+
+class DeclineForm(ActForm):
+    reason = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget, help_text="Whoever asked reads it.")
+
+
+@admin.register(RefundRequest)
+class RefundRequestAdmin(MoneyActs):
+    empty_hint = "Refunds above your limit (Settings → Company) wait here until another person confirms them."
+    list_display = ("requested_at", "document", "goes_back", "state", "requested_by", "decided_by")
+    list_filter = ("status",)
+    list_select_related = ("document", "requested_by", "decided_by")
+    search_fields = ("document__number", "reason")
+    fields = (
+        ("document", "goes_back", "state"),
+        "reason",
+        ("requested_by", "requested_at", "expires_at"),
+        ("decided_by", "decided_at"),
+        "decision_reason",
+        "credit_note",
+    )
+    readonly_fields = ("goes_back", "state")
+    actions_detail = ("confirm", "decline", "withdraw")
+
+    @admin.display(description="goes back", ordering="amount")
+    def goes_back(self, row: RefundRequest) -> str:
+        return money(row.amount)
+
+    @display(
+        description="state",
+        label={
+            "waits": "warning",
+            "confirmed": "success",
+            "declined": "danger",
+            "withdrawn": "info",
+            "too old": "info",
+        },
+    )
+    def state(self, row: RefundRequest) -> str:
+        if row.status != RefundRequest.Status.OPEN:
+            return str(row.status)
+        return "waits" if row.expires_at > clock.now() else "too old"
+
+    @action(description="Confirm", url_path="confirm", permissions=["money"], icon="check")
+    def confirm(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        asked = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            confirm_request(request_id=asked.pk, by=operator_of(request), at=clock.now())
+            return f"{money(asked.amount)} go back."
+
+        return self.act(
+            request,
+            obj=asked,
+            title=f"Confirm the {asked}",
+            text=f"{asked.requested_by} wants {money(asked.amount)} to go back: “{asked.reason}”.",
+            submit="Confirm",
+            refused=REFUSED,
+            do=do,
+        )
+
+    @action(description="Decline", url_path="decline", permissions=["money"], icon="block")
+    def decline(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        asked = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            decline_request(request_id=asked.pk, by=operator_of(request), at=clock.now(), **cleaned)
+            return "It is declined: nothing is credited and nothing goes back."
+
+        return self.act(
+            request,
+            obj=asked,
+            title=f"Decline the {asked}",
+            text="Nothing is credited and nothing goes back.",
+            submit="Decline",
+            form_class=DeclineForm,
+            refused=REFUSED,
+            do=do,
+        )
+
+    @action(description="Withdraw", url_path="withdraw", permissions=["money"], icon="undo")
+    def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        asked = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            withdraw_request(request_id=asked.pk, by=operator_of(request), at=clock.now())
+            return "It is withdrawn."
+
+        return self.act(
+            request,
+            obj=asked,
+            title=f"Withdraw the {asked}",
+            text="Nobody has to decide about it any more.",
+            submit="Withdraw",
+            refused=REFUSED,
+            do=do,
+        )

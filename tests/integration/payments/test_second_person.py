@@ -1,0 +1,219 @@
+"""Refunds above the seller's limit wait for a second person; halves, days and two at once do not get around it."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from apps.accounts.domain.roles import Role
+from apps.accounts.models import Membership
+from apps.invoices.models import Invoice
+from apps.payments.models import Refund, RefundRequest
+from apps.payments.services.refund_requests import (
+    LIVES,
+    confirm_request,
+    decline_request,
+    request_refund,
+    withdraw_request,
+)
+from apps.payments.services.refunds import NeedsSecondPerson, NotRefundable, refund_document
+from tests.factories import make_member, make_owner, make_user
+from tests.integration.tenants import signed_in
+
+from .conftest import NOON
+from .drivers import capture, make_attempt, pay, receipt_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def receipt(sandbox, site) -> Invoice:
+    """10.00 EUR, captured; one person gives back 6.00 alone."""
+    site.owner.refund_limit = Decimal(6)
+    site.owner.save()
+    receipt = receipt_of(pay(make_attempt(site)), site)
+    capture(receipt)
+    return receipt
+
+
+@pytest.fixture
+def owner(site) -> Membership:
+    return make_member(organisation=site.owner, role=Role.OWNER, user=make_user(name="Olga", is_staff=True))
+
+
+@pytest.fixture
+def finance(site, owner) -> Membership:
+    return make_member(organisation=site.owner, role=Role.FINANCE, user=make_user(name="Fritz", is_staff=True))
+
+
+def give_back(receipt: Invoice, amount: str, *, by, at=NOON) -> tuple[Refund, ...]:
+    amounts = {receipt.lines.get().pk: Decimal(amount)}
+    return refund_document(document_id=receipt.pk, reason="Broken.", by=by, at=at, amounts=amounts)
+
+
+def ask(receipt: Invoice, *, by, at=NOON) -> RefundRequest:
+    return request_refund(
+        document_id=receipt.pk,
+        amounts=None,
+        seen_left=Decimal(10),
+        amount=Decimal(10),
+        reason="Broken.",
+        by=by,
+        at=at,
+    )
+
+
+class TestTheLimit:
+    def test_lets_small_ones_pass_and_counts_halves_of_a_document_whenever(self, receipt, finance, owner):
+        give_back(receipt, "6.00", by=finance.user)
+
+        for at in (NOON + timedelta(minutes=1), NOON + timedelta(days=30)):
+            with pytest.raises(NeedsSecondPerson) as refused:
+                give_back(receipt, "0.01", by=finance.user, at=at)
+        assert refused.value.amount == Decimal("0.01")
+        assert (receipt.credit_notes.count(), Refund.objects.count()) == (1, 1)
+        assert give_back(receipt, "1.00", by=owner.user)
+
+    def test_counts_a_day_over_all_documents(self, sandbox, site, receipt, finance):
+        other = receipt_of(pay(make_attempt(site)), site)
+        capture(other)
+        give_back(receipt, "4.00", by=finance.user)
+
+        with pytest.raises(NeedsSecondPerson):
+            give_back(other, "2.01", by=finance.user, at=NOON + timedelta(hours=23))
+        assert give_back(other, "2.01", by=finance.user, at=NOON + timedelta(hours=24))
+
+    def test_stops_neither_the_system_nor_sellers_without_one(self, receipt, site, finance):
+        give_back(receipt, "8.00", by=None)
+        site.owner.refund_limit = None
+        site.owner.save()
+
+        assert give_back(receipt, "2.00", by=finance.user)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_holds_for_two_documents_at_once(self, sandbox, site, receipt, finance, at_once):
+        other = receipt_of(pay(make_attempt(site)), site)
+        capture(other)
+
+        def half(document: Invoice) -> bool:
+            try:
+                return bool(give_back(document, "6.00", by=finance.user))
+            except NeedsSecondPerson:
+                return False
+
+        assert sorted(at_once(lambda: half(receipt), lambda: half(other))) == [False, True]
+        assert Refund.objects.count() == 1
+
+
+class TestARequest:
+    def test_goes_from_the_refund_page_over_home_to_the_second_person_who_confirms(self, receipt, finance, owner):
+        asker, other = signed_in(finance.user), signed_in(owner.user)
+        form = {"how_much": "whole", "reason": "Broken.", "seen_left": "10.00", "confirmed": "1"}
+
+        said = asker.post(reverse("console:refund", args=[receipt.uid]), form, follow=True).content.decode()
+        request = RefundRequest.objects.get()
+        confirm = reverse("admin:payments_refundrequest_confirm", args=[request.pk])
+        own = asker.post(confirm).content.decode()
+        home = other.get(reverse("admin:index")).content.decode()
+        nothing = Refund.objects.count()
+        done = other.post(confirm, follow=True).content.decode()
+
+        assert "Somebody else has to confirm it" in said
+        assert "Nobody decides about their own refund" in own
+        assert "refund to confirm" in home
+        assert nothing == 0
+        assert "go back" in done
+        request.refresh_from_db()
+        refund = Refund.objects.get()
+        assert (request.status, request.decided_by, request.credit_note) == (
+            "confirmed",
+            owner.user,
+            refund.credit_note,
+        )
+        assert (refund.amount.amount, refund.requested_by, refund.status) == (10, finance.user, "succeeded")
+
+    def test_confirmed_does_not_count_towards_the_limit(self, sandbox, site, receipt, finance, owner):
+        other = receipt_of(pay(make_attempt(site)), site)
+        capture(other)
+
+        confirm_request(request_id=ask(receipt, by=finance.user).pk, by=owner.user, at=NOON)
+
+        assert give_back(other, "6.00", by=finance.user)
+
+    def test_is_nobodys_own_to_confirm_or_decline_whoever_writes(self, receipt, finance):
+        request = ask(receipt, by=finance.user)
+
+        with pytest.raises(NotRefundable, match="own refund"):
+            confirm_request(request_id=request.pk, by=finance.user, at=NOON)
+        with pytest.raises(NotRefundable, match="own refund"):
+            decline_request(request_id=request.pk, reason="No.", by=finance.user, at=NOON)
+        for status in ("confirmed", "declined"):
+            with pytest.raises(IntegrityError, match="somebody_else"), transaction.atomic():
+                RefundRequest.objects.update(
+                    status=status, decided_by=finance.user, decided_at=NOON, decision_reason="x"
+                )
+
+        assert Refund.objects.count() == 0
+
+    def test_is_declined_with_a_reason_or_withdrawn_by_its_person_and_then_over(self, receipt, finance, owner):
+        request = ask(receipt, by=finance.user)
+
+        with pytest.raises(NotRefundable, match="waits"):
+            ask(receipt, by=finance.user)
+        with pytest.raises(NotRefundable, match="why"):
+            decline_request(request_id=request.pk, reason=" ", by=owner.user, at=NOON)
+        with pytest.raises(NotRefundable, match="Somebody else"):
+            withdraw_request(request_id=request.pk, by=owner.user, at=NOON)
+        decline_request(request_id=request.pk, reason="Ask the technician first.", by=owner.user, at=NOON)
+        again = ask(receipt, by=finance.user)
+        withdraw_request(request_id=again.pk, by=finance.user, at=NOON)
+
+        for over in (request, again):
+            with pytest.raises(NotRefundable, match="decided"):
+                confirm_request(request_id=over.pk, by=owner.user, at=NOON)
+        assert receipt.credit_notes.count() == 0
+
+    def test_is_over_after_a_week_and_when_the_document_moved(self, receipt, finance, owner):
+        late = ask(receipt, by=finance.user)
+        with pytest.raises(NotRefundable, match="week"):
+            confirm_request(request_id=late.pk, by=owner.user, at=NOON + LIVES)
+
+        fresh = ask(receipt, by=finance.user, at=NOON + LIVES)
+        give_back(receipt, "1.00", by=owner.user, at=NOON + LIVES)
+        with pytest.raises(NotRefundable, match="meanwhile"):
+            confirm_request(request_id=fresh.pk, by=owner.user, at=NOON + LIVES)
+
+        assert Refund.objects.count() == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_confirmed_twice_at_once_gives_back_once(self, receipt, finance, owner, at_once):
+        request = ask(receipt, by=finance.user)
+
+        def confirm() -> bool:
+            try:
+                return bool(confirm_request(request_id=request.pk, by=owner.user, at=NOON))
+            except NotRefundable:
+                return False
+
+        assert sorted(at_once(confirm, confirm)) == [False, True]
+        assert Refund.objects.count() == 1
+
+    def test_is_the_money_roles_alone_and_never_another_tenants(self, receipt, site, finance):
+        request = ask(receipt, by=finance.user)
+        support = make_member(organisation=site.owner, role=Role.SUPPORT, user=make_user(is_staff=True))
+        stranger = make_member(organisation=make_owner(), role=Role.OWNER, user=make_user(is_staff=True))
+        page = reverse("admin:payments_refundrequest_confirm", args=[request.pk])
+
+        assert [signed_in(member.user).post(page).status_code for member in (support, stranger)] == [403, 404]
+        assert RefundRequest.objects.get().status == "open"
+
+    def test_has_its_limit_set_by_the_owner_and_not_by_finance(self, receipt, site, finance, owner):
+        page = reverse("admin:accounts_organisation_change", args=[site.owner.pk])
+
+        shown = [
+            'name="refund_limit"' in signed_in(member.user).get(page).content.decode() for member in (finance, owner)
+        ]
+
+        assert shown == [False, True]
