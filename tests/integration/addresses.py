@@ -12,8 +12,11 @@ from typing import Any
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from apps.accounts.domain.roles import Role
+from apps.accounts.invitations import NewInvitation, invite
 from apps.contracts.models import ContractVersion
 from apps.contracts.offers import offer_token
+from apps.core import clock
 from apps.payments.models import PaymentAttempt, Wallet, WalletMovement
 from apps.payments.pay_tokens import pay_token
 from apps.stations.models import PayCode
@@ -32,7 +35,8 @@ class Address:
     @property
     def face(self) -> str:
         """Whose page it is: ``console``, ``portal``, ``driver`` or ``machine``."""
-        return _FACES.get(self.name.split(":")[0], "machine")
+        space = self.name.split(":")[0]
+        return "portal" if space.startswith(("mfa_", "account_")) else _FACES.get(space, "machine")
 
 
 _FACES = {"admin": "console", "console": "console", "portal": "portal", "adhoc": "driver"}
@@ -110,6 +114,16 @@ def _station(tenant: Tenant) -> Rows:
     return {"station_id": tenant.site.station.pk}
 
 
+def _invitation(tenant: Tenant) -> NewInvitation:
+    return invite(
+        organisation=tenant.fleet.organisation,
+        email="new@example.com",
+        role=Role.FLEET_USER,
+        by=tenant.fleet.user,
+        at=clock.now(),
+    )
+
+
 def _vehicle(tenant: Tenant) -> Rows:
     return {"vehicle_id": _first("vehicle", tenant).pk}
 
@@ -183,6 +197,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "console:hold-draft": _invoice,
     "console:release-hold": lambda tenant: {"hold_id": _first("billinghold", tenant).pk},
     "console:account-sheet": lambda tenant: {"account_id": _first("account", tenant).pk},
+    "console:figures": lambda tenant: {"what": "day"},
     "console:report": lambda tenant: {"name": "trial-balance"},
     "portal:session": _session,
     "portal:signed-values": _session,
@@ -196,6 +211,8 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "portal:line-withdraw": _line,
     "portal:contract": lambda tenant: {"contract_id": tenant.site.contract.pk},
     "portal:invoice-lines": _invoice,
+    "portal:invitation": lambda tenant: {"token": _invitation(tenant).token},
+    "portal:sign-in-end": lambda tenant: {"sign_in_id": _first("signin", tenant).pk},
     "portal:card": lambda tenant: {"uid": tenant.site.token.public_uid},
     "portal:card-replace": lambda tenant: {"uid": tenant.site.token.public_uid},
     "portal:card-act": lambda tenant: {"uid": tenant.site.token.public_uid, "act": "block"},
@@ -244,6 +261,9 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "adhoc:signed-values": _attempt,
     "adhoc:document": _attempt,
     "adhoc:mail": _attempt,
+    "adhoc:unlock": _attempt,
+    "adhoc:wrong": _attempt,
+    "adhoc:withdraw": _attempt,
     "adhoc:company": _attempt,
     "adhoc:invoice": _attempt,
 }
