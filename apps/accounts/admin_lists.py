@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.views.decorators.http import require_POST
 from djmoney.money import Money
 
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
@@ -73,9 +74,9 @@ class ListTools:
     def get_urls(self) -> list[Any]:
         name, wrap = self.list_name, self.admin_site.admin_view
         return [
-            path("views/save/", wrap(self.save_view), name=f"{name}_save_view"),
-            path("views/<int:view_id>/drop/", wrap(self.drop_view), name=f"{name}_drop_view"),
-            path("csv/", wrap(self.send_csv), name=f"{name}_csv"),
+            path("views/save/", wrap(require_POST(self.save_view)), name=f"{name}_save_view"),
+            path("views/<int:view_id>/drop/", wrap(require_POST(self.drop_view)), name=f"{name}_drop_view"),
+            *([path("csv/", wrap(self.send_csv), name=f"{name}_csv")] if self.csv_columns else ()),
             *super().get_urls(),  # type: ignore[misc]
         ]
 
@@ -115,7 +116,7 @@ class ListTools:
         """Keep what the list shows now under a name; the same name again replaces it."""
         membership = self._operator(request)
         form = SavedViewForm(request.POST)
-        if request.method != "POST" or not form.is_valid():
+        if not form.is_valid():
             messages.error(request, "Give the view a name of at most 40 characters.")
             return HttpResponseRedirect(self._url("changelist"))
         kept = form.cleaned_data
@@ -133,7 +134,7 @@ class ListTools:
         """Forget a view: one's own, or as the owner any that is shared."""
         membership = self._operator(request)
         found = self._saved_views(request).filter(pk=view_id).first()
-        if found is None or request.method != "POST":
+        if found is None:
             raise Http404(f"no view {view_id}")
         if found.user_id != membership.user_id and membership.role != Role.OWNER:
             raise PermissionDenied
@@ -151,8 +152,6 @@ class ListTools:
 
     def send_csv(self, request: HttpRequest) -> StreamingHttpResponse:
         """Send the rows that the list shows under its filters and search, all pages of it."""
-        if not self.csv_columns:
-            raise Http404("this list is not offered as a file")
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
         try:
