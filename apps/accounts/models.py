@@ -354,3 +354,31 @@ class SignIn(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.first_seen_at:%Y-%m-%d %H:%M}"
+
+
+class SavedView(TenantModel):
+    """A list of the console as somebody likes to see it: its filters, search and order under a name.
+
+    page   the list, ``app_model`` · query: what stands behind the ``?`` of its address
+    """
+
+    TENANT = ("organisation",)
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    page = models.CharField(max_length=80)
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=500, blank=True)
+    is_shared = models.BooleanField(default=False, help_text="Colleagues see it too.")
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "user", "page", "name"], name="saved_view_named_once_per_person_and_list"
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="saved_view_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -20,6 +20,8 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from apps.accounts.admin_history import HistoryOfChanges
+from apps.accounts.admin_lists import ListTools
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
 from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows
 from apps.accounts.tenancy import TenantModel
@@ -132,7 +134,7 @@ class _TenantRows:
         return self.deletable and self.may_change(request)
 
 
-class TenantAdmin(_TenantRows, ModelAdmin):
+class TenantAdmin(HistoryOfChanges, ListTools, _TenantRows, ModelAdmin):
     """A tenant model in the console.
 
     fields       always stated, without the owner
@@ -214,6 +216,8 @@ class TenantAdmin(_TenantRows, ModelAdmin):
             except refused as error:
                 form.add_error(None, str(error))
             else:
+                if obj is not None:
+                    self.note_act(request, obj, outcome if isinstance(outcome, str) else f"{title}.")
                 if isinstance(outcome, HttpResponse):
                     return outcome
                 messages.success(request, outcome)

@@ -20,9 +20,11 @@ from apps.console.stations import (
     commands_of,
     frame_rows,
     frames_of,
+    last_sessions,
     shown_on,
     standing_of,
     station_of,
+    tariffs_at,
 )
 from apps.contracts.models import IdToken
 from apps.contracts.selectors import cards_in_force
@@ -31,7 +33,8 @@ from apps.ocpp.models import StationEvent
 from apps.ocpp.offline_cards import holders_of
 from apps.ocpp.schema_form import MOST_ITEMS, NotFilledIn, actions_of, form_of, read_form
 from apps.sessions.selectors import open_reservations
-from apps.stations.models import ChargingStation
+from apps.stations.models import ChargingStation, PayCode
+from apps.stations.selectors import codes_to_print
 from apps.stations.services import CommandRefused, ask_station
 
 PAGE = 50
@@ -73,6 +76,9 @@ def station(request: HttpRequest, station_id: int) -> HttpResponse:
         shown=shown_on(found),
         list_state=getattr(found, "offline_authorisation", None),
         list_size=found.local_list.count(),
+        tariffs=tariffs_at(request, found, at=clock.now()),
+        codes=codes_to_print(PayCode.objects.filter(connector__evse__station=found)),
+        sessions=last_sessions(request, found, count=LAST),
     )
 
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
 from apps.console.domain.power import power_w
+from apps.contracts.models import ASSIGNMENT_PLACES, TariffAssignment
 from apps.core.clock import to_epoch_ms
 from apps.ocpp.admin import pretty
 from apps.ocpp.models import Direction, Frame
@@ -137,6 +138,26 @@ def live_sessions(request: HttpRequest) -> QuerySet[ChargingSession]:
 def commands_of(station: ChargingStation) -> QuerySet[StationCommand]:
     """Return what a station was asked, newest first; notices to its display are no commands of anybody's."""
     return station.commands.filter(topic="").select_related("requested_by")
+
+
+def last_sessions(request: HttpRequest, station: ChargingStation, *, count: int) -> list[ChargingSession]:
+    """Return who charged at a station last, the newest first."""
+    sessions = operated_rows(request, ChargingSession.objects.filter(station=station))
+    return list(sessions.select_related("evse", "contract__customer", "vehicle").order_by("-started_at")[:count])
+
+
+def tariffs_at(request: HttpRequest, station: ChargingStation, *, at: datetime) -> list[TariffAssignment]:
+    """Return the tariffs assigned to a station, its EVSEs, its site or everybody, the narrowest first.
+
+    Those of contracts and membership tiers go before them, wherever their cards charge.
+    """
+    places = Q(evse__station=station) | Q(station=station) | Q(location=station.location)
+    everybody = Q(**{f"{place}__isnull": True for place in ASSIGNMENT_PLACES})
+    in_force = Q(valid_to__isnull=True) | Q(valid_to__gt=at)
+    found = operated_rows(request, TariffAssignment.objects.filter(in_force, places | everybody, valid_from__lte=at))
+    rows = found.filter(seller=station.location.owner).select_related("tariff", "evse", "station", "location")
+    rank = {"evse_id": 0, "station_id": 1, "location_id": 2}
+    return sorted(rows, key=lambda row: min((n for name, n in rank.items() if getattr(row, name)), default=3))
 
 
 def shown_on(station: ChargingStation) -> list[ShownRow]:

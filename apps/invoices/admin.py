@@ -95,8 +95,25 @@ class InvoiceAdmin(TenantAdmin):
     list_display = ("title", "customer", "kind", "state", "period", "gross", "issue_date", "due_date")
     list_filter = ("status", "kind", ("customer", RelatedOnlyFieldListFilter))
     list_select_related = ("customer",)
-    search_fields = ("number", "customer__name", "customer__number", "contract__number")
+    search_fields = ("number", "customer__name", "customer__number", "customer__email", "contract__number")
     date_hierarchy = "issue_date"
+    csv_columns = {
+        "number": lambda invoice: invoice.number,
+        "kind": lambda invoice: invoice.kind,
+        "status": lambda invoice: invoice.status,
+        "customer": lambda invoice: invoice.customer.name if invoice.customer else "",
+        "customer_number": lambda invoice: invoice.customer.number if invoice.customer else "",
+        "contract": lambda invoice: invoice.contract.number if invoice.contract else "",
+        "period_from": lambda invoice: invoice.period_from,
+        "period_to": lambda invoice: invoice.period_to,
+        "issue_date": lambda invoice: invoice.issue_date,
+        "due_date": lambda invoice: invoice.due_date,
+        "currency": lambda invoice: invoice.currency,
+        "net": lambda invoice: invoice.net,
+        "tax": lambda invoice: invoice.tax,
+        "gross": lambda invoice: invoice.gross,
+    }
+    actions = ("issue_many",)
     fields = (
         ("title", "kind", "state"),
         ("customer", "contract"),
@@ -191,6 +208,27 @@ class InvoiceAdmin(TenantAdmin):
             refused=REFUSALS,
             do=do,
         )
+
+    @admin.action(description="Issue drafts", permissions=["money"])
+    def issue_many(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        def do(draft: Invoice) -> str:
+            if draft.status != InvoiceStatus.DRAFT:
+                raise DocumentRefused(f"{draft} is no draft.")
+            issued = issue_invoice(invoice_id=draft.pk, issued_at=clock.now(), issued_by=operator_of(request))
+            return f"{issued.number} is issued."
+
+        return self.act_on_many(
+            request,
+            queryset.select_related("customer"),
+            title="Issue drafts",
+            text="Each gets its number, is posted, sent and never changed again. One that is refused stays a draft.",
+            submit="Issue",
+            refused=REFUSALS,
+            do=do,
+        )
+
+    def csv_rows(self, rows: Any) -> Any:
+        return rows.select_related("customer", "contract")
 
     @action(description="Credit or refund", url_path="credit", permissions=["money"], icon="undo")
     def credit(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -195,7 +195,28 @@ class PaymentAdmin(TenantAdmin):
     list_display = ("created_at", "kind", "pays", "customer", "state", "asked", "received", "failure_message")
     list_filter = ("kind", "status", ("customer", RelatedOnlyFieldListFilter))
     list_select_related = ("invoice", "customer", "attempt__receipt")
-    search_fields = ("invoice__number", "attempt__receipt__number", "customer__name", "stripe_id", "uid")
+    search_fields = (
+        "invoice__number",
+        "attempt__receipt__number",
+        "customer__name",
+        "customer__number",
+        "customer__email",
+        "stripe_id",
+        "uid",
+    )
+    csv_columns = {
+        "payment": lambda payment: payment.uid,
+        "created_at": lambda payment: payment.created_at,
+        "succeeded_at": lambda payment: payment.succeeded_at,
+        "kind": lambda payment: payment.kind,
+        "status": lambda payment: payment.status,
+        "customer": lambda payment: payment.customer.name if payment.customer else "",
+        "document": lambda payment: payment.invoice or (payment.attempt.receipt if payment.attempt else ""),
+        "currency": lambda payment: payment.currency,
+        "amount": lambda payment: payment.amount,
+        "received": lambda payment: payment.amount_received,
+        "stripe_id": lambda payment: payment.stripe_id,
+    }
     date_hierarchy = "created_at"
     fields = (
         ("kind", "pays", "customer"),

@@ -1,5 +1,6 @@
 """Charging sessions in the console: what was delivered, what needs a person, and the records made of it."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -51,6 +52,17 @@ class CdrInline(TenantTabular):
         return kwh(cdr.energy_milliwh)
 
 
+def _current(session: ChargingSession) -> Cdr | None:
+    """Return the record that counts, of those that are loaded with the session."""
+    return max(session.cdrs.all(), key=lambda cdr: cdr.revision, default=None)
+
+
+def _delivered_kwh(session: ChargingSession) -> Decimal | None:
+    if session.meter_stop_milliwh is None or session.meter_start_milliwh is None:
+        return None
+    return Decimal(session.meter_stop_milliwh - session.meter_start_milliwh) / 1_000_000
+
+
 @admin.register(ChargingSession)
 class ChargingSessionAdmin(TenantAdmin):
     """Facts from the wire: never added, changed or deleted by hand. What is odd is decided with a reason."""
@@ -71,6 +83,9 @@ class ChargingSessionAdmin(TenantAdmin):
         "id_token",
         "contract__number",
         "contract__customer__name",
+        "contract__customer__email",
+        "station__location__name",
+        "vehicle__plate",
         "transaction_id",
         "transaction_ref",
     )
@@ -100,6 +115,28 @@ class ChargingSessionAdmin(TenantAdmin):
     )
     inlines = (CdrInline, ReadingInline)
     actions_detail = ("explain", "decide")
+    csv_columns = {
+        "session": lambda session: session.uid,
+        "started_at": lambda session: session.started_at,
+        "ended_at": lambda session: session.ended_at,
+        "location": lambda session: session.station.location.name,
+        "station": lambda session: session.station.identity,
+        "evse": lambda session: session.evse.number,
+        "status": lambda session: session.status,
+        "customer": lambda session: session.contract.customer.name if session.contract else "",
+        "contract": lambda session: session.contract.number if session.contract else "",
+        "vehicle": lambda session: session.vehicle.plate if session.vehicle else "",
+        "cost_centre": lambda session: session.cost_centre.code if session.cost_centre else "",
+        "energy_kwh": lambda session: _delivered_kwh(session),
+        "currency": lambda session: getattr(_current(session), "currency", ""),
+        "net": lambda session: getattr(_current(session), "net", None),
+        "gross": lambda session: getattr(_current(session), "gross", None),
+    }
+
+    def csv_rows(self, rows: Any) -> Any:
+        return rows.select_related(
+            "station__location", "evse", "contract__customer", "vehicle", "cost_centre"
+        ).prefetch_related("cdrs")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Let Home's figures lead here by what no filter beside the list offers."""

@@ -119,7 +119,18 @@ class ChargingStationAdmin(TenantAdmin):
     list_display = ("identity", "location", "connection", "last_seen_at", "vendor", "model", "firmware_version")
     list_filter = (OnlineFilter, ("location", RelatedOnlyFieldListFilter), "registration", "security_profile")
     list_select_related = ("location",)
-    search_fields = ("identity", "location__name", "serial_number", "vendor", "model")
+    search_fields = ("identity", "location__name", "location__city", "serial_number", "vendor", "model")
+    csv_columns = {
+        "station": lambda station: station.identity,
+        "location": lambda station: station.location.name,
+        "city": lambda station: station.location.city,
+        "vendor": lambda station: station.vendor,
+        "model": lambda station: station.model,
+        "serial_number": lambda station: station.serial_number,
+        "firmware": lambda station: station.firmware_version,
+        "protocol": lambda station: station.protocol,
+        "last_seen_at": lambda station: station.last_seen_at,
+    }
     autocomplete_fields = ("location",)
     fields = (
         "location",

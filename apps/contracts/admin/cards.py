@@ -149,6 +149,7 @@ class IdTokenAdmin(ImportPages):
     readonly_fields = ("state", "why_blocked", "replaced", "goes_on_as")
     actions_detail = ("holders", "block", "unblock", "replace", "retire")
     actions_list = ("import_file", "import_template", "export_file")
+    actions = ("block_many", "unblock_many")
     files = CARD_FILES
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
@@ -171,6 +172,39 @@ class IdTokenAdmin(ImportPages):
 
     def has_card_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return self.may_change(request)
+
+    @admin.action(description="Block cards", permissions=["card"])
+    def block_many(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._move_many(
+            request,
+            queryset,
+            verb="Block",
+            text="They start no charge any more until they are unblocked; what runs goes on.",
+            done="Card {card} is blocked.",
+            move=block_card,
+        )
+
+    @admin.action(description="Unblock cards", permissions=["card"])
+    def unblock_many(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._move_many(
+            request,
+            queryset,
+            verb="Unblock",
+            text="From the next start on they are accepted, as far as their contracts are.",
+            done="Card {card} charges again.",
+            move=unblock_card,
+        )
+
+    def _move_many(
+        self, request: HttpRequest, queryset: Any, *, verb: str, text: str, done: str, move: Callable[..., IdToken]
+    ) -> HttpResponse | None:
+        def do(card: IdToken) -> str:
+            move(token_id=card.pk)
+            return done.format(card=card)
+
+        return self.act_on_many(
+            request, queryset, title=f"{verb} cards", text=text, submit=verb, refused=(CardRefused,), do=do
+        )
 
     @action(description="Block", url_path="block", permissions=["card"], icon="block")
     def block(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -152,6 +152,7 @@ class OfCommunityAdmin(TenantAdmin):
     form = OfCommunityForm
     list_filter = (("customer", RelatedOnlyFieldListFilter),)
     list_select_related = ("customer",)
+    autocomplete_fields = ("customer",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj is None else (*self.readonly_fields, "customer")

@@ -54,6 +54,7 @@ class SpendingLimitAdmin(TenantAdmin):
     list_display = ("contract", "amount", "session_amount", "owed", "reserved", "available", "currency")
     list_select_related = ("contract__customer",)
     search_fields = ("contract__number", "contract__customer__name")
+    autocomplete_fields = ("contract",)
     fields = ("contract", "currency", ("amount", "session_amount"), ("owed", "reserved"), "is_prepaid", "stated_at")
     readonly_fields = ("owed", "reserved", "is_prepaid", "stated_at")
 

@@ -73,6 +73,12 @@ class CustomerAdmin(ImportPages):
     inlines = (ContractInline, VehicleInline, CostCentreInline)
     actions_detail = ("overview", "statement")
 
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        # What is a community's offers communities alone (``OfCommunityAdmin``).
+        if request.GET.get("model_name") in ("unit", "allocationkey", "sharedcost"):
+            queryset = queryset.filter(kind=Customer.Kind.COMMUNITY)
+        return super().get_search_results(request, queryset, search_term)
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         customer = self.get_object(request, object_id)
         found = super().get_actions_detail(request, object_id)

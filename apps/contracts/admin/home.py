@@ -95,6 +95,7 @@ class ChargerInline(TenantTabular):
     change_roles = MASTER_DATA_ROLES
     deletable = True
     fields = ("station", "first_day", "end_day")
+    autocomplete_fields = ("station",)
     verbose_name = "wallbox"
     verbose_name_plural = "wallboxes: which of your stations is at their home, and from when on"
 
@@ -119,6 +120,7 @@ class HomeDriverAdmin(TenantAdmin):
     list_filter = (("agreement", RelatedOnlyFieldListFilter),)
     list_select_related = ("agreement__contract__customer",)
     search_fields = ("name", "agreement__contract__number", "agreement__contract__customer__name")
+    autocomplete_fields = ("agreement",)
     fields = ("agreement", ("name", "email", "language"), ("iban", "payroll_number"))
     inlines = (ChargerInline,)
 

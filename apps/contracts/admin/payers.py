@@ -27,6 +27,7 @@ class RuleInline(TenantTabular):
     change_roles = MASTER_DATA_ROLES
     deletable = True
     fields = ("position", "weekdays", "begins", "ends", "location", "card_kind", "payer")
+    autocomplete_fields = ("location",)
     verbose_name_plural = "rules: the first that holds decides; what a rule leaves empty holds always"
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
@@ -62,6 +63,7 @@ class PayerPolicyAdmin(TenantAdmin):
     list_display = ("contract", "rule_count", "otherwise", "mark_days")
     list_select_related = ("contract__customer",)
     search_fields = ("contract__number", "contract__customer__name")
+    autocomplete_fields = ("contract",)
     fields = ("contract", ("otherwise", "mark_days"))
     inlines = (RuleInline,)
 

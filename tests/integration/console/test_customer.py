@@ -1,4 +1,4 @@
-"""A customer in one place, and a session with the prices behind its register."""
+"""A customer, a session and a station, each with all there is of it in one place."""
 
 from django.urls import reverse
 
@@ -48,3 +48,13 @@ class TestASessionsPage:
         assert {dispute.line.invoice for dispute in trace.line_disputes} == {ours.invoice}
         assert {dispute.payment for dispute in trace.disputes} <= set(trace.payments)
         assert all(str(document) in told for document in trace.documents)
+
+
+class TestAStationsPage:
+    def test_shows_prices_codes_and_sessions_beside_how_it_stands(self, ours, owner, django_assert_max_num_queries):
+        with django_assert_max_num_queries(30):
+            page = owner.get(reverse("console:station", args=[ours.site.station.pk]))
+
+        assert [row.tariff for row in page.context["tariffs"]] == [ours.site.tariff]
+        assert ours.session in page.context["sessions"]
+        assert all(code.short_code in page.content.decode() for code in page.context["codes"])
