@@ -1,11 +1,10 @@
-"""Charging at home paid back, worked by hand: 0.32 € a kWh, our fee 4.50 € a month; the seller is in Berlin."""
+"""Charging at home paid back, worked by hand: records and monthly statements."""
 
 import csv
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
-from xml.etree.ElementTree import fromstring
 
 import pytest
 
@@ -14,129 +13,40 @@ from apps.accounting.home_sheets import (
     fleet_csv,
     fleet_month,
     fleet_pdf,
-    owed_by,
     render_home_statement,
     unrendered_ids,
 )
-from apps.accounting.models import HomeFile, HomeLine, HomePayout, HomeReceipt, HomeStatement
-from apps.accounting.services.home import (
-    HomeRefused,
-    due_statements,
-    make_home_file,
-    make_home_statement,
-    note_paid,
-    note_received,
-    note_returned,
-)
+from apps.accounting.models import HomeLine, HomeStatement
+from apps.accounting.services.home import HomeRefused, due_statements
 from apps.contracts.models import HomeAgreement, HomeCharger, HomeDriver
-from apps.core import audit
-from apps.core.domain.moves import IllegalMove
 from apps.documents.models import Mail
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
-from apps.ledger.domain.chart import Role, account_code
-from apps.ledger.models import Journal, LedgerEntry
+from apps.ledger.models import Journal
 from apps.sessions.domain.commands import AuthorisationStatus, Phase, StartCommand
-from apps.sessions.models import Cdr, ChargingSession
-from apps.sessions.services.rating import price, write_cdr
-from apps.sessions.services.starting import start_sessions
+from apps.sessions.models import ChargingSession
 from apps.sessions.services.transactions import follow_transactions
-from apps.tariffs.domain.facts import GrantTerms
-from tests.factories import (
-    LONG_AGO,
-    Site,
-    make_contract,
-    make_customer,
-    make_evse,
-    make_owner,
-    make_site,
-    make_station,
-    make_tariff,
-    make_tariff_version,
-    make_token,
-    make_user,
+from tests.factories import make_contract, make_customer, make_tariff, make_tariff_version, make_token
+from tests.integration.accounting.home_world import (
+    APRIL,
+    APRIL_MONTH,
+    EVENING,
+    MARCH,
+    MAY,
+    agreement,
+    begin,
+    books,
+    charge,
+    driver,
+    home,
+    site,
+    state,
+    violations,
 )
-from tests.integration.invoices.world import facts_of, revise
-from tests.refusals import refused_by, run_sql
+from tests.integration.invoices.world import revise
 
-PAID_BACK = [{"price_components": [{"type": "ENERGY", "price": "0.32", "step_size": 1}]}]
-MARCH, APRIL_MONTH = date(2026, 3, 1), date(2026, 4, 1)
-EVENING = datetime(2026, 3, 10, 18, tzinfo=UTC)
-APRIL, MAY = datetime(2026, 4, 1, 6, tzinfo=UTC), datetime(2026, 5, 1, 6, tzinfo=UTC)
-IBAN = "DE89370400440532013000"
-
-
-@pytest.fixture
-def site(db) -> Site:
-    return make_site()
-
-
-@pytest.fixture
-def agreement(site) -> HomeAgreement:
-    tariff = make_tariff(owner=site.owner, name="At home")
-    make_tariff_version(tariff=tariff, elements=PAID_BACK)
-    return HomeAgreement.objects.create(contract=site.contract, tariff=tariff, currency="EUR", fee="4.50")
-
-
-@pytest.fixture
-def driver(agreement) -> HomeDriver:
-    return HomeDriver.objects.create(agreement=agreement, name="Jörg Müller", iban=IBAN, payroll_number="0815")
-
-
-@pytest.fixture
-def home(site, driver) -> Site:
-    """The site with the driver's wallbox in place of the public station."""
-    station = make_station(location=site.location)
-    HomeCharger.objects.create(driver=driver, station=station, first_day=LONG_AGO.date())
-    return replace(site, station=station, evse=make_evse(station=station))
-
-
-def begin(site: Site, at: datetime = EVENING, *, uid: str | None = None) -> ChargingSession:
-    command = StartCommand(
-        station_id=site.station.pk,
-        evse_number=1,
-        id_token=uid or site.token.uid,
-        meter_start_milliwh=1_000_000_000,
-        started_at=at,
-        received_at=at,
-        frame_id=1,
-    )
-    (outcome,) = start_sessions((command,))
-    return ChargingSession.objects.get(pk=outcome.session_id)
-
-
-def charge(site: Site, at: datetime = EVENING, *, kwh: str = "20") -> Cdr:
-    """Charge at home for two hours; return the record."""
-    session = begin(site, at)
-    ended_at = at + timedelta(hours=2)
-    ChargingSession.objects.filter(pk=session.pk).update(
-        status="settled", ended_at=ended_at, end_received_at=ended_at, settled_at=ended_at
-    )
-    session.refresh_from_db()
-    return write_cdr(session, price(session, facts=facts_of(session, kwh=kwh), grant=GrantTerms()), at=ended_at)
-
-
-def state(driver: HomeDriver, *, month: date = MARCH, at: datetime = APRIL) -> HomeStatement | None:
-    return make_home_statement(driver_id=driver.pk, month=month, at=at)
-
-
-def pay(site: Site, *, kind=HomeFile.Kind.PAIN001, at: datetime = APRIL) -> HomeFile:
-    return make_home_file(seller_id=site.owner.pk, kind=kind, execution_date=date(2026, 4, 2), by=make_user(), at=at)
-
-
-def balance(site: Site, role: Role) -> Decimal:
-    entries = LedgerEntry.objects.filter(journal__entity=site.owner, account__code=account_code(role))
-    return sum((entry.amount.amount for entry in entries), Decimal(0))
-
-
-def books(site: Site) -> tuple[Decimal, Decimal, Decimal]:
-    """Return what fleets owe, what is owed to drivers, and what the bank has."""
-    return balance(site, Role.HOME_RECEIVABLE), -balance(site, Role.HOME_PAYABLE), balance(site, Role.BANK)
-
-
-def violations() -> list[audit.Violation]:
-    checked = {"I1", "I2", "I4", "I5", "I6", "I7", "I8", "I13"}
-    return [found for found in audit.find_violations() if found.invariant in checked]
+__all__ = ["agreement", "driver", "home", "site"]
+pytestmark = pytest.mark.django_db
 
 
 class TestCharging:
@@ -308,210 +218,3 @@ class TestAStatement:
 
         assert len(set(made)) == 1
         assert HomeLine.objects.count() == Journal.objects.filter(key__startswith="home_statement").count() == 1
-
-
-class TestPayingByBank:
-    def test_asks_for_each_driver_once_by_a_valid_file(self, site, home, driver):
-        charge(home)
-        statement = state(driver)
-
-        file = pay(site)
-
-        # The library checks it against the schema of pain.001.001.09 as it is made.
-        root = fromstring(bytes(file.content))
-        text = [element.text for element in root.iter() if element.text and element.text.strip()]
-        assert root.tag.startswith("{urn:iso:std:iso:20022:tech:xsd:pain.001.001.09}")
-        assert {file.message_id, IBAN, "Joerg Mueller", "6.40", "Charging at home 2026-03"} <= set(text)
-        statement.refresh_from_db()
-        assert statement.payout.amount.amount == Decimal("6.40")
-        with pytest.raises(HomeRefused, match="Nothing is due"):
-            pay(site)
-
-    def test_noted_as_paid_leaves_the_bank_and_settles_the_driver(self, site, home, driver):
-        charge(home)
-        state(driver)
-        pay(site)
-        payout = HomePayout.objects.get()
-
-        note_paid(payout_id=payout.pk, by=make_user(), at=APRIL)
-        note_paid(payout_id=payout.pk, by=make_user(), at=APRIL)
-
-        assert books(site) == (Decimal("6.40"), Decimal(0), Decimal("-6.40"))
-        assert violations() == []
-
-    def test_that_comes_back_is_due_again_and_asked_for_anew(self, site, home, driver):
-        charge(home)
-        statement = state(driver)
-        pay(site)
-        payout = HomePayout.objects.get()
-        note_paid(payout_id=payout.pk, by=make_user(), at=APRIL)
-
-        with pytest.raises(HomeRefused, match="Say why"):
-            note_returned(payout_id=payout.pk, reason=" ", by=make_user(), at=APRIL)
-        for _ in range(2):
-            note_returned(payout_id=payout.pk, reason="Account closed", by=make_user(), at=APRIL)
-
-        assert books(site) == (Decimal("6.40"), Decimal("6.40"), Decimal(0))
-        with pytest.raises(IllegalMove):
-            note_paid(payout_id=payout.pk, by=make_user(), at=APRIL)
-        pay(site, at=MAY)
-        statement.refresh_from_db()
-        assert statement.payout != payout
-        assert violations() == []
-
-    def test_takes_corrections_off_what_is_paid_next(self, site, home, driver):
-        cdr = charge(home)
-        state(driver)
-        pay(site)
-        revise(cdr, kwh="15")
-        charge(home, datetime(2026, 4, 10, 18, tzinfo=UTC))
-        state(driver, month=APRIL_MONTH, at=MAY)
-
-        pay(site, at=MAY)
-
-        # 6.40 − 1.60
-        assert [one.amount.amount for one in HomePayout.objects.order_by("pk")] == [Decimal("6.40"), Decimal("4.80")]
-
-    def test_waits_while_less_than_nothing_is_due(self, site, home, driver):
-        cdr = charge(home)
-        state(driver)
-        pay(site)
-        revise(cdr, kwh="15")
-        state(driver, month=APRIL_MONTH, at=MAY)
-
-        with pytest.raises(HomeRefused, match="Nothing is due"):
-            pay(site, at=MAY)
-
-    @pytest.mark.parametrize(
-        ("model", "fields", "words"),
-        [
-            (HomeDriver, {"iban": ""}, "No IBAN is known of Jörg Müller"),
-            (HomeAgreement, {"paid_by": "payroll"}, "Nothing is due"),
-        ],
-    )
-    def test_is_refused_where_it_cannot_be_made_and_asks_for_nothing(self, site, home, driver, model, fields, words):
-        charge(home)
-        state(driver)
-        model.objects.update(**fields)
-
-        with pytest.raises(HomeRefused, match=words):
-            pay(site)
-
-        assert not HomeFile.objects.exists()
-        assert HomeStatement.objects.get().payout is None
-
-    @pytest.mark.django_db(transaction=True)
-    def test_asked_for_twice_at_once_is_in_one_file(self, site, home, driver, at_once):
-        charge(home)
-        state(driver)
-
-        def ask():
-            try:
-                return pay(site).pk
-            except HomeRefused:
-                return None
-
-        assert len([made for made in at_once(ask, ask) if made]) == 1
-        assert HomePayout.objects.count() == 1
-
-
-class TestPayingByPayroll:
-    def test_lists_what_the_employer_pays_and_settles_both_sides(self, site, home, driver, agreement):
-        HomeAgreement.objects.update(paid_by="payroll")
-        charge(home)
-        state(driver)
-
-        file = pay(site, kind=HomeFile.Kind.PAYROLL)
-        note_paid(payout_id=HomePayout.objects.get().pk, by=make_user(), at=APRIL)
-
-        rows = list(csv.reader(StringIO(bytes(file.content).decode("utf-8-sig"))))
-        assert rows[1] == [site.contract.number, "0815", "Jörg Müller", "2026-03", "20.000", "6.40", "EUR"]
-        # The employer paid the driver: nothing is owed any more, and our bank saw nothing.
-        assert books(site) == (Decimal(0), Decimal(0), Decimal(0))
-        assert owed_by(agreement) == 0
-        assert violations() == []
-
-    def test_is_refused_without_a_payroll_number(self, site, home, driver):
-        HomeAgreement.objects.update(paid_by="payroll")
-        HomeDriver.objects.update(payroll_number="")
-        charge(home)
-        state(driver)
-
-        with pytest.raises(HomeRefused, match="No payroll number"):
-            pay(site, kind=HomeFile.Kind.PAYROLL)
-
-
-class TestMoneyFromAFleet:
-    def test_is_noted_once_and_settles_what_it_owes(self, site, home, driver, agreement):
-        charge(home)
-        state(driver)
-        fields = {"agreement_id": agreement.pk, "reference": "TRF 77", "received_on": date(2026, 4, 8), "at": APRIL}
-
-        first = note_received(amount=Decimal("6.40"), by=make_user(), **fields)
-        again = note_received(amount=Decimal("6.40"), by=make_user(), **fields)
-
-        assert first == again
-        assert books(site) == (Decimal(0), Decimal("6.40"), Decimal("6.40"))
-        assert owed_by(agreement) == 0
-        with pytest.raises(HomeRefused, match="was noted with"):
-            note_received(amount=Decimal("6.00"), by=make_user(), **fields)
-        assert violations() == []
-
-    def test_is_refused_without_a_reference(self, agreement):
-        with pytest.raises(HomeRefused, match="Name the transfer"):
-            note_received(
-                agreement_id=agreement.pk, reference=" ", amount=Decimal(1), received_on=MARCH, by=None, at=APRIL
-            )
-        assert not HomeReceipt.objects.exists()
-
-
-class TestTheDatabaseRefuses:
-    def test_a_wallbox_at_two_homes_or_of_another_seller(self, site, home, driver, agreement):
-        other = HomeDriver.objects.create(agreement=agreement, name="Another")
-
-        with refused_by("home_charger_at_one_home_a_day", HomeCharger):
-            HomeCharger.objects.create(driver=other, station=home.station, first_day=MARCH)
-        with refused_by("the wallbox is of another seller", HomeCharger):
-            HomeCharger.objects.create(driver=driver, station=make_station(), first_day=MARCH)
-
-    def test_a_tariff_of_another_seller_and_an_account_that_is_none(self, site, agreement):
-        with refused_by("the reimbursement tariff is of another seller", HomeAgreement):
-            HomeAgreement.objects.update(tariff=make_tariff(owner=make_owner()))
-        with refused_by("home_driver_iban_is_compact", HomeDriver):
-            run_sql(
-                "INSERT INTO contracts_homedriver (agreement_id, name, email, language, iban, payroll_number)"
-                " VALUES (%s, 'X', '', 'en', 'no iban', '')",
-                agreement.pk,
-            )
-
-    def test_statements_and_lines_to_change_and_a_sum_that_is_none(self, home, driver):
-        charge(home)
-        statement = state(driver)
-
-        with refused_by("statements of charging at home are frozen", HomeStatement):
-            HomeStatement.objects.update(amount=1)
-        with refused_by("lines of statements are never changed or deleted", HomeLine):
-            HomeLine.objects.update(amount=1)
-        with refused_by("home_statement_once_a_month", HomeStatement):
-            HomeStatement.objects.create(
-                driver=driver, month=MARCH, currency="EUR", amount=0, energy_milliwh=0, made_at=APRIL
-            )
-        with refused_by("a statement is the sum of its lines", HomeStatement):
-            run_sql(
-                "INSERT INTO accounting_homestatement (driver_id, month, currency, amount, energy_milliwh, made_at)"
-                " VALUES (%s, '2026-05-01', 'EUR', 5, 0, now()); SET CONSTRAINTS ALL IMMEDIATE",
-                driver.pk,
-            )
-        assert statement.lines.count() == 1
-
-    def test_a_statement_to_leave_the_payment_that_pays_it(self, site, home, driver):
-        charge(home)
-        state(driver)
-        pay(site)
-
-        with refused_by("a statement is paid once, to its driver", HomeStatement):
-            HomeStatement.objects.update(payout=None)
-        with refused_by("payments to drivers are frozen", HomePayout):
-            HomePayout.objects.update(amount=1)
-        with refused_by("files that pay drivers are never changed or deleted", HomeFile):
-            HomeFile.objects.update(message_id="other")

@@ -10,7 +10,7 @@ from apps.accounting.services.home import make_home_file
 from apps.accounts.domain.roles import Role
 from apps.contracts.models import HomeAgreement, HomeDriver
 from tests.factories import make_member
-from tests.integration.accounting.test_home import APRIL, agreement, charge, driver, home, site, state
+from tests.integration.accounting.home_world import APRIL, agreement, charge, driver, home, site, state
 from tests.integration.tenants import signed_in
 
 IBAN = "DE89370400440532013000"
