@@ -1,13 +1,13 @@
 """Hand many rows to one statement as one JSON text.
 
-Django hands over an array a column, each of whose elements Python converts by itself; JSON is written in C, and fifty
-rows cost a quarter of the time. For what is written all day: columns of text, numbers, amounts of money, instants,
-days, booleans, UUIDs and plain JSON, none that Django fills in at saving. A decimal travels as text, so nothing
-becomes a float.
+Django hands over an array a column, each of whose elements Python converts by itself, and ``bulk_update`` writes a CASE
+per row and column; JSON is written in C, and fifty rows cost a quarter of the time, or a tenth. For what is written
+all day: columns of text, numbers, amounts of money, instants, days, booleans, UUIDs and plain JSON, none that Django
+fills in at saving. A decimal travels as text, so nothing becomes a float.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -42,6 +42,23 @@ def insert_rows(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> Non
             return
         for row, (pk,) in zip(rows, cursor.fetchall(), strict=True):
             row.pk, row._state.adding, row._state.db = pk, False, connection.alias
+
+
+def update_rows(rows: Sequence[Model], *, fields: Collection[str]) -> None:
+    """Write these fields of rows of one model that are there; the caller holds their locks."""
+    if not rows:
+        return
+    meta = type(rows[0])._meta
+    columns = [meta.pk, *(field for field in meta.concrete_fields if field.name in fields)]
+    changes = ", ".join(f"{name} = told.{name}" for name in map(quoted, columns[1:]))
+    # Names and types come from the model's own fields, values are a parameter.
+    sql = f"""
+        UPDATE {connection.ops.quote_name(meta.db_table)} AS kept
+        SET {changes} FROM {recordset(columns)}
+        WHERE kept.{quoted(meta.pk)} = told.{quoted(meta.pk)}
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [as_json(rows, columns)])
 
 
 def recordset(fields: Iterable["Field[Any, Any]"]) -> str:

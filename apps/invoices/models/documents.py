@@ -249,25 +249,40 @@ class Invoice(TenantModel):
 
 # Children of an issued document: nothing is added, changed or removed.
 _CHILD_FROZEN = """
-    IF EXISTS (
-        SELECT 1 FROM invoices_invoice WHERE status = 'issued'
-        AND id IN (CASE WHEN TG_OP = 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END,
-                   CASE WHEN TG_OP = 'DELETE' THEN OLD.invoice_id ELSE NEW.invoice_id END)
-    ) THEN
+    IF EXISTS (SELECT 1 FROM invoices_invoice WHERE status = 'issued' AND id IN (OLD.invoice_id, NEW.invoice_id)) THEN
         RAISE EXCEPTION 'issued documents are frozen' USING ERRCODE = 'restrict_violation';
     END IF;
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
     RETURN NEW;
 """
+# A billing run adds thousands in one statement: they are looked at together.
+_CHILDREN_ADDED = """
+    IF EXISTS (
+        SELECT 1 FROM invoices_invoice WHERE status = 'issued' AND id IN (SELECT invoice_id FROM added)
+    ) THEN
+        RAISE EXCEPTION 'issued documents are frozen' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
+"""
 
 
-def _frozen_with_invoice(name: str) -> pgtrigger.Trigger:
-    return pgtrigger.Trigger(
-        name=name,
-        when=pgtrigger.Before,
-        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
-        func=_CHILD_FROZEN,
-    )
+def _frozen_with_invoice(name: str) -> list[pgtrigger.Trigger]:
+    return [
+        pgtrigger.Trigger(
+            name=name,
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update | pgtrigger.Delete,
+            func=_CHILD_FROZEN,
+        ),
+        pgtrigger.Trigger(
+            name=f"{name}_too",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Insert,
+            referencing=pgtrigger.Referencing(new="added"),
+            func=_CHILDREN_ADDED,
+        ),
+    ]
 
 
 class InvoiceLine(TenantModel):
@@ -285,10 +300,15 @@ class InvoiceLine(TenantModel):
 
     TENANT = ("invoice__seller", "invoice__customer__organisation")
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    # By document and by record the unique constraints find it; few lines take one back.
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines", db_index=False)
     position = models.PositiveIntegerField()
-    cdr = models.ForeignKey("charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    credits = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by")
+    cdr = models.ForeignKey(
+        "charging_sessions.Cdr", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    credits = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="credited_by", db_index=False
+    )
     text = models.CharField(max_length=240, blank=True)
     vehicle = models.CharField(max_length=120, blank=True)
     token = models.CharField(max_length=40, blank=True, help_text="Last four characters of the card.")
@@ -307,6 +327,7 @@ class InvoiceLine(TenantModel):
 
     class Meta:
         ordering = ["invoice", "position"]
+        indexes = [models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="line_that_credits")]
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="line_position_once_per_invoice"),
             models.UniqueConstraint(
@@ -326,7 +347,7 @@ class InvoiceLine(TenantModel):
             is_rounded_money("net", "gross", name="line_amounts_are_rounded"),
         ]
         triggers = [
-            _frozen_with_invoice("line_frozen_when_issued"),
+            *_frozen_with_invoice("line_frozen_when_issued"),
             pgtrigger.Trigger(
                 name="line_credits_at_most_what_it_takes_back",
                 when=pgtrigger.Before,
@@ -366,7 +387,7 @@ class InvoiceTax(TenantModel):
 
     TENANT = ("invoice__seller", "invoice__customer__organisation")
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="taxes")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="taxes", db_index=False)
     category = models.CharField(max_length=2)
     rate = models.DecimalField(max_digits=6, decimal_places=4)
     country = models.CharField(max_length=2)
@@ -383,7 +404,7 @@ class InvoiceTax(TenantModel):
             models.UniqueConstraint(fields=["invoice", "category", "rate"], name="vat_category_once_per_invoice"),
             is_rounded_money("net", "tax", name="vat_amounts_are_rounded"),
         ]
-        triggers = [_frozen_with_invoice("vat_frozen_when_issued")]
+        triggers = _frozen_with_invoice("vat_frozen_when_issued")
 
     def __str__(self) -> str:
         return f"{self.category} {self.rate}"

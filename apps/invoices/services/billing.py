@@ -5,13 +5,12 @@ rest go. What comes in meanwhile is left to the next run.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.db.models.functions import Least
 
 from apps.accounts.models import Organisation, User
@@ -27,11 +26,16 @@ from apps.invoices.models import BillingRun, Invoice
 from apps.invoices.selectors import awaiting_correction, drafts_of, due_records, open_holds
 from apps.invoices.services.charges import due_charges
 from apps.invoices.services.crediting import credit_lines
-from apps.invoices.services.drafting import discard_drafts, draft_contract
-from apps.invoices.services.issuing import issue_invoice
-from apps.invoices.services.plans import contracts_with_open_periods, has_plan
+from apps.invoices.services.documents import lock_contracts
+from apps.invoices.services.drafting import discard_drafts, draft_contracts
+from apps.invoices.services.issuing import issue_documents, issue_invoices
+from apps.invoices.services.plans import contracts_with_open_periods, with_plan
 from apps.invoices.services.sharing import due_periods, share_cost
 from apps.sessions.models import Cdr
+
+CONTRACTS_TOGETHER: Final = 25
+RECORDS_TOGETHER: Final = 2_500
+"""So much is billed in one transaction: what is asked once a transaction no longer shows, and memory stays small."""
 
 STALLED_AFTER: Final = timedelta(minutes=3)
 """A running run of which nothing was heard for so long has lost whoever carried it out."""
@@ -40,9 +44,9 @@ STALLED_AFTER: Final = timedelta(minutes=3)
 def run_billing(*, seller_id: int, until_date: date, at: datetime) -> BillingRun:
     """Bill every contract of a seller up to and including the local day ``until_date``; running again finds nothing.
 
-    Each contract is a story of its own: a contract whose documents are refused is named in the run's ``problems`` and
-    stops no other. A run that was killed is taken up by the next one for the same day: what it issued is no longer
-    due, and a draft it left behind is written anew and issued.
+    Some contracts at a time are billed in one transaction. A contract whose documents are refused is named in the run's
+    ``problems`` and stops no other: those with it are then billed one by one. A run that was killed is taken up by the
+    next one for the same day: what it issued is no longer due.
 
     :raises RunRefused: a run of the seller's waits for a person
     """
@@ -77,12 +81,12 @@ def carry_on(*, run_id: int, at: datetime) -> BillingRun:
     """Do the step that a run is at, for all its contracts; one that waits for a person or is done is left as it is."""
     run = BillingRun.objects.select_related("seller").get(pk=run_id)
     if run.status == RunStatus.RUNNING and run.approved_at is not None:
-        _for_each(run, _contracts_of(run), lambda contract_id: _issue_drafts(contract_id, run=run, at=at))
+        _for_each(run, _contracts_of(run), lambda contract_ids: _issue_drafts(contract_ids, run=run, at=at))
         return _end(run, RunStatus.DONE, at=at)
     if run.status == RunStatus.RUNNING:
         _share_costs(run, at=at)
         step = _draft if run.is_reviewed else _bill
-        _for_each(run, _contracts_with_work(run), lambda contract_id: step(contract_id, run=run, at=at))
+        _for_each(run, _contracts_with_work(run), lambda contract_ids: step(contract_ids, run=run, at=at))
         return _end(run, RunStatus.DRAFTED if run.is_reviewed else RunStatus.DONE, at=at)
     return run
 
@@ -99,34 +103,34 @@ def bill_after_session(*, contract_id: int, at: datetime) -> None:
     if contract is None or looked_at.filter(contract=contract).exists():
         return
     today = at.astimezone(zone(contract.seller.time_zone)).date()
-    bill_contract(contract_id=contract_id, seller=contract.seller, until_date=today, at=at)
+    bill_contracts(contract_ids=[contract_id], seller=contract.seller, until_date=today, at=at)
 
 
-def _bill(contract_id: int, *, run: BillingRun, at: datetime) -> None:
-    bill_contract(contract_id=contract_id, seller=run.seller, until_date=run.until_date, run=run, at=at)
-
-
-def bill_contract(
-    *, contract_id: int, seller: Organisation, until_date: date, at: datetime, run: BillingRun | None = None
-) -> None:
-    """Credit what was revised since it was billed, then draft and issue until nothing is due.
-
-    :raises DocumentRefused: a document is refused; those before it stand
-    """
-    _credit_revised(contract_id, seller=seller, until_date=until_date, run=run, at=at)
-    while drafts := draft_contract(contract_id=contract_id, until_date=until_date, run=run):
-        failpoints.hit("billing.drafted")
-        for draft in drafts:
-            # Another run at once may have thrown it away, having found less to bill: then it bills the rest.
-            with suppress(Invoice.DoesNotExist):
-                issue_invoice(invoice_id=draft.pk, issued_at=at)
-        if not has_plan(contract_id):
-            # Only a plan's periods are looked at again: they close when nothing more is due of them.
-            return
+def _bill(contract_ids: Sequence[int], *, run: BillingRun, at: datetime) -> None:
+    bill_contracts(contract_ids=contract_ids, seller=run.seller, until_date=run.until_date, run=run, at=at)
 
 
 @transaction.atomic
-def _draft(contract_id: int, *, run: BillingRun, at: datetime) -> None:
+def bill_contracts(
+    *, contract_ids: Sequence[int], seller: Organisation, until_date: date, at: datetime, run: BillingRun | None = None
+) -> None:
+    """Credit what was revised since it was billed, then draft and issue until nothing is due; all or nothing.
+
+    :raises DocumentRefused: a document is refused
+    """
+    # All contracts before anything else, in their order: two runs at once wait here, and never for each other.
+    lock_contracts(contract_ids)
+    _credit_revised(contract_ids, seller=seller, until_date=until_date, run=run, at=at)
+    left = contract_ids
+    while drafts := draft_contracts(contract_ids=left, until_date=until_date, run=run):
+        failpoints.hit("billing.drafted")
+        issue_documents(drafts, issued_at=at)
+        # Only a plan's periods are looked at again: they close when nothing more is due of them.
+        left = with_plan(left)
+
+
+@transaction.atomic
+def _draft(contract_ids: Sequence[int], *, run: BillingRun, at: datetime) -> None:
     """Credit what was revised since it was billed, and draft what is due, the corrected included.
 
     The run is held meanwhile, so that one that still drafts never writes over what somebody looks at already.
@@ -134,17 +138,18 @@ def _draft(contract_id: int, *, run: BillingRun, at: datetime) -> None:
     drafting = BillingRun.objects.select_for_update(no_key=True).filter(status=RunStatus.RUNNING, approved_at=None)
     if not drafting.filter(pk=run.pk).exists():
         return
-    _credit_revised(contract_id, seller=run.seller, until_date=run.until_date, run=run, at=at)
-    draft_contract(contract_id=contract_id, until_date=run.until_date, run=run)
+    lock_contracts(contract_ids)
+    _credit_revised(contract_ids, seller=run.seller, until_date=run.until_date, run=run, at=at)
+    draft_contracts(contract_ids=contract_ids, until_date=run.until_date, run=run)
 
 
-def _issue_drafts(contract_id: int, *, run: BillingRun, at: datetime) -> None:
+def _issue_drafts(contract_ids: Sequence[int], *, run: BillingRun, at: datetime) -> None:
     """Issue the drafts of a run as they were looked at.
 
-    :raises DraftOutdated: what one of them bills has changed since; it stays a draft
+    :raises DraftOutdated: what one of them bills has changed since; they stay drafts
     """
-    for draft_id in drafts_of(run).filter(contract=contract_id).values_list("pk", flat=True):
-        issue_invoice(invoice_id=draft_id, issued_at=at, issued_by=run.approved_by)
+    drafts = drafts_of(run).filter(contract__in=contract_ids).values_list("pk", flat=True)
+    issue_invoices(invoice_ids=list(drafts), issued_at=at, issued_by=run.approved_by)
 
 
 @transaction.atomic
@@ -213,13 +218,14 @@ def _share_costs(run: BillingRun, *, at: datetime) -> None:
             _note_problem(run, f"{cost.customer}, {cost}, {period.first} to {period.last}: {refusal}.")
 
 
-def _contracts_of(run: BillingRun) -> list[int]:
-    ids = drafts_of(run).order_by().values_list("contract_id", flat=True).distinct()
-    return sorted(contract_id for contract_id in ids if contract_id is not None)
+def _contracts_of(run: BillingRun) -> dict[int, int]:
+    """Return the contracts that a run has drafts of, and the lines on them."""
+    drafts = drafts_of(run).filter(contract__isnull=False).order_by()
+    return dict(drafts.values_list("contract_id").annotate(size=Count("lines")))
 
 
-def _contracts_with_work(run: BillingRun) -> list[int]:
-    """Return the contracts on which something may be due, and those with a draft left behind, in a fixed order.
+def _contracts_with_work(run: BillingRun) -> dict[int, int]:
+    """Return the contracts on which something may be due, and those with a draft left behind, and their due records.
 
     What is billed after each session is nobody's to look at first; a run without review picks up what was left over.
     """
@@ -227,42 +233,70 @@ def _contracts_with_work(run: BillingRun) -> list[int]:
     records = due_records(seller=seller, until_date=until_date)
     if run.is_reviewed:
         records = records.exclude(session__contract__billing_cycle=BillingCycle.SESSION)
-    due = records.order_by().values_list("session__contract_id", flat=True)
+    due = dict(records.order_by().values_list("session__contract_id").annotate(size=Count("pk")))
     drafts = Invoice.objects.filter(seller=seller, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE).values_list(
         "contract_id", flat=True
     )
     held = set(open_holds().filter(seller=seller, contract__isnull=False).values_list("contract_id", flat=True))
     charged = due_charges(seller=seller, until_date=until_date).order_by().values_list("contract_id", flat=True)
-    found = {*due.distinct(), *drafts, *charged, *contracts_with_open_periods(seller.pk, until_date=until_date)}
-    return sorted(found - held | {*drafts})
+    found = {*due, *drafts, *charged, *contracts_with_open_periods(seller.pk, until_date=until_date)}
+    return {contract_id: due.get(contract_id, 0) for contract_id in found - held | {*drafts}}
 
 
-def _for_each(run: BillingRun, contract_ids: Sequence[int], work: Callable[[int], None]) -> None:
-    """Do a step for each contract; what is refused is named and stops no other."""
-    _count(run, contracts=len(contract_ids))
-    for contract_id in contract_ids:
-        try:
-            work(contract_id)
-        except DocumentRefused as refusal:
-            _note_progress(run, problem=f"{Contract.objects.get(pk=contract_id).number}: {refusal}")
+def _together(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Cut contracts into those that are done together, in the order of their keys, so that memory stays flat.
+
+    sizes  contract → its records or lines, as many as there are
+    """
+    together: list[int] = []
+    for contract_id in sorted(sizes):
+        together.append(contract_id)
+        if len(together) == CONTRACTS_TOGETHER or sum(sizes[one] for one in together) >= RECORDS_TOGETHER:
+            yield together
+            together = []
+    if together:
+        yield together
+
+
+def _for_each(run: BillingRun, sizes: Mapping[int, int], work: Callable[[Sequence[int]], None]) -> None:
+    """Do a step for some contracts at a time."""
+    _count(run, contracts=len(sizes))
+    for contract_ids in _together(sizes):
+        _do(run, contract_ids, work)
+
+
+def _do(run: BillingRun, contract_ids: Sequence[int], work: Callable[[Sequence[int]], None]) -> None:
+    """Do a step for contracts together, or where that is refused, one by one: who is refused is named, and stops no
+    other.
+    """
+    try:
+        work(contract_ids)
+    except DocumentRefused as refusal:
+        if len(contract_ids) == 1:
+            _note_progress(run, problem=f"{Contract.objects.get(pk=contract_ids[0]).number}: {refusal}")
         else:
-            _note_progress(run)
+            for contract_id in contract_ids:
+                _do(run, [contract_id], work)
+    else:
+        _note_progress(run, contracts=len(contract_ids))
 
 
 def _credit_revised(
-    contract_id: int, *, seller: Organisation, until_date: date, run: BillingRun | None, at: datetime
+    contract_ids: Sequence[int], *, seller: Organisation, until_date: date, run: BillingRun | None, at: datetime
 ) -> None:
     """Credit the lines whose record has a newer revision that is due now; that revision is billed next."""
-    due = due_records(seller=seller, until_date=until_date).filter(session__contract_id=contract_id)
+    due = due_records(seller=seller, until_date=until_date).filter(session__contract__in=contract_ids)
     revised_due = due.filter(revision__gt=1).select_related(None).prefetch_related(None).only("session_id", "reason")
     revision_of = {cdr.session_id: cdr for cdr in revised_due}
     if not revision_of:
         return
     lines = awaiting_correction(seller=seller).filter(
-        invoice__contract_id=contract_id, cdr__session_id__in=list(revision_of)
+        invoice__contract__in=contract_ids, cdr__session_id__in=list(revision_of)
     )
     revised: dict[int, dict[int, Cdr]] = defaultdict(dict)
-    for line_id, invoice_id, session_id in lines.values_list("pk", "invoice_id", "cdr__session_id"):
+    for line_id, invoice_id, session_id in lines.order_by("invoice__contract", "invoice", "position").values_list(
+        "pk", "invoice_id", "cdr__session_id"
+    ):
         revised[invoice_id][line_id] = revision_of[session_id]
     for invoice_id, revisions in revised.items():
         credit_lines(
@@ -283,12 +317,12 @@ def _count(run: BillingRun, *, contracts: int) -> None:
 
 
 @transaction.atomic
-def _note_progress(run: BillingRun, *, problem: str = "") -> None:
-    """Count one contract; two runs at once share the row, so the count is capped by the total.
+def _note_progress(run: BillingRun, *, contracts: int = 1, problem: str = "") -> None:
+    """Count contracts; two runs at once share the row, so the count is capped by the total.
 
     The clock is asked, for a run's own instant is that of its beginning, however long it takes.
     """
-    done = Least(F("contracts_done") + 1, F("contracts_total"))
+    done = Least(F("contracts_done") + contracts, F("contracts_total"))
     BillingRun.objects.filter(pk=run.pk).update(contracts_done=done, progressed_at=clock.now())
     if problem:
         current = BillingRun.objects.get(pk=run.pk)

@@ -11,7 +11,7 @@ from apps.core.domain.tax import PRIVATE
 from apps.invoices.domain.credits import spread
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import creditable_lines
-from apps.invoices.services.taxes import decide_for
+from apps.invoices.services.taxes import country_of, decide_for
 from apps.sessions.models import Cdr
 
 
@@ -26,7 +26,9 @@ def overcharged(document: Invoice, cdr: Cdr) -> dict[int, Decimal]:
     over = sum((each.left.stated for each in lines), start=Decimal(0)) - cdr.gross.amount
     if over <= 0:
         return {}
-    parts = decide_for(cdr, registrations=registrations_of(document.seller), buyer=PRIVATE)
+    parts = decide_for(
+        cdr, country=country_of(cdr.session), registrations=registrations_of(document.seller), buyer=PRIVATE
+    )
     truth = {(part.decision.en16931_category, part.decision.rate): part.gross for part in parts}
     falls = [
         max(each.left.stated - truth.get((each.left.category, each.left.rate), Decimal(0)), Decimal(0))

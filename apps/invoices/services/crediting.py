@@ -17,8 +17,8 @@ from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS
 from apps.invoices.errors import NotCreditable
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine
-from apps.invoices.services.drafting import write_document
-from apps.invoices.services.issuing import amounts_of, issue_invoice, lock_document
+from apps.invoices.services.documents import lock_document, write_document
+from apps.invoices.services.issuing import amounts_of, issue_invoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from apps.invoices.domain.line_disputes import DisputeGround, LineDisputeStatus,
 from apps.invoices.errors import DisputeRefused
 from apps.invoices.models import Invoice, InvoiceLine, LineDispute
 from apps.invoices.services.dispute_letters import tell_answered, tell_opened
-from apps.invoices.services.issuing import lock_document
+from apps.invoices.services.documents import lock_document
 
 
 @transaction.atomic

@@ -1,37 +1,49 @@
 """Draft the next invoice of a contract from what is due: copied lines, VAT, totals. A draft has no number yet."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import cast
+from typing import Final, cast
 
 from django.db import transaction
 from django.db.models import Exists, Q
 
+from apps.accounts.models import Organisation
 from apps.contracts.domain.cycles import BillingCycle, last_billed_day
 from apps.contracts.domain.plans import PlanSpan
 from apps.contracts.models import Contract, CostCentre
 from apps.contracts.registrations import registrations_of
+from apps.core.domain.tax import BuyerStatus, Registration
 from apps.core.domain.zones import zone
-from apps.core.rows import insert_rows
-from apps.invoices.domain.amounts import DocumentAmounts, LineAmounts, line_amounts, total_up
+from apps.invoices.domain.amounts import LineAmounts, line_amounts, total_up
 from apps.invoices.domain.bands import PriceBand, price_bands, prices_energy
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words, legal_text
-from apps.invoices.models import BillingRun, Invoice, InvoiceLine, InvoiceTax
+from apps.invoices.models import BillingRun, Invoice, InvoiceLine
 from apps.invoices.selectors import due_records, open_holds, uncredited_lines
-from apps.invoices.services.charges import TaxedCharge, keep_lines, taxed_charges, taxed_line
+from apps.invoices.services.charges import TaxedCharge, due_charges, keep_lines, taxed_charges, taxed_line
+from apps.invoices.services.documents import DocumentInHand, compose, lock_contracts, write_documents
 from apps.invoices.services.plan_charges import charge_line, keep_charges
 from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_spans, plan_state
-from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
+from apps.invoices.services.taxes import TaxedPart, buyer_status, country_of, decide_for
 from apps.invoices.services.text_lines import amounts_on
 from apps.sessions.explanation import adjustment_words, free_reason_of
 from apps.sessions.models import Cdr, ChargingSession
 from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.sentences import Language, describe_reason
 from apps.tariffs.domain.terms import Dimension, TariffTerms
+
+_READ: Final = (
+    *("session", "revision", "tariff_version", "started_at", "ended_at", "tax_date", "energy_milliwh", "document"),
+    *("currency", "net", "gross"),
+    *(
+        f"session__{name}"
+        for name in ("contract", "station", "evse", "vehicle", "cost_centre", "id_token", "time_zone")
+    ),
+)
+"""What a line is made of, of a charge record and its session, which have three times as many columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +64,22 @@ class DueGroup:
     others: tuple[TaxedCharge, ...] = ()
 
 
-@transaction.atomic
 def draft_contract(*, contract_id: int, until_date: date, run: BillingRun | None = None) -> list[Invoice]:
-    """Draft the invoices of what is due on a contract; none when nothing is.
+    """Draft the invoices of what is due on a contract; see ``draft_contracts``."""
+    drafts = draft_contracts(contract_ids=[contract_id], until_date=until_date, run=run)
+    return [draft.invoice for draft in drafts]
 
-    The contract is locked first, so that two runs at once meet here and one of them finds the other's work. Drafts
-    left behind by a killed run are written anew with what is due now. There is one for each currency and each country
-    of supply: an invoice states one currency and one VAT identifier of the seller, or none where what it charges is
-    not subject to VAT. A contract that is held has none.
+
+@transaction.atomic
+def draft_contracts(
+    *, contract_ids: Collection[int], until_date: date, run: BillingRun | None = None
+) -> list[DocumentInHand]:
+    """Draft the invoices of what is due on contracts of one seller, in the order of their keys; none when nothing is.
+
+    The contracts are locked first, so that two runs at once meet here and one of them finds the other's work. Drafts
+    left behind are written anew with what is due now. There is one for each currency and each country of supply: an
+    invoice states one currency and one VAT identifier of the seller, or none where what it charges is not subject to
+    VAT. A contract that is held has none.
 
     A record that cost nothing is listed where it says something: it makes an invoice of its own accord if energy was
     delivered; one without energy waits until an invoice is written anyway.
@@ -67,61 +87,113 @@ def draft_contract(*, contract_id: int, until_date: date, run: BillingRun | None
     :raises TaxRefused: the seller has no VAT registration where a charger stands
     :raises TaxDisagrees: a record was rated with another VAT rate than the rule book gives
     """
-    contract = Contract.objects.select_for_update(of=("self",)).select_related("seller", "customer").get(pk=contract_id)
-    emptied = _empty_drafts(contract)
-    is_held = open_holds().filter(contract=contract).exists()
-    groups = [] if is_held else _groups(contract, until_date=until_date)
-    # Filled again under the same key: whoever is about to issue it issues what it lists now.
-    empty = [*emptied, *(Invoice(kind=Invoice.Kind.INVOICE) for _ in groups[len(emptied) :])]
-    drafts = [
-        _fill(draft, contract=contract, run=run, group=group) for draft, group in zip(empty, groups, strict=False)
-    ]
-    for draft in empty[len(groups) :]:
-        draft.delete()
-    return drafts
+    contracts = lock_contracts(contract_ids)
+    emptied = _empty_drafts(contracts)
+    held = set(open_holds().filter(contract__in=contracts).values_list("contract_id", flat=True))
+    groups = _groups([contract for contract in contracts if contract.pk not in held], until_date=until_date)
+    drafts: list[tuple[DocumentInHand, Contract, DueGroup]] = []
+    for contract in contracts:
+        # Filled again under the same key: whoever is about to issue it issues what it lists now.
+        left_behind = emptied.get(contract.pk, [])
+        for group in groups.get(contract.pk, []):
+            draft = left_behind.pop(0) if left_behind else Invoice(kind=Invoice.Kind.INVOICE)
+            drafts.append((_fill(draft, contract=contract, run=run, group=group), contract, group))
+        for draft in left_behind:
+            draft.delete()
+    write_documents([written for written, _, _ in drafts])
+    for written, contract, group in drafts:
+        _keep_charges(written, contract=contract, group=group)
+    return [written for written, _, _ in drafts]
 
 
 def discard_drafts(contract: Contract) -> None:
     """Delete the drafts of a locked contract; what they list is due again."""
-    for draft in _empty_drafts(contract):
-        draft.delete()
+    for drafts in _empty_drafts([contract]).values():
+        for draft in drafts:
+            draft.delete()
 
 
-def _empty_drafts(contract: Contract) -> list[Invoice]:
-    drafts = Invoice.objects.filter(contract=contract, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE)
-    found = list(drafts.order_by("pk"))
-    for draft in found:
+def _empty_drafts(contracts: Sequence[Contract]) -> dict[int, list[Invoice]]:
+    """Take the lines of drafts away and return them by contract."""
+    drafts = Invoice.objects.filter(contract__in=contracts, status=InvoiceStatus.DRAFT, kind=Invoice.Kind.INVOICE)
+    found: defaultdict[int, list[Invoice]] = defaultdict(list)
+    for draft in drafts.order_by("pk"):
         draft.lines.all().delete()
         draft.taxes.all().delete()
+        found[draft.contract_id].append(draft)
     return found
 
 
-def _groups(contract: Contract, *, until_date: date) -> list[DueGroup]:
-    """Return what the next invoices list: each currency and country with something to bill.
+def _groups(contracts: Sequence[Contract], *, until_date: date) -> dict[int, list[DueGroup]]:
+    """Return what the next invoices of each contract list: each currency and country with something to bill.
 
     A revision that was made since the run credited what was revised waits for the next run, which credits first. What
     comes to less than nothing waits for more to bill: an invoice does not give money back.
     """
-    groups: list[DueGroup] = []
-    spans = plan_spans(contract)
+    if not contracts:
+        return {}
+    seller = contracts[0].seller
+    plans = plan_spans(contracts)
+    closing = {contract.pk: _closing(contract, plans[contract.pk], until_date=until_date) for contract in contracts}
+    due = _due_by_contract(seller, closing=closing)
+    charged = set(due_charges(seller=seller, until_date=until_date).values_list("contract_id", flat=True))
+    registrations = registrations_of(seller)
+    return {
+        contract.pk: _groups_of(
+            due[contract.pk],
+            charges=_plan_charges(contract, plans[contract.pk], until_date=until_date),
+            others=taxed_charges(contract, until_date=closing[contract.pk]) if contract.pk in charged else [],
+            registrations=registrations,
+            buyer=buyer_status(contract.customer),
+        )
+        for contract in contracts
+    }
+
+
+def _closing(contract: Contract, spans: Sequence[PlanSpan], *, until_date: date) -> date:
+    """Return the last day of which a contract's sessions are billed."""
     cycle_day = last_billed_day(BillingCycle(contract.billing_cycle), until=until_date)
-    closing = min(cycle_day, closing_day(spans, until_date=until_date))
-    of_contract = due_records(seller=contract.seller, until_date=closing).filter(session__contract=contract)
-    # A first revision has no other that could be billed: most records need no look at their lines.
-    due: dict[tuple[str, str, bool], list[Cdr]] = defaultdict(list)
-    for cdr in of_contract.filter(Q(revision=1) | ~Exists(uncredited_lines())):
-        due[_group_key(cdr)].append(cdr)
-    charges = _plan_charges(contract, spans, until_date=until_date)
-    others = taxed_charges(contract, until_date=closing)
-    registrations, buyer = registrations_of(contract.seller), buyer_status(contract.customer)
+    return min(cycle_day, closing_day(spans, until_date=until_date))
+
+
+def _due_by_contract(seller: Organisation, *, closing: Mapping[int, date]) -> dict[int | None, list[Cdr]]:
+    """Return the due records of contracts, the oldest first; most are billed up to the same day.
+
+    closing  contract → the last day of which its sessions are billed
+    """
+    found: dict[int | None, list[Cdr]] = {contract_id: [] for contract_id in closing}
+    for day in set(closing.values()):
+        contract_ids = [contract_id for contract_id, last in closing.items() if last == day]
+        due = due_records(seller=seller, until_date=day).filter(session__contract__in=contract_ids)
+        # A first revision has no other that could be billed: most records need no look at their lines.
+        for cdr in due.filter(Q(revision=1) | ~Exists(uncredited_lines())).only(*_READ):
+            found[cdr.session.contract_id].append(cdr)
+    return found
+
+
+def _groups_of(
+    records: Sequence[Cdr],
+    *,
+    charges: Sequence[DueCharge],
+    others: Sequence[TaxedCharge],
+    registrations: tuple[Registration, ...],
+    buyer: BuyerStatus,
+) -> list[DueGroup]:
+    stations = {cdr.session.station_id: cdr.session for cdr in records}
+    countries = {station_id: country_of(session) for station_id, session in stations.items()}
+    due: defaultdict[tuple[str, str, bool], list[Cdr]] = defaultdict(list)
+    for cdr in records:
+        due[cdr.currency, countries[cdr.session.station_id], False].append(cdr)
     keys = due.keys() | {_charge_key(charge) for charge in charges} | {_other_key(other) for other in others}
+    groups = []
     for key in sorted(keys):
-        records = due.get(key, [])
+        of_key = due.get(key, [])
         of_plan = tuple(charge for charge in charges if _charge_key(charge) == key)
         besides = tuple(other for other in others if _other_key(other) == key)
-        if of_plan or besides or any(cdr.gross.amount or cdr.energy_milliwh for cdr in records):
+        if of_plan or besides or any(cdr.gross.amount or cdr.energy_milliwh for cdr in of_key):
             taxed = [
-                TaxedRecord(cdr=cdr, parts=decide_for(cdr, registrations=registrations, buyer=buyer)) for cdr in records
+                TaxedRecord(cdr=cdr, parts=decide_for(cdr, country=key[1], registrations=registrations, buyer=buyer))
+                for cdr in of_key
             ]
             group = DueGroup(currency=key[0], records=tuple(taxed), charges=of_plan, others=besides)
             if _net_of(group) >= 0:
@@ -145,10 +217,6 @@ def _net_of(group: DueGroup) -> Decimal:
     return sum((supply.round(amount, currency=group.currency)[0] for supply, amount in charges), records)
 
 
-def _group_key(cdr: Cdr) -> tuple[str, str, bool]:
-    return cdr.currency, cdr.session.station.location.country.code, False
-
-
 def _charge_key(charge: DueCharge) -> tuple[str, str, bool]:
     """What is not subject to VAT needs a document of its own (EN 16931 BR-O-11)."""
     return charge.currency, charge.country, charge.supply.category == "O"
@@ -158,16 +226,22 @@ def _other_key(other: TaxedCharge) -> tuple[str, str, bool]:
     return other.charge.currency, other.country, other.supply.category == "O"
 
 
-def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: DueGroup) -> Invoice:
-    """Write the draft; totals are those of the lines."""
+def _fill(draft: Invoice, *, contract: Contract, run: BillingRun | None, group: DueGroup) -> DocumentInHand:
+    """Fill the draft, to be written; totals are those of the lines."""
     customer = contract.customer
     draft.seller, draft.customer, draft.contract, draft.run = contract.seller, customer, contract, run
     draft.currency, draft.language = group.currency, customer.language
     draft.amounts_are_gross = customer.amounts_are_gross
     draft.purchase_order, draft.buyer_reference = contract.purchase_order, contract.buyer_reference
     draft.period_from, draft.period_to, draft.tax_date = _days_of(group)
-    write_records(draft, group.records, charges=group.charges, others=group.others)
-    return draft
+    return _list(draft, group.records, charges=group.charges, others=group.others)
+
+
+def _keep_charges(draft: DocumentInHand, *, contract: Contract, group: DueGroup) -> None:
+    """Remember which line bills which charge: the plan's come after the records, the others last."""
+    of_records = len(draft.lines) - len(group.charges) - len(group.others)
+    keep_charges(contract, group.charges, draft.lines[of_records : of_records + len(group.charges)])
+    keep_lines(group.others, draft.lines[of_records + len(group.charges) :])
 
 
 def _days_of(group: DueGroup) -> tuple[date, date, date]:
@@ -186,14 +260,19 @@ def _days_of(group: DueGroup) -> tuple[date, date, date]:
     return first, max(period.last for period in ahead), first
 
 
-def write_records(
+def write_records(draft: Invoice, records: Sequence[TaxedRecord]) -> None:
+    """Save a draft with a line for each record and VAT category."""
+    write_documents([_list(draft, records)])
+
+
+def _list(
     draft: Invoice,
     records: Sequence[TaxedRecord],
     *,
     charges: Sequence[DueCharge] = (),
     others: Sequence[TaxedCharge] = (),
-) -> None:
-    """Save a draft with a line for each record and VAT category, each charge of the plan, and each other charge."""
+) -> DocumentInHand:
+    """List each record and VAT category, each charge of the plan, and each other charge."""
     parts = [(record, part) for record in records for part in record.parts]
     amounts = [_amounts(part, draft) for _, part in parts]
     sentences = _Sentences(cast("Language", draft.language))
@@ -201,12 +280,10 @@ def write_records(
         _line(record, part, line, position=position, sentences=sentences)
         for position, ((record, part), line) in enumerate(zip(parts, amounts, strict=True), start=1)
     ]
+    decisions = {(part.decision.en16931_category, part.decision.rate): part.decision for _, part in parts}
     sources = {
-        (decision.en16931_category, decision.rate): (
-            decision.country,
-            legal_text(decision.legal_text, language=draft.language),
-        )
-        for decision in (part.decision for _, part in parts)
+        key: (decision.country, legal_text(decision.legal_text, language=draft.language))
+        for key, decision in decisions.items()
     }
     for charge in charges:
         amount = amounts_on(draft, charge.supply, charge.line.amount)
@@ -224,41 +301,7 @@ def write_records(
             (amount.category, amount.rate),
             (other.supply.country, legal_text(other.legal_text, language=draft.language)),
         )
-    write_document(draft, lines=lines, totals=total_up(amounts, currency=draft.currency), sources=sources)
-    if draft.contract is not None:
-        keep_charges(draft.contract, charges, lines[len(parts) : len(parts) + len(charges)])
-        keep_lines(others, lines[len(parts) + len(charges) :])
-
-
-def write_document(
-    document: Invoice,
-    *,
-    lines: Sequence[InvoiceLine],
-    totals: DocumentAmounts,
-    sources: dict[tuple[str, Decimal], tuple[str, str]],
-) -> None:
-    """Save a draft with its totals, lines and VAT rows.
-
-    sources  for each VAT category and rate the country whose VAT it is, and the legal text
-    """
-    document.net, document.tax, document.gross = totals.net, totals.tax, totals.gross
-    document.save()
-    for line in lines:
-        line.invoice = document
-    insert_rows(lines)
-    InvoiceTax.objects.bulk_create(
-        InvoiceTax(
-            invoice=document,
-            category=row.category,
-            rate=row.rate,
-            country=sources[row.category, row.rate][0],
-            legal_text=sources[row.category, row.rate][1],
-            currency=document.currency,
-            net=row.net,
-            tax=row.tax,
-        )
-        for row in totals.categories
-    )
+    return compose(draft, lines=lines, totals=total_up(amounts, currency=draft.currency), sources=sources)
 
 
 def _amounts(part: TaxedPart, draft: Invoice) -> LineAmounts:
@@ -273,12 +316,21 @@ def _amounts(part: TaxedPart, draft: Invoice) -> LineAmounts:
 
 
 class _Sentences:
-    """Says why prices applied, in one document's language; each sentence once, for most lines say the same."""
+    """Says where it was and why prices applied, in one document's language; each sentence once, for most lines say the
+    same.
+    """
 
     def __init__(self, language: Language) -> None:
         self.language = language
+        self._places: dict[tuple[int, int], str] = {}
         self._terms: dict[int, TariffTerms] = {}
         self._said: dict[tuple[int, int, Dimension], str] = {}
+
+    def place_of(self, session: ChargingSession) -> str:
+        key = session.station_id, session.evse_id
+        if key not in self._places:
+            self._places[key] = _place(session)
+        return self._places[key]
 
     def terms_of(self, cdr: Cdr) -> TariffTerms:
         version_id = cdr.tariff_version_id
@@ -308,7 +360,7 @@ def _line(
         # An anonymous driver has no card of ours, only a random token that lasts minutes.
         token=session.id_token[-4:] if session.contract_id else "",
         cost_centre=_cost_centre(session.cost_centre, WORDS[sentences.language]) if session.cost_centre else "",
-        place=_place(session),
+        place=sentences.place_of(session),
         time_zone=session.time_zone,
         started_at=cdr.started_at,
         ended_at=cdr.ended_at,
@@ -334,6 +386,8 @@ def _cost_centre(centre: CostCentre, words: Words) -> str:
 
 def _energy_part(record: TaxedRecord) -> TaxedPart:
     """Return the part whose line states the metered energy: the first that prices energy, else the first."""
+    if len(record.parts) == 1:
+        return record.parts[0]
     pricing = (part for part in record.parts if prices_energy(record.cdr.document, categories=part.categories))
     return next(pricing, record.parts[0])
 

@@ -1,15 +1,19 @@
 """Issue a drafted document: check, copy the parties, post, number, freeze, in that order."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Final
 
 from django.db import transaction
 
 from apps.accounts.models import Organisation, User
-from apps.contracts.models import Contract, Customer
+from apps.contracts.models import Customer
 from apps.contracts.registrations import registrations_of
 from apps.core.bells import ring_on_commit
+from apps.core.domain.tax import Registration
 from apps.core.domain.zones import zone
+from apps.core.rows import update_rows
 from apps.invoices.domain.amounts import LineAmounts, total_up
 from apps.invoices.domain.numbers import due_date, format_number
 from apps.invoices.domain.status import InvoiceStatus, advance
@@ -19,82 +23,122 @@ from apps.invoices.selectors import open_holds, outdated_records
 from apps.invoices.services.content import content_hash
 from apps.invoices.services.deferring import Deferral, deferrals_of, deferred_total, keep
 from apps.invoices.services.delivering import deliver
+from apps.invoices.services.documents import DocumentInHand, lock_documents, take_in_hand
 from apps.invoices.services.einvoicing import check_electronic
 from apps.invoices.services.news import tell_issued
 from apps.ledger import services as ledger
 from apps.ledger.domain.vat import Vat
-from apps.ledger.services import PostingLine, Role
+from apps.ledger.services import Posting, PostingLine, Role
 
 _ADDRESS = ("name", "street", "postcode", "city", "country")
+_SET_AT_ISSUE: Final = (
+    *("status", "series", "sequence", "number", "seller_party", "buyer_party", "invoice_format", "buyer_reference"),
+    *("issued_at", "issue_date", "due_date", "issued_by", "content_hash"),
+)
+
+
+def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | None = None) -> Invoice:
+    """Issue one drafted document; see ``issue_invoices``.
+
+    :raises Invoice.DoesNotExist: the draft was thrown away
+    """
+    invoices = issue_invoices(invoice_ids=[invoice_id], issued_at=issued_at, issued_by=issued_by)
+    if not invoices:
+        raise Invoice.DoesNotExist(f"draft {invoice_id} is no more")
+    return invoices[0]
 
 
 @transaction.atomic
-def issue_invoice(*, invoice_id: int, issued_at: datetime, issued_by: User | None = None) -> Invoice:
-    """Number, freeze and post a drafted invoice, receipt or credit note; issuing again returns the first result.
+def issue_invoices(
+    *, invoice_ids: Collection[int], issued_at: datetime, issued_by: User | None = None
+) -> list[Invoice]:
+    """Number, freeze and post drafted documents, all or none; issuing again returns the first result.
+
+    Drafts that were thrown away are left out.
 
     issued_by  the person who asked for it; None: the billing run, or the rating of an anonymous session
 
-    :raises DraftOutdated: what it bills was revised, sent to review or held since it was drafted
-    :raises NothingToIssue: it has no lines
+    :raises DocumentRefused: see ``issue_documents``
+    """
+    invoices = lock_documents(invoice_ids)
+    drafts = [invoice for invoice in invoices if invoice.status != InvoiceStatus.ISSUED]
+    issue_documents(take_in_hand(drafts), issued_at=issued_at, issued_by=issued_by)
+    return invoices
+
+
+def issue_documents(documents: Sequence[DocumentInHand], *, issued_at: datetime, issued_by: User | None = None) -> None:
+    """Number, freeze and post drafts that the running transaction has locked, all or none, in their order.
+
+    :raises DraftOutdated: what one bills was revised, sent to review or held since it was drafted
+    :raises NothingToIssue: one has no lines
     :raises AmountsDisagree: lines, VAT and totals do not add up by the rule
     :raises PartyIncomplete: seller or buyer lacks legal data
     :raises TaxRefused: the seller has no VAT registration in the country of supply on the tax date
     :raises NotElectronic: the customer wants an electronic invoice, and this would be none
     """
-    invoice = lock_document(invoice_id)
-    if invoice.status == InvoiceStatus.ISSUED:
-        return invoice
-    advance(InvoiceStatus(invoice.status), InvoiceStatus.ISSUED)
-    lines, taxes = list(invoice.lines.all()), list(invoice.taxes.all())
-    if invoice.kind == Invoice.Kind.INVOICE and invoice.contract is not None:
-        _check_current(invoice, lines=lines)
-    _check_amounts(invoice, lines=lines, taxes=taxes)
-    issue_date = fill_in(invoice, taxes=taxes, issued_at=issued_at)
-    check_electronic(invoice)
-    deferred = deferrals_of(lines, vats={(row.category, row.rate): _vat(row) for row in taxes}, on=issue_date)
-    _post(invoice, taxes=taxes, deferred=deferred, posted_on=issue_date, at=issued_at)
-    # Draw the number when nothing can refuse any more, so that the series is locked briefly and has no hole.
-    series = _take_next_number(seller=invoice.seller, kind=invoice.kind, year=issue_date.year)
-    invoice.status = InvoiceStatus.ISSUED
-    invoice.series, invoice.sequence = series, series.last_number
-    invoice.number = format_number(kind=invoice.kind, year=series.year, sequence=series.last_number)
-    invoice.issued_at, invoice.issued_by = issued_at, issued_by
-    invoice.content_hash = content_hash(invoice, lines=lines, taxes=taxes)
-    invoice.save()
+    _check_current(documents)
+    registrations = _Registrations()
+    deferred: list[Deferral] = []
+    postings: defaultdict[int, list[Posting]] = defaultdict(list)
+    for document in documents:
+        invoice, taxes = document.invoice, document.taxes
+        advance(InvoiceStatus(invoice.status), InvoiceStatus.ISSUED)
+        _check_amounts(invoice, lines=document.lines, taxes=taxes)
+        issue_date = fill_in(invoice, taxes=taxes, registrations=registrations.of(invoice.seller), issued_at=issued_at)
+        check_electronic(invoice)
+        vats = {(row.category, row.rate): _vat(row) for row in taxes}
+        deferrals = deferrals_of(document.lines, vats=vats, on=issue_date)
+        postings[invoice.seller_id].append(_posting(invoice, taxes=taxes, deferred=deferrals, posted_on=issue_date))
+        deferred += deferrals
+    for seller_id in sorted(postings):
+        ledger.post_all(entity_id=seller_id, postings=postings[seller_id], at=issued_at)
+    # Draw the numbers when nothing can refuse any more, so that a series is locked briefly and has no hole.
+    _number(documents)
+    for document in documents:
+        invoice = document.invoice
+        invoice.status, invoice.issued_at, invoice.issued_by = InvoiceStatus.ISSUED, issued_at, issued_by
+        invoice.content_hash = content_hash(invoice, lines=document.lines, taxes=document.taxes)
+    update_rows([document.invoice for document in documents], fields=_SET_AT_ISSUE)
     keep(deferred)
-    deliver(invoice, at=issued_at)
-    tell_issued(invoice, at=issued_at)
-    ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
-    return invoice
+    _tell([document.invoice for document in documents], at=issued_at)
 
 
-def fill_in(invoice: Invoice, *, taxes: Sequence[InvoiceTax], issued_at: datetime) -> date:
+def _tell(invoices: Sequence[Invoice], *, at: datetime) -> None:
+    """Bring what is being issued to its customers, webhooks and tasks."""
+    for invoice in invoices:
+        deliver(invoice, at=at)
+    tell_issued(invoices, at=at)
+    for invoice in invoices:
+        ring_on_commit("receipt.issued" if invoice.kind == Invoice.Kind.RECEIPT else "invoice.issued", id=invoice.pk)
+
+
+class _Registrations:
+    """The VAT registrations of sellers, each asked for once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Registration, ...]] = {}
+
+    def of(self, seller: Organisation) -> tuple[Registration, ...]:
+        if seller.pk not in self._known:
+            self._known[seller.pk] = registrations_of(seller)
+        return self._known[seller.pk]
+
+
+def fill_in(
+    invoice: Invoice, *, taxes: Sequence[InvoiceTax], registrations: Sequence[Registration], issued_at: datetime
+) -> date:
     """Set what a draft does not have yet but its number: parties, day of issue, which is returned, and due date.
+
+    registrations  the seller's for VAT
 
     :raises PartyIncomplete: seller or buyer lacks legal data
     :raises TaxRefused: the seller has no VAT registration in the country of supply on the tax date
     """
-    _copy_parties(invoice, taxes=taxes)
+    _copy_parties(invoice, taxes=taxes, registrations=registrations)
     issue_date = issued_at.astimezone(zone(invoice.seller.time_zone)).date()
     invoice.issue_date = issue_date
     invoice.due_date = due_date(issue_date=issue_date, payment_days=_payment_days(invoice))
     return issue_date
-
-
-def lock_document(invoice_id: int) -> Invoice:
-    """Lock a document behind its contract, so that drafting, issuing and crediting of one contract never cross.
-
-    A receipt has none and is locked by itself.
-    """
-    contract_id = Invoice.objects.values_list("contract_id", flat=True).get(pk=invoice_id)
-    if contract_id is not None:
-        Contract.objects.select_for_update().get(pk=contract_id)
-    document: Invoice = (
-        Invoice.objects.select_for_update(of=("self",))
-        .select_related("seller", "customer", "contract", "credits", "replaces")
-        .get(pk=invoice_id)
-    )
-    return document
 
 
 def _payment_days(invoice: Invoice) -> int:
@@ -104,15 +148,23 @@ def _payment_days(invoice: Invoice) -> int:
     return invoice.contract.payment_days
 
 
-def _check_current(invoice: Invoice, *, lines: Sequence[InvoiceLine]) -> None:
-    """Look at what an invoice on a contract bills as it is now; minutes or days may lie between draft and issue.
+def _check_current(documents: Sequence[DocumentInHand]) -> None:
+    """Look at what invoices on contracts bill as it is now; minutes or days may lie between draft and issue.
 
     :raises DraftOutdated: a record was revised, sent to review or held, or the contract was held
     """
-    changed = outdated_records([line.cdr_id for line in lines if line.cdr_id is not None]).first()
+    of_contracts = [
+        document
+        for document in documents
+        if document.invoice.kind == Invoice.Kind.INVOICE and document.invoice.contract is not None
+    ]
+    if not of_contracts:
+        return
+    cdr_ids = [line.cdr_id for document in of_contracts for line in document.lines if line.cdr_id is not None]
+    changed = outdated_records(cdr_ids).first()
     if changed is not None:
         raise DraftOutdated(f"{changed.session} has changed since it was drafted. Draft it again and look at it.")
-    if open_holds().filter(contract=invoice.contract_id).exists():
+    if open_holds().filter(contract__in=[document.invoice.contract_id for document in of_contracts]).exists():
         raise DraftOutdated("The contract is held from billing.")
 
 
@@ -142,7 +194,7 @@ def amounts_of(line: InvoiceLine) -> LineAmounts:
     )
 
 
-def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
+def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax], registrations: Sequence[Registration]) -> None:
     """Copy the legal data as of now; a credit note repeats what the invoice it credits said.
 
     The buyer of an invoice in a receipt's stead is no customer of ours: the draft has what the driver stated.
@@ -153,7 +205,7 @@ def _copy_parties(invoice: Invoice, *, taxes: Sequence[InvoiceTax]) -> None:
     # Where the buyer owes the tax, the supply is a service, sold from where its seller is established.
     taxed = next((row.country for row in taxes if row.category not in {"AE", "O"}), invoice.seller.country.code)
     country = invoice.seller.country.code if invoice.kind == Invoice.Kind.FEE else taxed
-    vat_id = _seller_vat_id(invoice.seller, country=country, on=invoice.tax_date)
+    vat_id = _seller_vat_id(invoice.seller, registrations, country=country, on=invoice.tax_date)
     invoice.seller_party = _seller_party(invoice.seller, vat_id=vat_id)
     _check_complete("seller", invoice.seller_party)
     # A simplified invoice names no buyer (Directive 2006/112/EC, art. 226b).
@@ -175,8 +227,8 @@ def _check_complete(role: str, party: dict[str, str]) -> None:
         raise PartyIncomplete(f"the {role} “{party['name']}” has no {', '.join(missing)}")
 
 
-def _seller_vat_id(seller: Organisation, *, country: str, on: date) -> str:
-    for registration in registrations_of(seller):
+def _seller_vat_id(seller: Organisation, registrations: Sequence[Registration], *, country: str, on: date) -> str:
+    for registration in registrations:
         if registration.country == country and registration.is_valid(on):
             return registration.vat_id
     raise TaxRefused(f"{seller} has no tax registration in {country} on {on.isoformat()}")
@@ -231,9 +283,9 @@ def _owner_party(owner: Organisation, *, on: date) -> dict[str, str]:
     }
 
 
-def _post(
-    invoice: Invoice, *, taxes: Sequence[InvoiceTax], deferred: Sequence[Deferral], posted_on: date, at: datetime
-) -> None:
+def _posting(
+    invoice: Invoice, *, taxes: Sequence[InvoiceTax], deferred: Sequence[Deferral], posted_on: date
+) -> Posting:
     """Debit the receivable, credit revenue and VAT per category; a credit note's amounts are negative, so reversed.
 
     What is not earned yet is credited to deferred fees instead of revenue.
@@ -246,15 +298,13 @@ def _post(
         lines.append(PostingLine(role=revenue, amount=later - row.net.amount, vat=vat))
         lines.append(PostingLine(role=Role.DEFERRED_FEES, amount=-later, vat=vat))
         lines.append(PostingLine(role=Role.VAT_PAYABLE, amount=-row.tax.amount, vat=vat))
-    ledger.post(
-        entity_id=invoice.seller_id,
+    return Posting(
         key=journal_key(invoice),
         posted_on=posted_on,
         tax_date=invoice.tax_date,
         text=_posting_text(invoice)[:200],
         lines=lines,
         currency=invoice.currency,
-        at=at,
     )
 
 
@@ -290,13 +340,31 @@ def journal_key(invoice: Invoice) -> str:
     return f"invoice:{invoice.pk}:issued"
 
 
-def _take_next_number(*, seller: Organisation, kind: str, year: int) -> NumberSeries:
-    """Lock the series, opened on first use, and count it up by one; the lock holds until the commit."""
-    of_year = NumberSeries.objects.select_for_update().filter(seller=seller, kind=kind, year=year)
+def _number(documents: Sequence[DocumentInHand]) -> None:
+    """Draw a number for each document, in their order; the series are locked in a fixed one."""
+    of_series: defaultdict[tuple[int, str, int], list[Invoice]] = defaultdict(list)
+    for document in documents:
+        invoice = document.invoice
+        assert invoice.issue_date is not None, "the day of issue is set before the number"
+        of_series[invoice.seller_id, str(invoice.kind), invoice.issue_date.year].append(invoice)
+    for (seller_id, kind, year), invoices in sorted(of_series.items()):
+        series = _draw_numbers(seller_id=seller_id, kind=kind, year=year, count=len(invoices))
+        for sequence, invoice in enumerate(invoices, start=series.last_number - len(invoices) + 1):
+            invoice.series, invoice.sequence = series, sequence
+            invoice.number = format_number(kind=kind, year=year, sequence=sequence)
+
+
+def _draw_numbers(*, seller_id: int, kind: str, year: int, count: int) -> NumberSeries:
+    """Lock the series, opened on first use, and count it up one by one; the lock holds until the commit.
+
+    Returns it with the last of the numbers drawn.
+    """
+    of_year = NumberSeries.objects.select_for_update().filter(seller=seller_id, kind=kind, year=year)
     series: NumberSeries | None = of_year.first()
     if series is None:
-        NumberSeries.objects.get_or_create(seller=seller, kind=kind, year=year)
+        NumberSeries.objects.get_or_create(seller_id=seller_id, kind=kind, year=year)
         series = of_year.get()
-    series.last_number += 1
-    series.save(update_fields=["last_number"])
+    for _ in range(count):
+        series.last_number += 1
+        series.save(update_fields=["last_number"])
     return series

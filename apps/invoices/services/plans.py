@@ -1,6 +1,6 @@
 """What is due of a contract's plan: base fees, included energy, steps, minimum and maximum of its billing periods."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ from apps.invoices.domain.supplies import Supply
 from apps.invoices.errors import PlanRefused, TaxRefused
 from apps.invoices.models import BilledPeriod, InvoiceTax, PeriodCharge
 from apps.invoices.selectors import current_records, due_records, end_of_day
-from apps.invoices.services.taxes import TaxedPart, buyer_status, decide_for
+from apps.invoices.services.taxes import TaxedPart, buyer_status, country_of, decide_for
 from apps.sessions.models import Cdr
 from apps.tariffs.domain.documents import rated_from_document
 from apps.tariffs.domain.period import (
@@ -68,15 +68,19 @@ class PlanState:
     settled: tuple[Days, ...]
 
 
-def plan_spans(contract: Contract) -> list[PlanSpan]:
-    """Return a contract's plans in order of their days."""
-    plans = ContractPlan.objects.filter(contract=contract).select_related("plan").prefetch_related("plan__steps")
-    return [row.span() for row in plans.order_by("first_day")]
+def plan_spans(contracts: Sequence[Contract]) -> dict[int, list[PlanSpan]]:
+    """Return the plans of each contract, by its key, in order of their days."""
+    spans: dict[int, list[PlanSpan]] = {contract.pk: [] for contract in contracts}
+    plans = ContractPlan.objects.filter(contract__in=contracts).select_related("plan").prefetch_related("plan__steps")
+    for row in plans.order_by("first_day"):
+        spans[row.contract_id].append(row.span())
+    return spans
 
 
-def has_plan(contract_id: int) -> bool:
-    """Tell whether a contract has, or had, a plan."""
-    return ContractPlan.objects.filter(contract=contract_id).exists()
+def with_plan(contract_ids: Collection[int]) -> list[int]:
+    """Return those of these contracts that have, or had, a plan."""
+    plans = ContractPlan.objects.filter(contract__in=contract_ids)
+    return sorted(set(plans.values_list("contract_id", flat=True)))
 
 
 def closing_day(spans: Sequence[PlanSpan], *, until_date: date) -> date:
@@ -204,7 +208,9 @@ class _Reading:
         charged = Decimal(0)
         local = zone(self._seller.time_zone)
         for cdr in self._records(days, currency=terms.currency):
-            taxed = decide_for(cdr, registrations=self._registrations, buyer=self._buyer)
+            taxed = decide_for(
+                cdr, country=country_of(cdr.session), registrations=self._registrations, buyer=self._buyer
+            )
             for part in self._parts(cdr, taxed):
                 if from_epoch_ms(part.metered_at_ms).astimezone(local).date() in days:
                     parts.append(part)
@@ -230,7 +236,7 @@ class _Reading:
 
     def _parts(self, cdr: Cdr, taxed: Sequence[TaxedPart]) -> Iterable[PeriodPart]:
         tax_included = cdr.tariff_version.tax_included
-        country = cdr.session.station.location.country.code
+        country = country_of(cdr.session)
         keys = {
             category: self._know(part.decision, tax_included=tax_included, country=country)
             for part in taxed

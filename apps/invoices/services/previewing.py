@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
+from apps.contracts.registrations import registrations_of
 from apps.documents import renderer
 from apps.documents.renderer import Rendered
 from apps.invoices.domain.status import InvoiceStatus
@@ -43,5 +44,6 @@ def preview_draft(*, invoice_id: int, at: datetime) -> Rendered:
 
 
 def _html(draft: Invoice, *, at: datetime) -> str:
-    fill_in(draft, taxes=list(draft.taxes.all()), issued_at=at)
+    registrations = registrations_of(draft.seller)
+    fill_in(draft, taxes=list(draft.taxes.all()), registrations=registrations, issued_at=at)
     return print_html(draft, is_preview=True)

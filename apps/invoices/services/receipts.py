@@ -12,7 +12,7 @@ from apps.invoices.models import Invoice
 from apps.invoices.selectors import due_receipts, get_receipt
 from apps.invoices.services.drafting import TaxedRecord, local_start_date, write_records
 from apps.invoices.services.issuing import issue_invoice
-from apps.invoices.services.taxes import decide_for
+from apps.invoices.services.taxes import country_of, decide_for
 from apps.sessions.models import Cdr, ChargingSession
 
 
@@ -56,7 +56,7 @@ def _draft(cdr: Cdr) -> Invoice:
         amounts_are_gross=True,
         language=_language(session),
     )
-    parts = decide_for(cdr, registrations=registrations_of(session.seller), buyer=PRIVATE)
+    parts = decide_for(cdr, country=country_of(session), registrations=registrations_of(session.seller), buyer=PRIVATE)
     write_records(receipt, [TaxedRecord(cdr=cdr, parts=parts)])
     return receipt
 

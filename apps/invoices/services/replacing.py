@@ -18,7 +18,7 @@ from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice, lock_creditable
 from apps.invoices.services.drafting import TaxedRecord, write_records
 from apps.invoices.services.issuing import issue_invoice
-from apps.invoices.services.taxes import decide_for
+from apps.invoices.services.taxes import country_of, decide_for
 from apps.sessions.errors import RatingRefused
 from apps.sessions.models import Cdr
 from apps.sessions.services.rating import repeat_cdr
@@ -86,6 +86,8 @@ def _draft(receipt: Invoice, record: Cdr, buyer: Buyer) -> Invoice:
         # No number of a customer and no address for mail: whoever has the charge's page has the document.
         buyer_party={**asdict(buyer), "number": "", "email": ""},
     )
-    parts = decide_for(record, registrations=registrations_of(receipt.seller), buyer=PRIVATE)
+    parts = decide_for(
+        record, country=country_of(record.session), registrations=registrations_of(receipt.seller), buyer=PRIVATE
+    )
     write_records(draft, [TaxedRecord(cdr=record, parts=parts)])
     return draft

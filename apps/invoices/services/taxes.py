@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from apps.accounts.models import Organisation
 from apps.contracts.models import Customer
@@ -21,7 +22,7 @@ from apps.core.domain.tax import (
     decide_tax,
 )
 from apps.invoices.errors import TaxDisagrees, TaxRefused
-from apps.sessions.models import Cdr
+from apps.sessions.models import Cdr, ChargingSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,18 @@ def decide_fee(*, seller: Organisation, buyer: Organisation, on: date) -> TaxDec
         raise TaxRefused(f"the fee of {seller} to {buyer}: {refusal}") from refusal
 
 
-def decide_for(cdr: Cdr, *, registrations: tuple[Registration, ...], buyer: BuyerStatus) -> tuple[TaxedPart, ...]:
+def country_of(session: ChargingSession) -> str:
+    """Return the country in which the charger stands."""
+    country: str = session.station.location.country.code
+    return country
+
+
+def decide_for(
+    cdr: Cdr, *, country: str, registrations: tuple[Registration, ...], buyer: BuyerStatus
+) -> tuple[TaxedPart, ...]:
     """Decide the VAT of one charge record: electricity, taxed where the charger stands, as of the end of supply.
+
+    country  see ``country_of``; whoever decides for many asks once a station
 
     Returns a part for each VAT category and rate, in the order of the record's totals; a record without any costs
     nothing under the standard rate.
@@ -78,11 +89,13 @@ def decide_for(cdr: Cdr, *, registrations: tuple[Registration, ...], buyer: Buye
     """
     totals = cdr.document["totals"]
     if not totals:
-        decision = _decide(cdr, TaxCategory.STANDARD, registrations=registrations, buyer=buyer)
+        decision = _decide(cdr, TaxCategory.STANDARD, country=country, registrations=registrations, buyer=buyer)
         return (TaxedPart(decision=decision, net=cdr.net.amount, gross=cdr.gross.amount),)
     parts: dict[tuple[str, Decimal], TaxedPart] = {}
     for total in totals:
-        decision = _decide(cdr, TaxCategory(total["tax_category"]), registrations=registrations, buyer=buyer)
+        decision = _decide(
+            cdr, TaxCategory(total["tax_category"]), country=country, registrations=registrations, buyer=buyer
+        )
         _check_rate(cdr, total["rate"], decision)
         key = decision.en16931_category, decision.rate
         before = parts.get(key)
@@ -96,19 +109,27 @@ def decide_for(cdr: Cdr, *, registrations: tuple[Registration, ...], buyer: Buye
 
 
 def _decide(
-    cdr: Cdr, category: TaxCategory, *, registrations: tuple[Registration, ...], buyer: BuyerStatus
+    cdr: Cdr, category: TaxCategory, *, country: str, registrations: tuple[Registration, ...], buyer: BuyerStatus
 ) -> TaxDecision:
     try:
-        return decide_tax(
-            supply=SupplyKind.GOODS_ELECTRICITY,
-            country=cdr.session.station.location.country.code,
-            seller_registrations=registrations,
-            buyer=buyer,
-            on=cdr.tax_date,
-            category=category,
-        )
+        return _decide_electricity(country, category, registrations, buyer, cdr.tax_date)
     except (SellerNotRegistered, TaxNotSupported, NoTaxRate) as refusal:
         raise TaxRefused(f"charge record {cdr}: {refusal}") from refusal
+
+
+@lru_cache(maxsize=4096)
+def _decide_electricity(
+    country: str, category: TaxCategory, registrations: tuple[Registration, ...], buyer: BuyerStatus, on: date
+) -> TaxDecision:
+    """Ask the rule book, whose answer depends on nothing else; a run asks the same for most of its records."""
+    return decide_tax(
+        supply=SupplyKind.GOODS_ELECTRICITY,
+        country=country,
+        seller_registrations=registrations,
+        buyer=buyer,
+        on=on,
+        category=category,
+    )
 
 
 def _check_rate(cdr: Cdr, rated_with: str, decision: TaxDecision) -> None:

@@ -11,7 +11,7 @@ from apps.core.domain.zones import zone
 from apps.invoices.domain.amounts import line_amounts, total_up
 from apps.invoices.domain.wording import WORDS, legal_text
 from apps.invoices.models import Invoice
-from apps.invoices.services.drafting import write_document
+from apps.invoices.services.documents import write_document
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.text_lines import text_line
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from apps.accounts.models import Organisation
+from apps.core.rows import insert_rows
 from apps.ledger.domain.chart import CHART
 from apps.ledger.domain.posting import PostingLine, check_balanced
 from apps.ledger.models import Account, Journal, LedgerEntry
@@ -18,7 +20,30 @@ class KeyReused(ValueError):
     """A journal with this key is in the books and says something else; its key was not unique enough."""
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A journal to be.
+
+    key        natural key within the entity, e.g. ``invoice:12:issued``
+    posted_on  the day on which it happened; in a closed month it becomes the first open day after it
+    tax_date   the day by which VAT is reported, whatever is closed
+    lines      rounded amounts, debits > 0; lines of zero are left out, and a journal of nothing else is kept without
+               entries, as a sign that the event was posted
+    """
+
+    key: str
+    posted_on: date
+    tax_date: date
+    text: str
+    lines: Sequence[PostingLine]
+    currency: str
+
+    @property
+    def effective(self) -> list[PostingLine]:
+        """The lines that move something."""
+        return [line for line in self.lines if line.amount]
+
+
 def post(
     *,
     entity_id: int,
@@ -30,41 +55,77 @@ def post(
     currency: str,
     at: datetime,
 ) -> Journal:
-    """Post one balanced journal; posting the same again returns the first.
+    """Post one balanced journal; posting the same again returns the first. See ``Posting`` and ``post_all``."""
+    posting = Posting(key=key, posted_on=posted_on, tax_date=tax_date, text=text, lines=lines, currency=currency)
+    return post_all(entity_id=entity_id, postings=[posting], at=at)[0]
 
-    key        natural key within the entity, e.g. ``invoice:12:issued``
-    posted_on  the day on which it happened; in a closed month it becomes the first open day after it
-    tax_date   the day by which VAT is reported, whatever is closed
-    lines      rounded amounts, debits > 0; lines of zero are left out, and a journal of nothing else is kept without
-               entries, as a sign that the event was posted
-    at         the instant of posting
 
-    :raises UnbalancedJournal: the lines do not add up to zero
+@transaction.atomic
+def post_all(*, entity_id: int, postings: Sequence[Posting], at: datetime) -> list[Journal]:
+    """Post balanced journals of one entity, in their order; what was posted already is returned as it is.
+
+    postings  no key twice · at: the instant of posting
+
+    :raises UnbalancedJournal: the lines of one do not add up to zero
     :raises NotRounded: an amount has a fraction of the currency's minor unit
-    :raises KeyReused: the key is taken by a journal with other lines
+    :raises KeyReused: a key is taken by a journal with other lines
     """
-    check_balanced(lines, currency=currency)
-    effective = [line for line in lines if line.amount]
-    journal, is_new = Journal.objects.get_or_create(
-        entity_id=entity_id,
-        key=key,
-        defaults={
-            # Asked only where something is written: a repeat finds the journal on the day it was posted.
-            "posted_on": lambda: first_open_day(entity_id=entity_id, day=posted_on),
-            "tax_date": tax_date,
-            "text": text,
-            "created_at": at,
-        },
+    for posting in postings:
+        check_balanced(posting.lines, currency=posting.currency)
+    known = _known(entity_id, postings)
+    new = [posting for posting in postings if posting.key not in known]
+    for posting in postings:
+        if posting.key in known:
+            _check_same(known[posting.key], posting.effective, currency=posting.currency)
+    journals = _insert_journals(entity_id, new, at=at)
+    if journals is None:
+        # Somebody else posted one of them at this moment; now it is found.
+        return post_all(entity_id=entity_id, postings=postings, at=at)
+    accounts = _accounts(entity_id, [line for posting in new for line in posting.effective])
+    insert_rows(
+        [
+            LedgerEntry(
+                journal=journals[posting.key],
+                account=accounts[line.code],
+                currency=posting.currency,
+                amount=line.amount,
+                vat=line.vat,
+            )
+            for posting in new
+            for line in posting.effective
+        ]
     )
-    if not is_new:
-        _check_same(journal, effective, currency=currency)
-        return journal
-    accounts = _accounts(entity_id, effective)
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(journal=journal, account=accounts[line.code], currency=currency, amount=line.amount, vat=line.vat)
-        for line in effective
-    )
-    return journal
+    return [known.get(posting.key) or journals[posting.key] for posting in postings]
+
+
+def _known(entity_id: int, postings: Sequence[Posting]) -> dict[str, Journal]:
+    keys = [posting.key for posting in postings]
+    return {journal.key: journal for journal in Journal.objects.filter(entity_id=entity_id, key__in=keys)}
+
+
+def _insert_journals(entity_id: int, postings: Sequence[Posting], *, at: datetime) -> dict[str, Journal] | None:
+    """Write new journals and return them by key; None where somebody else has written one of them meanwhile."""
+    # Asked only where something is written: a repeat finds the journal on the day it was posted.
+    days = {day: first_open_day(entity_id=entity_id, day=day) for day in {posting.posted_on for posting in postings}}
+    journals = {
+        posting.key: Journal(
+            entity_id=entity_id,
+            key=posting.key,
+            posted_on=days[posting.posted_on],
+            tax_date=posting.tax_date,
+            text=posting.text,
+            created_at=at,
+        )
+        for posting in postings
+    }
+    try:
+        with transaction.atomic():
+            insert_rows(list(journals.values()))
+    except IntegrityError:
+        if not _known(entity_id, postings):
+            raise
+        return None
+    return journals
 
 
 def _accounts(entity_id: int, lines: Sequence[PostingLine]) -> dict[str, Account]:

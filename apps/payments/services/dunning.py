@@ -20,7 +20,7 @@ from apps.core.domain.money import round_half_up
 from apps.invoices.disputed import disputed_amounts
 from apps.invoices.domain.references import creditor_reference
 from apps.invoices.models import Invoice
-from apps.invoices.services.issuing import lock_document
+from apps.invoices.services.documents import lock_document
 from apps.payments.domain import letters
 from apps.payments.domain.dunning import NextStep, may_be_sent_now, next_step
 from apps.payments.models import DunningPause, DunningStep

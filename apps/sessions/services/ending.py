@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from apps.core.rows import update_rows
 from apps.core.sweeps import one_by_one
 from apps.sessions.domain.clocks import is_plausible
 from apps.sessions.domain.commands import AuthorisationStatus, EndCommand, EndOutcome, MeterSample
@@ -15,7 +16,6 @@ from apps.sessions.services.lookup import by_transaction, locked_sessions
 from apps.sessions.services.orphans import GIVEN_UP
 from apps.sessions.services.readings import store_measurements, store_samples
 from apps.sessions.services.revising import note_late_evidence
-from apps.sessions.services.saving import save_together
 from apps.sessions.services.settling import DERIVED_REASONS, settle_sessions
 from apps.sessions.services.signing import Signed, store_signed
 from apps.sessions.services.waiting import begun, due_stops, keep_stops, key_of, sessions_of_kept, take_stops, told_stop
@@ -58,7 +58,7 @@ def end_sessions(commands: tuple[EndCommand, ...]) -> tuple[EndOutcome, ...]:
             _take_end(session, command)
             ended[session.pk] = (session, command)
         outcomes.append(_outcome(session, contradicts=contradicts))
-    save_together([session for session, _ in ended.values()], fields=_END_FIELDS)
+    update_rows([session for session, _ in ended.values()], fields=_END_FIELDS)
     store_samples((session, _samples(command), command.frame_id) for session, command in ended.values())
     store_measurements((session, command.measured, command.frame_id) for session, command in ended.values())
     store_signed(Signed(session, c.signed, c.received_at, c.frame_id) for session, c in ended.values())

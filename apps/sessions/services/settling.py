@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from apps.core.bells import ring_on_commit
+from apps.core.rows import update_rows
 from apps.sessions.domain.settling import is_late, is_over
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.evidence import Evidence, begin_of, end_of, gather
@@ -15,7 +16,6 @@ from apps.sessions.models import ChargingSession
 from apps.sessions.running import CannotBePriced, idle_amount_until
 from apps.sessions.services.lookup import locked_sessions
 from apps.sessions.services.news import tell_settled
-from apps.sessions.services.saving import save_together
 from apps.tariffs.domain.terms import SETTLE_AFTER_S
 
 START_UNTOLD: Final = "The station never told when this session began."
@@ -54,7 +54,7 @@ def settle_sessions(
         if until is not None:
             _close(evidence, until=until, at=at)
             over.append(evidence)
-    save_together(
+    update_rows(
         [evidence.session for evidence in over],
         fields=["status", "settled_at", "occupied_until", "meter_stop_milliwh", "review_reasons"],
     )

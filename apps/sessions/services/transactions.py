@@ -12,12 +12,12 @@ from typing import Final
 from django.db import transaction
 
 from apps.contracts.domain.tokens import normalise_uid
+from apps.core.rows import update_rows
 from apps.sessions.domain.commands import AuthorisationStatus, Phase, StartCommand, StartOutcome
 from apps.sessions.domain.status import SessionStatus, advance
 from apps.sessions.domain.tokens import mask_token
 from apps.sessions.models import ChargingSession
 from apps.sessions.services.lookup import by_ref, locked_sessions
-from apps.sessions.services.saving import save_together
 from apps.sessions.services.settling import DERIVED_REASONS, settle_sessions
 from apps.sessions.services.starting import PLACE_UNTOLD, claim, displace, outcome_of, start_sessions
 from apps.stations.models import Evse
@@ -116,7 +116,7 @@ def _complete(commands: Sequence[StartCommand]) -> None:
             _take_over(command, session)
             changed[session.pk] = session
     reopened = [session for session in changed.values() if _reopens(session)]
-    save_together(list(changed.values()), fields=_FIELDS)
+    update_rows(list(changed.values()), fields=_FIELDS)
     if reopened:
         settle_sessions(
             session_ids=[session.pk for session in reopened], at=max(command.received_at for command in commands)

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from django.db import DataError, IntegrityError, transaction
 
-from apps.core.rows import insert_rows
+from apps.core.rows import insert_rows, update_rows
 from apps.ocpp.models import Direction, Frame
 from apps.sessions.models import ChargingSession, MeterReading, StartGrant
 from tests.factories import NOON, Site, make_session, make_site
@@ -88,3 +88,22 @@ class TestInsertRows:
     def test_of_no_rows_asks_nothing(self, django_assert_num_queries):
         with django_assert_num_queries(0):
             insert_rows([])
+
+
+class TestUpdateRows:
+    def test_writes_these_fields_of_each_row_and_no_other(self, site, django_assert_num_queries):
+        over = {"status": "settled", "ended_at": NOON, "end_received_at": NOON, "settled_at": NOON}
+        first, second = make_session(site=site, **over), make_session(site=site, **over)
+        for number, session in enumerate((first, second)):
+            session.stop_reason, session.review_reasons, session.id_token = f"{number}", [HOSTILE], "not told"
+
+        with django_assert_num_queries(1):
+            update_rows([first, second], fields=["stop_reason", "review_reasons"])
+
+        kept = list(ChargingSession.objects.order_by("pk").values_list("stop_reason", "review_reasons"))
+        assert kept == [("0", [HOSTILE]), ("1", [HOSTILE])]
+        assert not ChargingSession.objects.filter(id_token="not told").exists()
+
+    def test_of_no_rows_asks_nothing(self, django_assert_num_queries):
+        with django_assert_num_queries(0):
+            update_rows([], fields=["stop_reason"])

@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 
 from apps.contracts.models import Contract
 from apps.core import audit
 from apps.documents.models import Document
 from apps.invoices.models import Invoice, InvoiceLine, NumberSeries
-from apps.invoices.services import drafting, issuing
+from apps.invoices.services import billing, drafting, issuing
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.crediting import credit_invoice
 from apps.invoices.services.issuing import issue_invoice
@@ -123,6 +123,37 @@ class TestEightBillingRunsAtOnce:
         assert [found for found in audit.find_violations() if found.invariant in {"I2", "I5", "I7"}] == []
 
 
+class TestTheSameContractsBilledTogetherAtOnce:
+    def bill_both_ways(self, site) -> list[Any]:
+        """Bill two contracts twice at once, each time given in another order."""
+        contract_ids = [draft_of_a_contract_of_its_own(site, number).contract_id for number in range(2)]
+        what = {"seller": site.owner, "until_date": date(2026, 4, 30), "at": APRIL}
+        return at_once(
+            *[
+                lambda asked=asked: billing.bill_contracts(contract_ids=asked, **what)
+                for asked in (contract_ids, contract_ids[::-1])
+            ]
+        )
+
+    def test_wait_for_each_other_for_ever_where_each_locks_in_its_own_order(self, site, monkeypatch):
+        barrier = threading.Barrier(2, timeout=5)
+
+        def lock_as_asked(contract_ids):
+            Contract.objects.select_for_update().get(pk=contract_ids[0])
+            barrier.wait()
+            Contract.objects.select_for_update().get(pk=contract_ids[1])
+
+        monkeypatch.setattr(billing, "lock_contracts", lock_as_asked)
+        results = self.bill_both_ways(site)
+
+        assert [type(result) for result in results if result is not None] == [OperationalError]
+
+    def test_lock_in_the_order_of_their_keys(self, site):
+        assert self.bill_both_ways(site) == [None, None]
+        assert sorted(Invoice.objects.values_list("number", flat=True)) == ["INV-2026-000001", "INV-2026-000002"]
+        assert Journal.objects.count() == 2
+
+
 class TestManyIssuesAtOnce:
     def test_of_one_series_leave_no_hole_over_rollbacks_and_a_year_change(self, site):
         drafts = [draft_of_a_contract_of_its_own(site, number) for number in range(50)]
@@ -160,14 +191,14 @@ class TestManyIssuesAtOnce:
         issue_invoice(invoice_id=first.pk, issued_at=APRIL)
         barrier = threading.Barrier(2, timeout=5)
 
-        def take_without_lock(*, seller, kind, year):
-            series = NumberSeries.objects.get(seller=seller, kind=kind, year=year)
+        def draw_without_lock(*, seller_id, kind, year, count):
+            series = NumberSeries.objects.get(seller=seller_id, kind=kind, year=year)
             barrier.wait()
-            series.last_number += 1
+            series.last_number += count
             series.save(update_fields=["last_number"])
             return series
 
-        monkeypatch.setattr(issuing, "_take_next_number", take_without_lock)
+        monkeypatch.setattr(issuing, "_draw_numbers", draw_without_lock)
         issues = [lambda draft=draft: issue_invoice(invoice_id=draft.pk, issued_at=APRIL) for draft in drafts]
         results = at_once(*issues)
 

@@ -2,6 +2,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.core import audit
 from apps.invoices import selectors
@@ -140,6 +142,65 @@ class TestRunBilling:
         assert (run.status, run.contracts_done, run.contracts_total) == ("done", 2, 2)
         assert [invoice.contract for invoice in selectors.documents_of(run)] == [site.contract]
         assert violations() == []
+
+
+class TestContractsBilledTogether:
+    def contracts(self, site, *, streets):
+        """Make a contract with a record for each street of a customer; without a street its invoice is refused."""
+        made = []
+        for number, street in enumerate(streets):
+            contract = make_contract(customer=make_customer(seller=site.owner, street=street))
+            made.append(contract)
+            make_cdr(
+                site=site,
+                contract=contract,
+                token=make_token(contract=contract),
+                vehicle=None,
+                started_at=MARCH_EVENING + timedelta(hours=3 * number),
+            )
+        return made
+
+    def test_are_billed_one_by_one_where_one_is_refused_and_no_number_is_missing(self, site):
+        first, refused, last = self.contracts(site, streets=["Main St 1", "", "Main St 3"])
+
+        run = billing.run_billing(seller_id=site.owner.pk, until_date=END_OF_MARCH, at=APRIL)
+
+        assert run.problems == [f"{refused.number}: the customer “{refused.customer.name}” has no street"]
+        assert (run.contracts_done, run.contracts_total) == (3, 3)
+        issued = Invoice.objects.order_by("pk").values_list("contract", "number")
+        assert list(issued) == [(first.pk, "INV-2026-000001"), (last.pk, "INV-2026-000002")]
+        assert violations() == []
+
+    def test_credit_nothing_of_a_contract_whose_invoice_is_refused(self, site):
+        cdr = make_cdr(site=site, kwh="20")
+        bill(site)
+        revise(cdr, kwh="10")
+        site.customer.street = ""
+        site.customer.save()
+
+        run = billing.run_billing(seller_id=site.owner.pk, until_date=END_OF_MARCH, at=APRIL)
+
+        assert run.problems == [f"{site.contract.number}: the customer “{site.customer.name}” has no street"]
+        assert Invoice.objects.get().kind == Invoice.Kind.INVOICE
+        assert Journal.objects.count() == 1
+
+    def test_cost_three_statements_more_for_each_further_one(self, site, django_assert_max_num_queries):
+        self.contracts(site, streets=["Main St 1"])
+        with CaptureQueriesContext(connection) as alone:
+            bill(site)
+        self.contracts(site, streets=["Main St 1"] * 6)
+
+        with django_assert_max_num_queries(len(alone) + 5 * 3):
+            bill(site)
+
+        assert Invoice.objects.count() == 7
+
+    def test_are_so_many_that_memory_stays_flat(self):
+        sizes = {3: 1, 2: billing.RECORDS_TOGETHER - 1, 1: 1, 4: billing.RECORDS_TOGETHER * 9, 5: 0}
+        small = dict.fromkeys(range(billing.CONTRACTS_TOGETHER + 1), 0)
+
+        assert list(billing._together(sizes)) == [[1, 2], [3, 4], [5]]
+        assert [len(together) for together in billing._together(small)] == [billing.CONTRACTS_TOGETHER, 1]
 
 
 class TestZeroSessions:

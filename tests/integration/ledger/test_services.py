@@ -8,7 +8,7 @@ from django.db import connection
 from apps.ledger import selectors, services
 from apps.ledger.domain.chart import Role
 from apps.ledger.models import Account, Journal, LedgerEntry
-from apps.ledger.services import PostingLine
+from apps.ledger.services import Posting, PostingLine, posting
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 SALE = (
@@ -110,6 +110,45 @@ class TestPost:
         post(entity, lines=lines, currency=currency)
 
         assert selectors.balance(entity_id=entity.pk, role=Role.RECEIVABLE, currency=currency) == Decimal(amount)
+
+
+class TestPostAll:
+    def postings(self, *keys):
+        day = date(2026, 3, 31)
+        return [Posting(key=key, posted_on=day, tax_date=day, text="", lines=SALE, currency="EUR") for key in keys]
+
+    def post(self, entity, *keys):
+        return services.post_all(entity_id=entity.pk, postings=self.postings(*keys), at=NOON)
+
+    def test_posts_what_is_new_and_returns_what_is_there_in_the_order_asked(self, entity, django_assert_num_queries):
+        first = self.post(entity, "b")
+
+        with django_assert_num_queries(10):
+            journals = self.post(entity, "a", "b", "c")
+
+        assert [journal.key for journal in journals] == ["a", "b", "c"]
+        assert journals[1] == first[0]
+        assert [journal.entries.count() for journal in journals] == [3, 3, 3]
+        connection.check_constraints()
+
+    def test_finds_what_somebody_else_posted_at_the_same_moment(self, entity, monkeypatch):
+        (first,) = self.post(entity, "a")
+        looks = iter([{}])
+        known = posting._known
+        monkeypatch.setattr(posting, "_known", lambda *asked: next(looks, None) or known(*asked))
+
+        again = self.post(entity, "a", "b")
+
+        assert again[0] == first
+        assert LedgerEntry.objects.count() == 6
+
+    def test_posts_none_where_one_does_not_balance(self, entity):
+        good, bad = self.postings("a", "b")
+
+        with pytest.raises(services.UnbalancedJournal):
+            services.post_all(entity_id=entity.pk, postings=[good, replace(bad, lines=SALE[:2])], at=NOON)
+
+        assert nothing_was_posted()
 
 
 class TestSelectors:
