@@ -51,6 +51,8 @@ FLOATS_ALLOWED = (
     "apps/payments/sandbox/",
     "apps/payments/gateway.py",
     "apps/documents/webhooks/",
+    "apps/stations/wakeups.py",
+    "apps/console/consumers.py",
     "config/",
 )
 CLOCKWORK = "apps/ocpp/domain/pace.py"

@@ -60,15 +60,16 @@ def addresses(tenant: Tenant) -> list[Address]:
     return found
 
 
-def _patterns() -> Iterator[tuple[str, frozenset[str]]]:
-    def walk(resolver: URLResolver, spaces: tuple[str, ...]) -> Iterator[tuple[str, frozenset[str]]]:
-        for pattern in resolver.url_patterns:
-            if isinstance(pattern, URLResolver):
-                yield from walk(pattern, (*spaces, pattern.namespace) if pattern.namespace else spaces)
-            elif isinstance(pattern, URLPattern) and pattern.name and pattern.name not in _NO_PAGES:
-                yield ":".join((*spaces, pattern.name)), frozenset(pattern.pattern.regex.groupindex)
-
-    return walk(get_resolver(), ())
+def _patterns(
+    resolver: URLResolver | None = None, spaces: tuple[str, ...] = (), held: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each address's name and its place holders, those of the patterns around it too."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        parameters = held | pattern.pattern.regex.groupindex.keys()
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern, (*spaces, pattern.namespace) if pattern.namespace else spaces, parameters)
+        elif isinstance(pattern, URLPattern) and pattern.name and pattern.name not in _NO_PAGES:
+            yield ":".join((*spaces, pattern.name)), parameters
 
 
 # The list of the API, the admin's own redirects, and the lists of one app, to which the sidebar does not lead.
@@ -211,6 +212,8 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "portal:line-withdraw": _line,
     "portal:contract": lambda tenant: {"contract_id": tenant.site.contract.pk},
     "portal:invoice-lines": _invoice,
+    "mfa_edit_webauthn": lambda tenant: {"pk": 0},
+    "mfa_remove_webauthn": lambda tenant: {"pk": 0},
     "portal:invitation": lambda tenant: {"token": _invitation(tenant).token},
     "portal:sign-in-end": lambda tenant: {"sign_in_id": _first("signin", tenant).pk},
     "portal:card": lambda tenant: {"uid": tenant.site.token.public_uid},
