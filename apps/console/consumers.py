@@ -24,6 +24,7 @@ from apps.accounts.domain.roles import OPERATOR_ROLES
 from apps.accounts.middleware import current_membership
 from apps.accounts.models import Membership
 from apps.accounts.scope import has_role, operated_rows
+from apps.accounts.second_factors import must_set_one_up
 from apps.ocpp.pool import in_slow_lane
 from apps.stations.models import ChargingStation
 from apps.stations.wakeups import BOARDS
@@ -100,7 +101,9 @@ class _Listener:
 def stations_to_tell(*, session_key: str, ids: Collection[int]) -> list[int] | None:
     """Return which of the stations the session's person operates; None: they may not look at any."""
     listener: Any = _Listener(session_key)
-    if not admin.site.has_permission(listener) or not has_role(listener, OPERATOR_ROLES):
+    # No middleware of Django's stands before a websocket: what it asks of a page is asked here.
+    is_staff = admin.site.has_permission(listener) and not must_set_one_up(listener.user)
+    if not is_staff or not has_role(listener, OPERATOR_ROLES):
         return None
     stations = operated_rows(listener, ChargingStation.objects.filter(pk__in=ids)) if ids else ()
     return sorted(station.pk for station in stations)
