@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.adhoc import selectors, services, shown
@@ -39,6 +40,9 @@ POLL_S = 3
 RELOAD_S = 5
 
 
+# The first page is what somebody waits for in a garage. It echoes nothing that another site could choose, so its length
+# tells nobody what else is on it (BREACH).
+@gzip_page
 @never_cache
 @limited("price", per_minute=120)
 @limited("pay", per_minute=20, methods=("POST",))
