@@ -25,6 +25,8 @@ from apps.contracts.models import Contract
 from apps.core import clock
 from apps.core.domain.cells import csv_text
 from apps.core.words import amount
+from apps.documents.models import Mail
+from apps.documents.selectors import undelivered
 from apps.invoices.disputed import open_disputes
 from apps.invoices.domain import line_disputes
 from apps.invoices.domain.status import InvoiceStatus
@@ -41,6 +43,8 @@ from apps.stations.models import ChargingStation, Location
 from apps.stations.selectors import online
 
 ENDS_SOON: Final = timedelta(days=60)
+UNDELIVERED_FOR: Final = timedelta(days=14)
+"""How long the home page tells of a mail that did not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +148,7 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
             f"{_list('invoices_invoice')}?status__exact=draft",
             "calm",
         ),
+        _mails(request, at=at),
         _contracts(request, at=at),
         _held(request),
     )
@@ -160,6 +165,15 @@ def _disputes(request: HttpRequest, *, at: datetime) -> tuple[int, str, str, str
         is_urgent = is_pressing(status=DisputeStatus(first.status), due_by=first.due_by, at=at)
     page = f"{_list('payments_dispute')}?status__in={','.join(sorted(ANSWERABLE))}"
     return count, label, page, "danger" if is_urgent else "warning"
+
+
+def _mails(request: HttpRequest, *, at: datetime) -> tuple[int, str, str, str]:
+    """Return the tile of mails of the last days that did not reach whom they were for."""
+    since = at - UNDELIVERED_FOR
+    count = operated_rows(request, undelivered(Mail.objects.filter(created_at__gte=since))).count()
+    label = ngettext("mail did not arrive", "mails did not arrive", count)
+    page = f"{_list('documents_mail')}?arrival=failed&created_at__gte={since.date():%Y-%m-%d}"
+    return count, label, page, "warning"
 
 
 def _disputed_lines(request: HttpRequest, *, at: datetime) -> tuple[int, str, str, str]:

@@ -11,6 +11,7 @@ from apps.accounts.tenant_admin import TenantAdmin
 from apps.documents import admin_webhooks  # noqa: F401
 from apps.documents.downloads import as_download
 from apps.documents.models import Document, Mail
+from apps.documents.selectors import undelivered
 
 
 @admin.register(Document)
@@ -37,18 +38,32 @@ class DocumentAdmin(TenantAdmin):
 _LETS_IN: Final = re.compile(r"(/portal/(?:invitations|offers)/)[^/\s]+")
 
 
+STATES: Final = {"sent": "success", "waits": "warning", "came back": "danger", "given up": "danger"}
+
+
+class ArrivalFilter(admin.SimpleListFilter):
+    title = "arrival"
+    parameter_name = "arrival"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("failed", "did not arrive")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return undelivered(queryset) if self.value() == "failed" else queryset
+
+
 @admin.register(Mail)
 class MailAdmin(TenantAdmin):
     empty_hint = "Alerts to your operators appear here: stations that are offline, faults, sessions in review."
     list_display = ("subject", "recipient", "kind", "state", "created_at", "sent_at")
-    list_filter = ("kind", ("sent_at", admin.EmptyFieldListFilter))
+    list_filter = ("kind", ArrivalFilter, ("sent_at", admin.EmptyFieldListFilter))
     search_fields = ("subject", "recipient")
     date_hierarchy = "created_at"
     fields = (
         "subject",
         ("recipient", "kind", "language"),
         "shown",
-        ("created_at", "sent_at", "given_up_at"),
+        ("created_at", "sent_at", "bounced_at", "given_up_at"),
         ("attempts", "next_attempt_at"),
         "error",
     )
@@ -60,8 +75,8 @@ class MailAdmin(TenantAdmin):
         """Return the text without what would let a reader here act as the mail's recipient."""
         return _LETS_IN.sub(r"\1…", mail.body)
 
-    @display(description="state", label={"sent": "success", "waits": "warning", "given up": "danger"})
+    @display(description="state", label=STATES)
     def state(self, mail: Mail) -> str:
         if mail.sent_at is not None:
-            return "sent"
+            return "sent" if mail.bounced_at is None else "came back"
         return "waits" if mail.given_up_at is None else "given up"

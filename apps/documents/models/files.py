@@ -65,7 +65,8 @@ class Mail(TenantModel):
     next_attempt_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     given_up_at = models.DateTimeField(null=True, blank=True)
-    error = models.CharField(max_length=300, blank=True, help_text="Of the last attempt.")
+    bounced_at = models.DateTimeField(null=True, blank=True, help_text="When it came back from the recipient's server.")
+    error = models.CharField(max_length=300, blank=True, help_text="Of the last attempt, or why it came back.")
 
     class Meta:
         ordering = ["-pk"]
@@ -80,7 +81,10 @@ class Mail(TenantModel):
         constraints = [
             models.CheckConstraint(
                 condition=Q(sent_at__isnull=True) | Q(given_up_at__isnull=True), name="mail_sent_is_not_given_up"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(bounced_at__isnull=True) | Q(sent_at__isnull=False), name="mail_bounced_was_sent"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -94,6 +98,10 @@ class Mail(TenantModel):
     def set_sent(self, at: datetime) -> None:
         self.sent_at, self.error = at, ""
         self.save(update_fields=["sent_at", "error"])
+
+    def set_bounced(self, reason: str, *, at: datetime) -> None:
+        self.error, self.bounced_at = reason, at
+        self.save(update_fields=["error", "bounced_at"])
 
     def set_failed(self, error: str, *, given_up_at: datetime | None) -> None:
         self.error, self.given_up_at = error[:300], given_up_at

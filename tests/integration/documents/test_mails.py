@@ -2,18 +2,25 @@
 
 import re
 from datetime import timedelta
+from io import BytesIO
 from smtplib import SMTPServerDisconnected
+from types import SimpleNamespace
 
 import pytest
 from django.core import mail as outbox
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
+from apps.documents.bounces import note_bounce
 from apps.documents.mails import enqueue_mail, send_due_mails, told_keys
 from apps.documents.models import Mail, MailTopic
+from apps.documents.selectors import undelivered
 from apps.documents.services import store_document
 from config.mail import mail_settings
 from tests.factories import NOON, make_owner
+from tests.refusals import refused_by
+from tests.unit.documents.test_bounces import REPORT
 
 
 @pytest.fixture
@@ -57,6 +64,52 @@ class TestEnqueueMail:
 
     def test_keeps_the_subject_on_one_line(self, enqueue):
         assert enqueue(subject="Depot\r\nBcc: everybody@example.com").subject == "Depot Bcc: everybody@example.com"
+
+
+class TestNoteBounce:
+    def report(self, mail: Mail, recipient: str = "olga@example.com") -> bytes:
+        return REPORT.replace(b"Fleet@Example.com", recipient.encode()).replace(b"mail-417@", b"mail-%d@" % mail.pk)
+
+    def test_notes_once_that_a_mail_came_back_and_why(self, enqueue):
+        mail = enqueue()
+        send_due_mails(at=NOON)
+        later = NOON + timedelta(minutes=5)
+
+        noted = [note_bounce(self.report(mail), at=later), note_bounce(self.report(mail), at=later + timedelta(days=1))]
+
+        mail.refresh_from_db()
+        assert noted == [mail, None]
+        assert (mail.bounced_at, mail.sent_at) == (later, NOON)
+        assert "User unknown" in mail.error
+        assert list(undelivered(Mail.objects.all())) == [mail]
+
+    def test_believes_no_report_on_another_recipient_or_on_what_was_not_sent(self, enqueue):
+        mail = enqueue()
+
+        before = note_bounce(self.report(mail), at=NOON)
+        send_due_mails(at=NOON)
+        another = note_bounce(self.report(mail, "somebody@example.com"), at=NOON)
+
+        mail.refresh_from_db()
+        assert (before, another, mail.bounced_at) == (None, None, None)
+
+    def test_the_database_refuses_that_an_unsent_mail_came_back(self, enqueue):
+        mail = enqueue()
+
+        with refused_by("mail_bounced_was_sent"):
+            Mail.objects.filter(pk=mail.pk).update(bounced_at=NOON)
+
+    def test_a_mail_server_pipes_reports_in(self, enqueue, monkeypatch, capsys):
+        mail = enqueue()
+        send_due_mails(at=NOON)
+
+        for raw in (self.report(mail), b"Subject: hello\n\nno report"):
+            monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=BytesIO(raw)))
+            call_command("note_bounce")
+
+        first, second = capsys.readouterr().out.splitlines()
+        assert first.startswith(f"mail {mail.pk} did not arrive: 550 5.1.1")
+        assert second == "no report on a mail of ours"
 
 
 class TestSendDueMails:
