@@ -165,6 +165,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "api:invoice-detail": _invoice,
     "api:invoice-pdf": _invoice,
     "api:invoice-xml": _invoice,
+    "api:line-dispute-detail": lambda tenant: {"uid": dispute_of(tenant).uid},
     "api:payment-detail": lambda tenant: {"uid": tenant.payment.uid},
     "api:session-detail": _session,
     "api:station-detail": lambda tenant: {"identity": tenant.site.station.identity},
