@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership
+from apps.console.consumers import stations_to_tell
 from apps.core import clock
 from apps.ocpp.pool import stop_pool
 from apps.sessions.models import ChargingSession, MeterReading
@@ -180,6 +181,14 @@ class TestItsSocket:
                 return socket.close_code
 
         assert asyncio.run(asyncio.wait_for(story(), 20)) == 4003
+
+    def test_tells_staff_nothing_who_still_owe_a_second_factor(self, two_owners, member, settings):
+        key, ids = signed_in(member.user).cookies["sessionid"].value, [site.station.pk for site in two_owners]
+        told = stations_to_tell(session_key=key, ids=ids)
+        settings.SECOND_FACTOR_REQUIRED = True
+
+        assert told == [two_owners[0].station.pk]
+        assert stations_to_tell(session_key=key, ids=ids) is None
 
     def test_opens_to_no_stranger_no_customer_and_no_other_sites_page(self, site_url, two_owners, member):
         fleet = make_member(organisation=two_owners[0].customer.organisation, role=Role.FLEET_ADMIN, user=make_user())
