@@ -30,17 +30,17 @@ MOST_QUERIES = 30
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--sessions", type=int, default=1_000_000, help="of the large owner (%(default)s)")
-    parser.add_argument("--stations", type=int, default=10_000, help="of the large owner (%(default)s)")
+    parser.add_argument("--past-sessions", type=int, default=1_000_000, help="of the large owner (%(default)s)")
+    parser.add_argument("--past-stations", type=int, default=10_000, help="of the large owner (%(default)s)")
     parser.add_argument("--requests", type=int, default=5, help="of each page (%(default)s)")
 
 
 def run(options: Namespace) -> dict[str, Any]:
     """Seed a large owner, ask for each page, and return every page's figures beside its target."""
     with own_database(), override_settings(ALLOWED_HOSTS=["testserver"]), quiet():
-        say(f"pages: seeding {options.sessions} sessions")
+        say(f"pages: seeding {options.past_sessions} sessions")
         begun = time.perf_counter()
-        count = seed_volume(sessions=options.sessions, stations=options.stations, days=400, at=now())
+        count = seed_volume(sessions=options.past_sessions, stations=options.past_stations, days=400, at=now())
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
         seeded_s = time.perf_counter() - begun
@@ -48,7 +48,7 @@ def run(options: Namespace) -> dict[str, Any]:
     return {
         "unit": "milliseconds of server time, median of the requests of one page",
         "sessions": count,
-        "stations": options.stations,
+        "stations": options.past_stations,
         "seeded_s": round(seeded_s),
         "targets_ms": TARGETS_MS,
         "most_queries": MOST_QUERIES,

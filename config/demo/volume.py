@@ -5,7 +5,7 @@ included: it prices one session of each amount of energy, and SQL puts the times
 """
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -59,7 +59,7 @@ def seed_volume(*, sessions: int, stations: int, days: int, at: datetime) -> int
         cursor.execute("SET LOCAL session_replication_role = replica")
         _put_templates(owner, version)
         since = at.replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
-        given = {"since": since, "at": at, "slot_s": slot_s, "owner": owner.pk, "version": version.pk}
+        given: dict[str, Any] = {"since": since, "at": at, "slot_s": slot_s, "owner": owner.pk, "version": version.pk}
         given |= {"tariff": version.tariff_id, "stations": stations, "sessions": sessions, "kinds": len(ENERGIES)}
         for statement in (_PLAN, _SESSIONS, _READINGS, _CDRS, _HOURS, _COUNTED, _HORIZON, _STALE):
             cursor.execute(statement, given)
