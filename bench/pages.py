@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> dict[str, Any]:
     """Seed a large owner, ask for each page, and return every page's figures beside its target."""
-    with own_database(), override_settings(ALLOWED_HOSTS=["testserver"]), quiet():
+    with own_database(), override_settings(ALLOWED_HOSTS=["testserver"], DEBUG=False), quiet():
         say(f"pages: seeding {options.past_sessions} sessions")
         begun = time.perf_counter()
         count = seed_volume(sessions=options.past_sessions, stations=options.past_stations, days=400, at=now())

@@ -53,16 +53,37 @@ def seed_volume(*, sessions: int, stations: int, days: int, at: datetime) -> int
     owner = _make_owner()
     version = _make_tariff(owner, since=at - timedelta(days=days + 2))
     _make_stations(owner, stations, at=at)
-    _make_contracts(owner, max(sessions // SESSIONS_OF_A_CONTRACT, 3), since=at - timedelta(days=days + 2))
+    payers = max(sessions // SESSIONS_OF_A_CONTRACT, 3)
+    _make_contracts(owner, payers, since=at - timedelta(days=days + 2))
     with connection.cursor() as cursor:
         # Foreign keys are right by construction; asking for each would take longer than writing them.
         cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        # Tables filled a moment ago: without it the planner takes them for empty and joins row by row.
+        cursor.execute("ANALYZE stations_location, stations_chargingstation, stations_evse, contracts_idtoken")
         _put_templates(owner, version)
         since = at.replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
         given: dict[str, Any] = {"since": since, "at": at, "slot_s": slot_s, "owner": owner.pk, "version": version.pk}
-        given |= {"tariff": version.tariff_id, "stations": stations, "sessions": sessions, "kinds": len(ENERGIES)}
-        for statement in (_PLAN, _SESSIONS, _READINGS, _CDRS, _HOURS, _COUNTED, _HORIZON, _STALE):
+        given |= {
+            "tariff": version.tariff_id,
+            "stations": stations,
+            "sessions": sessions,
+            "kinds": len(ENERGIES),
+            "payers": payers,
+        }
+        for statement in (
+            _PLAN,
+            "ANALYZE volume_session",
+            _SESSIONS,
+            _READINGS,
+            _CDRS,
+            _HOURS,
+            _COUNTED,
+            _HORIZON,
+            _STALE,
+        ):
             cursor.execute(statement, given)
+        cursor.execute("ANALYZE analytics_sessionhour")
         cursor.execute(_UPTIME, {"at": at, "days": min(days, UPTIME_DAYS), "owner": owner.pk})
         cursor.execute("SET LOCAL session_replication_role = origin")
         cursor.execute("SELECT count(*) FROM volume_session")
@@ -200,8 +221,8 @@ _PLAN: Final = """
         FROM stations_evse e JOIN stations_chargingstation s ON s.id = e.station_id
         JOIN stations_location l ON l.id = s.location_id WHERE l.owner_id = %(owner)s
     ), payer AS (
-        SELECT row_number() OVER (ORDER BY k.id) - 1 AS i, count(*) OVER () AS payers, k.id AS contract_id,
-            k.customer_id, t.id AS token_id, t.uid AS uid, t.vehicle_id
+        SELECT row_number() OVER (ORDER BY k.id) - 1 AS i, k.id AS contract_id, k.customer_id, t.id AS token_id,
+            t.uid AS uid, t.vehicle_id
         FROM contracts_contract k JOIN contracts_idtoken t ON t.contract_id = k.id WHERE k.seller_id = %(owner)s
     ), drawn AS (
         SELECT n, n %% %(stations)s AS place, n / %(stations)s AS turn,
@@ -221,7 +242,7 @@ _PLAN: Final = """
         k.customer_id, k.token_id, k.uid, k.vehicle_id, b.started_at,
         b.started_at + make_interval(secs => 600 + b.b %% 2700) AS ended_at, 3 + (b.a / 25) %% %(kinds)s AS kwh
     FROM begun b JOIN place p ON p.i = b.place
-    JOIN payer k ON k.i = floor(k.payers * power((b.b %% 10000) / 10000.0, 2))
+    JOIN payer k ON k.i = (b.b %% 10000)::bigint * (b.b %% 10000) * %(payers)s / 100000000
     WHERE b.started_at < %(at)s::timestamptz - interval '1 hour' ORDER BY b.started_at, b.n
 """
 _SESSIONS: Final = """
