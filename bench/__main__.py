@@ -13,7 +13,7 @@ import django
 
 from bench.measure import say
 
-PARTS = ("rating", "rerating", "ocpp", "billing", "documents", "payments")
+PARTS = ("rating", "rerating", "ocpp", "billing", "documents", "payments", "pages")
 
 
 def main() -> int:

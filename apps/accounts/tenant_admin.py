@@ -11,12 +11,14 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.contrib.admin import RelatedFieldListFilter
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -29,6 +31,38 @@ from apps.accounts.tenancy import TenantModel
 __all__ = ["ActForm", "ReasonForm", "RelatedOnlyFieldListFilter", "TenantAdmin", "TenantTabular", "operated_rows"]
 
 _YEARS: Final = range(1900, 2200)
+MOST_COUNTED: Final = 10_000
+"""A list counts its rows up to here: nobody turns two hundred pages, and counting a million takes longest of all."""
+MOST_CHOICES: Final = 50
+"""Above so many a filter beside a list offers none: nobody reads them, and search finds the one."""
+
+
+class CappedPaginator(Paginator):
+    """Counts up to ``MOST_COUNTED`` rows; what lies beyond is found by search and filters."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows[:MOST_COUNTED].count())
+
+
+class RelatedOnlyFieldListFilter(RelatedFieldListFilter):
+    """Offers the tenant's own related rows while they are few, without asking the list which of them it holds."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        related = field.remote_field.model
+        if not issubclass(related, TenantModel):
+            return super().field_choices(field, request, model_admin)
+        rows = operated_rows(request, related.objects.all())
+        found = list(rows[: MOST_CHOICES + 1])
+        if len(found) > MOST_CHOICES:
+            # What a link chose is named, so that it can be taken off again.
+            chosen = [value for value in self.lookup_val or () if str(value).isdecimal()]
+            found = list(rows.filter(pk__in=chosen))
+        return [(row.pk, str(row)) for row in found]
+
+    def has_output(self) -> bool:
+        return bool(self.lookup_choices) and super().has_output()
 
 
 class DatedForm(forms.ModelForm):
@@ -147,6 +181,7 @@ class TenantAdmin(HistoryOfChanges, ListTools, _TenantRows, ModelAdmin):
     refusals: ClassVar[dict[str, str]] = {}
     empty_hint: ClassVar[str] = ""
     form = TenantForm
+    paginator = CappedPaginator
     list_per_page = 50
     show_full_result_count = False
     list_filter_submit = False

@@ -22,10 +22,10 @@ def pretty(payload: str) -> str:
 class FrameAdmin(TenantAdmin):
     empty_hint = "Every message of a connected station is kept here before anything acts on it."
     list_display = ("received_at", "station", "direction", "action", "message_id", "note")
-    list_filter = ("direction", "action", ("station", RelatedOnlyFieldListFilter))
+    # Neither a date hierarchy nor a choice of actions: both would look through all frames. The search knows actions.
+    list_filter = ("direction", "received_at", ("station", RelatedOnlyFieldListFilter))
     list_select_related = ("station",)
     search_fields = ("station__identity", "action", "message_id", "note")
-    date_hierarchy = "received_at"
     fields = (("station", "direction", "connection_no"), ("received_at", "action", "message_id"), "note", "text")
     readonly_fields = ("text",)
 

@@ -70,8 +70,10 @@ class ChargingSessionAdmin(TenantAdmin):
     empty_hint = "Sessions appear as soon as a connected station reports a start."
     list_display = ("started_at", "station", "evse_number", "who", "state", "energy", "lasted", "trace")
     list_display_links = ("started_at",)
+    # A date hierarchy would look through all sessions for the years that they have.
     list_filter = (
         "status",
+        "started_at",
         "authorisation",
         ("ended_by_rule", EmptyFieldListFilter),
         ("station", RelatedOnlyFieldListFilter),
@@ -89,7 +91,6 @@ class ChargingSessionAdmin(TenantAdmin):
         "transaction_id",
         "transaction_ref",
     )
-    date_hierarchy = "started_at"
     fields = (
         ("state", "authorisation", "stop_reason"),
         "why_review",
@@ -212,7 +213,6 @@ class CdrAdmin(TenantAdmin):
     list_filter = ("tax_date", ("tariff_version__tariff", RelatedOnlyFieldListFilter))
     list_select_related = ("session__station", "tariff_version__tariff")
     search_fields = ("session__station__identity", "session__contract__customer__name")
-    date_hierarchy = "tax_date"
     fields = (
         ("session", "revision", "purpose"),
         ("reason", "revised_by", "is_automatic"),

@@ -51,6 +51,7 @@ class Cdr(TenantModel):
     class Meta:
         verbose_name = "charge record"
         ordering = ["-rated_at", "-pk"]
+        indexes = [models.Index(fields=["-rated_at", "-id"], name="cdr_newest_first")]
         constraints = [
             models.UniqueConstraint(fields=["session", "purpose", "revision"], name="cdr_revision_unique"),
             models.CheckConstraint(condition=Q(revision__gte=1), name="cdr_revision_starts_at_one"),
