@@ -47,6 +47,7 @@ PLACES: Final = (
     Place(name="contracts", label=_("Contracts"), pages=frozenset({"contract", "community", "home-charging"})),
     Place(name="disputes", label=_("Disputes")),
     Place(name="payment-method", label=_("Payment")),
+    Place(name="people", label=_("People"), pages=frozenset({"person-invite"}), is_for=is_administrator),
     Place(name="machines", label=_("API keys and webhooks"), is_for=is_administrator),
 )
 

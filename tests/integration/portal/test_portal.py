@@ -83,6 +83,11 @@ class TestTheMatrix:
         details = {
             "session",
             "sessions-sheet",
+            "people",
+            "person-invite",
+            "person-role",
+            "person-remove",
+            "invitation-withdraw",
             "invoice-lines",
             "card",
             "card-act",
