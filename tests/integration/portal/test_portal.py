@@ -78,10 +78,23 @@ def fleet(ours) -> Client:
 
 class TestTheMatrix:
     def test_knows_every_address_of_the_portal(self):
-        anybodys = {"login", "logout", "language", "password", "organisations", "pay", "offer", "offer-document"}
+        anybodys = {
+            "login",
+            "logout",
+            "language",
+            "password",
+            "organisations",
+            "pay",
+            "offer",
+            "offer-document",
+            "invitation",
+        }
         lists = {name.removeprefix("portal:") for name in LISTS}
         details = {
             "session",
+            "sign-ins",
+            "sign-ins-end-others",
+            "sign-in-end",
             "sessions-sheet",
             "people",
             "person-invite",
