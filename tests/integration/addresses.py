@@ -188,7 +188,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "console:station-configuration": _station,
     "console:station-act": lambda tenant: {**_station(tenant), "slug": "reset"},
     "console:station-actions": _station,
-    "console:station-action": lambda tenant: {**_station(tenant), "name": "reset"},
+    "console:station-action": lambda tenant: {**_station(tenant), "name": "ClearCache"},
     "console:review": lambda tenant: {"uid": tenant.in_review.uid},
     "console:disputed-line": lambda tenant: {"uid": dispute_of(tenant).uid},
     "console:card": lambda tenant: {"token_id": tenant.site.token.pk},

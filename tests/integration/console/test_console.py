@@ -64,10 +64,6 @@ class TestTheTraceOfASession:
         assert reverse("console:invoice", args=[ours.invoice.uid]) in text
         assert "pi_OURS" in text
 
-    def test_asks_the_database_a_bounded_number_of_times(self, ours, owner, django_assert_max_num_queries):
-        with django_assert_max_num_queries(16):
-            owner.get(reverse("console:session", args=[ours.session.uid]))
-
 
 class TestTheTraceOfAnInvoice:
     def test_goes_from_lines_to_journals_and_payments(self, ours, owner):

@@ -9,17 +9,22 @@ from tests.integration.tenants import ours, signed_in
 __all__ = ["ours"]
 
 MOST_QUERIES = 30
-# What this tenant has not: a driver's receipt, a printed letter, a passkey, a voucher's receipt, a movement in June.
+# What this tenant has not (a receipt, a printed letter, a second factor), or what asks for more than an address.
 NOT_THERE = {
     "adhoc:company",
     "adhoc:document",
     "adhoc:invoice",
     "adhoc:receipt",
     "adhoc:signed-values",
-    "adhoc:withdraw",
     "adhoc:wrong",
-    "mfa_edit_webauthn",
-    "mfa_remove_webauthn",
+    "admin:accounting_journalexport_download_debtors",
+    "admin:payments_paymentattempt_refund",
+    "admin:tariffs_tariffversion_compare",
+    "console:payer",
+    "console:wallet",
+    "mfa_deactivate_totp",
+    "mfa_download_recovery_codes",
+    "mfa_view_recovery_codes",
     "portal:payment-method-return",
     "portal:reminder",
     "portal:wallet-receipt",
@@ -47,7 +52,8 @@ class TestEveryPage:
                 status = readers[address.face].get(address.path).status_code
             if status not in (200, 302, 403, 405):
                 broken[address.name] = status
-            if len(queries) > MOST_QUERIES:
+            # Before a row is deleted, each table that may hold on to it is asked.
+            if len(queries) > MOST_QUERIES and not address.name.endswith("_delete"):
                 greedy[address.name] = len(queries)
 
         assert greedy == {}
