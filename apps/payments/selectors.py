@@ -36,6 +36,7 @@ from apps.payments.models import (
     Allocation,
     Dispute,
     FeeAllocation,
+    FetchedBack,
     Payment,
     PaymentAttempt,
     PaymentOperation,
@@ -81,19 +82,21 @@ class PaymentState:
 
 
 def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
-    """Annotate ``open_amount`` = gross − ``allocated`` − ``credited`` + ``refunded`` − ``written_off``.
+    """Annotate ``open_amount`` = gross − ``allocated`` − ``credited`` + ``given_back`` − ``written_off``.
 
-    Negative when an invoice was paid before it was credited: so much is to be given back.
+    Given back is what was refunded, and what the customer's bank fetched after a credit. Negative when an invoice was
+    paid before it was credited: so much is to be given back.
     """
     credit_notes = Invoice.objects.filter(kind=Invoice.Kind.CREDIT_NOTE, status=InvoiceStatus.ISSUED)
     return invoices.annotate(
         allocated=sum_of(Allocation.objects.all(), by="invoice"),
         credited=sum_of(credit_notes, by="credits", amount=Abs("gross")),
-        refunded=sum_of(Refund.objects.filter(status=RefundStatus.SUCCEEDED), by="invoice"),
+        given_back=sum_of(Refund.objects.filter(status=RefundStatus.SUCCEEDED), by="invoice")
+        + sum_of(FetchedBack.objects.all(), by="invoice"),
         written_off=sum_of(WriteOff.objects.all(), by="invoice"),
     ).annotate(
         open_amount=Coalesce(
-            F("gross") - F("allocated") - F("credited") + F("refunded") - F("written_off"),
+            F("gross") - F("allocated") - F("credited") + F("given_back") - F("written_off"),
             Value(Decimal(0)),
             output_field=AMOUNT,
         )
@@ -101,7 +104,7 @@ def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def open_amount(invoice: Invoice) -> Decimal:
-    """Return gross − allocations − credit notes + refunds − write-offs; below zero: so much is to be given back."""
+    """Return what is open of a document (``with_open_amounts``); below zero: so much is to be given back."""
     sql, given = _open_amount_sql()
     with connection.cursor() as cursor:
         cursor.execute(sql, [invoice.pk if value == _ANY else value for value in given])
@@ -127,22 +130,27 @@ def owed_now(invoice: Invoice) -> Decimal:
     return line_disputes.owed_now(open_amount(invoice), disputed=disputed)
 
 
-def to_give_back(document: Invoice, *, credited: Decimal = Decimal(0)) -> Decimal:
+def to_give_back(document: Invoice, *, credited: Decimal = Decimal(0), gone: Payment | None = None) -> Decimal:
     """Return what a document was paid beyond what it is owed and no refund is under way for, never below zero.
 
     credited  gross, of a credit note that is only thought of
+    gone      a payment whose money its bank took: what is only asked for of it is no refund under way
     """
     under_way = Refund.objects.filter(invoice=document, status__in=[RefundStatus.REQUESTED, RefundStatus.PENDING])
+    if gone is not None:
+        under_way = under_way.exclude(payment=gone, status=RefundStatus.REQUESTED)
     asked = under_way.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     return max(credited - open_amount(document) - asked, Decimal(0))
 
 
 def surplus_of(payment: Payment) -> Decimal:
-    """Return what a payment brought that settles no document or fee and is not given back or on its way."""
+    """Return what a payment brought that settles no document or fee and is not given back, on its way or fetched."""
     settled = payment.allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     settled += payment.fee_allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     given = payment.refunds.filter(invoice__isnull=True).exclude(status=RefundStatus.FAILED)
+    fetched = FetchedBack.objects.filter(dispute__payment=payment, invoice__isnull=True)
     gone = (given.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)) + payment.amount_returned
+    gone += fetched.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     return Decimal(payment.amount_received.amount - settled - gone)
 
 
@@ -421,7 +429,7 @@ def _of_hold(attempt: PaymentAttempt | None) -> tuple[PaymentWord, str]:
 
 def _settled(amounts: Any) -> tuple[PaymentWord, str]:
     if amounts.credited and amounts.credited >= amounts.gross.amount:
-        if amounts.refunded and amounts.refunded >= amounts.allocated:
+        if amounts.given_back and amounts.given_back >= amounts.allocated:
             return PaymentWord.CREDITED, _("Credited in full; the money was given back.")
         if amounts.allocated:
             return PaymentWord.CREDITED, _("Credited in full after it was paid; the money is to be given back.")

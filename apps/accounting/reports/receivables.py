@@ -1,9 +1,9 @@
 """What customers owed at the end of a day, by how long it was due, down to the balance of the receivable account.
 
-Open documents and opening items are told by their dated parts (credit notes, allocations, refunds, write-offs), credit
-by what of bank receipts settled nothing. What is left of a customer's balance in the ledger stands beside them: fees of
-reminders, wallets, refunds under way, and what was posted into a later month because its own was closed. So what each
-customer owes is what their debtor account says at the accountant's.
+Open documents and opening items are told by their dated parts (credit notes, allocations, refunds, what a bank fetched
+back, write-offs), credit by what of bank receipts settled nothing. What is left of a customer's balance in the ledger
+stands beside them: fees of reminders, wallets, refunds under way, and what was posted into a later month because its
+own was closed. So what each customer owes is what their debtor account says at the accountant's.
 """
 
 from collections import defaultdict
@@ -29,6 +29,7 @@ from apps.payments.models import (
     BankReceipt,
     BankRepayment,
     FeeAllocation,
+    FetchedBack,
     OpeningItem,
     OpeningSettlement,
     Refund,
@@ -104,6 +105,7 @@ def _documents(entity: Organisation, on: date) -> Any:
             - sum_of(Allocation.objects.filter(allocated_at__lt=end), by="invoice")
             - sum_of(notes, by="credits", amount=Abs("gross"))
             + sum_of(refunds, by="invoice")
+            + sum_of(FetchedBack.objects.filter(fetched_at__lt=end), by="invoice")
             - sum_of(WriteOff.objects.filter(written_at__lt=end), by="invoice")
         )
         .exclude(open_then=0)

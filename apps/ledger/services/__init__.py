@@ -2,6 +2,6 @@
 
 from apps.ledger.domain.chart import Role
 from apps.ledger.domain.posting import PostingLine, UnbalancedJournal
-from apps.ledger.services.posting import KeyReused, Posting, post, post_all
+from apps.ledger.services.posting import KeyReused, Posting, is_posted, post, post_all
 
-__all__ = ["KeyReused", "Posting", "PostingLine", "Role", "UnbalancedJournal", "post", "post_all"]
+__all__ = ["KeyReused", "Posting", "PostingLine", "Role", "UnbalancedJournal", "is_posted", "post", "post_all"]

@@ -98,6 +98,11 @@ def post_all(*, entity_id: int, postings: Sequence[Posting], at: datetime) -> li
     return [known.get(posting.key) or journals[posting.key] for posting in postings]
 
 
+def is_posted(*, entity_id: int, key: str) -> bool:
+    """Tell whether an entity's books have a journal of that key, for whom the lines would come out otherwise now."""
+    return Journal.objects.filter(entity_id=entity_id, key=key).exists()
+
+
 def _known(entity_id: int, postings: Sequence[Posting]) -> dict[str, Journal]:
     keys = [posting.key for posting in postings]
     return {journal.key: journal for journal in Journal.objects.filter(entity_id=entity_id, key__in=keys)}

@@ -67,8 +67,8 @@ class Loss:
 
     categories  of documents that were supplied and are now unpaid: net is bad debt, VAT is corrected
     fees        of reminders, which bear no VAT: lost as they are
-    owed        what the payment had settled nothing of, or had been credited: the customer was to have it back anyway
-    beyond      what was taken beyond all that the payment had brought: a loss that no supply stands behind
+    owed        what the customer was to have back anyway: a surplus, or of documents that were credited
+    beyond      what was taken beyond all of that and all that the payment had brought: no supply stands behind it
     """
 
     categories: Sequence[CategoryShare]

@@ -4,15 +4,15 @@ the bank receipts and repayments; and what of all that settles which document.
 A payment mirrors one PaymentIntent and changes only by projecting Stripe's object; an operation is one call under one
 idempotency key. Invariants: at most one open payment of a kind a document and one payment an attempt; one unfinished
 operation a payment and one capture a hold; captured never exceeds what was authorised, allocations what was received
-or billed, refunds and disputes what was captured, write-offs what is open, settlements of an opening item what it
-came with; live and test never mix; a wallet's balance is the sum of its movements, and nothing is taken from it below
-its bound.
+or billed, refunds and disputes what was captured, what a lost dispute fetched back what was to be given back,
+write-offs what is open, settlements of an opening item what it came with; live and test never mix; a wallet's balance
+is the sum of its movements, and nothing is taken from it below its bound.
 """
 
 from apps.payments.models.allocations import Allocation, WriteOff
 from apps.payments.models.attempts import PaymentAttempt
 from apps.payments.models.bank import BankReceipt, BankRepayment
-from apps.payments.models.disputes import Dispute
+from apps.payments.models.disputes import Dispute, FetchedBack
 from apps.payments.models.dunning import DunningPause, DunningStep, FeeAllocation, FeeWaiver
 from apps.payments.models.methods import SavedMethod, StripeCustomer
 from apps.payments.models.notices import DebitNotice
@@ -36,6 +36,7 @@ __all__ = [
     "DunningStep",
     "FeeAllocation",
     "FeeWaiver",
+    "FetchedBack",
     "OpeningItem",
     "OpeningSettlement",
     "Payment",

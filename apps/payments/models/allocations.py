@@ -81,6 +81,9 @@ class Allocation(TenantModel):
                             FROM payments_allocation WHERE payment_id = NEW.payment_id)
                             + (SELECT coalesce(sum(amount), 0)
                                FROM payments_feeallocation WHERE payment_id = NEW.payment_id)
+                            + (SELECT coalesce(sum(f.amount), 0)
+                               FROM payments_fetchedback f JOIN payments_dispute d ON d.id = f.dispute_id
+                               WHERE d.payment_id = NEW.payment_id AND f.invoice_id IS NULL)
                         AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
                         AND 0 <= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM payments_allocation

@@ -1,4 +1,4 @@
-"""What customers' banks take back, and what we answer."""
+"""What customers' banks take back, what we answer, and what of a loss was the customer's anyway."""
 
 from datetime import datetime
 from typing import Final
@@ -10,7 +10,7 @@ from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
-from apps.core.triggers import frozen
+from apps.core.triggers import append_only, frozen
 from apps.payments.domain.disputes import ANSWERABLE, DISPUTE_ENDS, MONEY_AWAY, DisputeStatus
 from apps.payments.models.payments import Payment
 
@@ -135,3 +135,87 @@ class Dispute(TenantModel):
         """Keep the texts; the caller saves."""
         self.evidence = evidence
         self.prepared_at = self.prepared_at or at
+
+
+class FetchedBack(TenantModel):
+    """What a lost dispute took of money that its customer was to have back anyway: so much less is to be given back.
+
+    Kept with the dispute's loss, whose receivable is the sum of these. A top-up has none: its wallet pays for it.
+
+    invoice  the document that the money had settled and that was credited; null: a surplus, it had settled none
+    """
+
+    TENANT = ("dispute__payment__seller", "dispute__payment__customer__organisation")
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="fetched_back")
+    invoice = models.ForeignKey("invoices.Invoice", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    currency = models.CharField(max_length=3)
+    amount = MoneyField(max_digits=20, decimal_places=6, currency_field_name="currency")
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dispute", "invoice"], nulls_distinct=False, name="fetched_back_once_of_each_document"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="fetched_back_amount_is_positive"),
+            is_rounded_money("amount", name="fetched_back_amount_is_rounded"),
+        ]
+        triggers = [
+            *append_only("fetched_back_append_only", what="amounts that were fetched back"),
+            pgtrigger.Trigger(
+                name="fetched_back_within_what_was_to_be_given_back",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                # It locks as the services do, document before money. A refund of this payment that is only asked for
+                # counts for nothing: its money is gone.
+                func="""
+                    PERFORM 1 FROM invoices_invoice WHERE id = NEW.invoice_id FOR UPDATE;
+                    PERFORM 1 FROM payments_payment p JOIN payments_dispute d ON d.payment_id = p.id
+                        WHERE d.id = NEW.dispute_id FOR UPDATE OF p;
+                    IF NOT EXISTS (
+                        WITH refunded AS (
+                            SELECT r.* FROM payments_refund r JOIN payments_dispute d ON d.id = NEW.dispute_id
+                            WHERE r.status IN ('pending', 'succeeded')
+                            OR r.status = 'requested' AND r.payment_id <> d.payment_id
+                        ), fetched AS (
+                            SELECT f.*, d.payment_id
+                            FROM payments_fetchedback f JOIN payments_dispute d ON d.id = f.dispute_id
+                        )
+                        SELECT 1 FROM payments_dispute d JOIN payments_payment p ON p.id = d.payment_id
+                        LEFT JOIN invoices_invoice i ON i.id = NEW.invoice_id
+                        WHERE d.id = NEW.dispute_id AND d.status = 'lost' AND p.wallet_id IS NULL
+                        AND d.currency = NEW.currency
+                        AND d.amount - d.beyond >= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM fetched
+                            WHERE dispute_id = d.id)
+                        AND (NEW.invoice_id IS NOT NULL OR p.amount_received - p.amount_returned >= NEW.amount
+                            + (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE payment_id = p.id)
+                            + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation WHERE payment_id = p.id)
+                            + (SELECT coalesce(sum(amount), 0) FROM refunded
+                               WHERE payment_id = p.id AND invoice_id IS NULL)
+                            + (SELECT coalesce(sum(amount), 0) FROM fetched
+                               WHERE payment_id = p.id AND invoice_id IS NULL))
+                        AND (NEW.invoice_id IS NULL OR i.currency = NEW.currency
+                            AND (SELECT coalesce(sum(amount), 0) FROM payments_allocation
+                                 WHERE payment_id = p.id AND invoice_id = i.id)
+                                >= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM fetched
+                                                 WHERE payment_id = p.id AND invoice_id = i.id)
+                            AND (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE invoice_id = i.id)
+                                + (SELECT coalesce(sum(abs(n.gross)), 0) FROM invoices_invoice n
+                                   WHERE n.credits_id = i.id AND n.kind = 'credit_note' AND n.status = 'issued')
+                                + (SELECT coalesce(sum(amount), 0) FROM payments_writeoff WHERE invoice_id = i.id)
+                                >= i.gross + NEW.amount
+                                + (SELECT coalesce(sum(amount), 0) FROM refunded WHERE invoice_id = i.id)
+                                + (SELECT coalesce(sum(amount), 0) FROM fetched WHERE invoice_id = i.id))
+                    ) THEN
+                        RAISE EXCEPTION 'a dispute fetches back more than was to be given back'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.invoice or self.dispute.payment}"

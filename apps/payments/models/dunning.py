@@ -203,7 +203,10 @@ class FeeAllocation(TenantModel):
                                 + (SELECT coalesce(sum(amount), 0) FROM payments_feeallocation WHERE payment_id = p.id)
                                 + (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE payment_id = p.id)
                                 + (SELECT coalesce(sum(amount), 0) FROM payments_refund
-                                   WHERE payment_id = p.id AND invoice_id IS NULL AND status <> 'failed'))
+                                   WHERE payment_id = p.id AND invoice_id IS NULL AND status <> 'failed')
+                                + (SELECT coalesce(sum(f.amount), 0)
+                                   FROM payments_fetchedback f JOIN payments_dispute d ON d.id = f.dispute_id
+                                   WHERE d.payment_id = p.id AND f.invoice_id IS NULL))
                     ) THEN
                         RAISE EXCEPTION 'an allocation to a fee exceeds the fee or the money, or joins strangers'
                         USING ERRCODE = 'check_violation';

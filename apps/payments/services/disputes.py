@@ -1,18 +1,20 @@
 """Lay Stripe's disputes over ours and post what they move, once each, in whatever order the news comes."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from djmoney.money import Money
 
 from apps.core.bells import ring_on_commit
 from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
 from apps.ledger import services as ledger
-from apps.ledger.services import Role
+from apps.ledger.services import Role, is_posted
 from apps.payments import gateway_books
 from apps.payments.domain.disputes import (
     ANSWERABLE,
@@ -29,8 +31,9 @@ from apps.payments.domain.disputes import (
 from apps.payments.domain.postings import Lines
 from apps.payments.domain.status import RefundStatus
 from apps.payments.domain.write_offs import CategoryShare, added_up, split_gross
-from apps.payments.models import Dispute, Payment
+from apps.payments.models import Dispute, FetchedBack, Payment
 from apps.payments.outcomes import DisputeMovement, DisputeSnapshot, Done, Rejected, Unknown
+from apps.payments.selectors import surplus_of, to_give_back
 from apps.payments.services.owing import state_owed
 from apps.payments.services.posting import Move, post_between
 from apps.payments.services.projection import LOOKS, StrangeObject, StripeUnreachable, lock_payment
@@ -153,9 +156,8 @@ def _beyond(payment: Payment, snapshot: DisputeSnapshot) -> Decimal:
     """Return what a dispute takes beyond what the payment brought and did not give back."""
     refunded = payment.refunds.filter(status__in=[RefundStatus.PENDING, RefundStatus.SUCCEEDED])
     others = payment.disputes.filter(status__in=[s.value for s in MONEY_AWAY]).exclude(stripe_id=snapshot.stripe_id)
-    given = refunded.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     away = sum((other.amount.amount - other.beyond.amount for other in others), Decimal(0))
-    return max(snapshot.amount - max(payment.amount_received.amount - given - away, Decimal(0)), Decimal(0))
+    return max(snapshot.amount - max(payment.amount_received.amount - _sum(refunded) - away, Decimal(0)), Decimal(0))
 
 
 def _post_movement(dispute: Dispute, movement: DisputeMovement, *, at: datetime) -> None:
@@ -190,8 +192,21 @@ def _post(dispute: Dispute, word: str, lines: Lines, *, text: str, at: datetime,
 
 
 def _post_lost(dispute: Dispute, *, at: datetime) -> None:
-    """Post a loss: it is the seller's, who supplied; where a platform collects, so much less is due to the owner."""
-    payment, lines = dispute.payment, lost(_loss(dispute))
+    """Post a loss, once: it is the seller's, who supplied; where a platform collects, less is due to the owner.
+
+    What it took of money that the customer was to have anyway is kept with it. What is credited later changes neither.
+    """
+    payment = dispute.payment
+    if is_posted(entity_id=payment.seller_id, key=f"dispute:{dispute.pk}:lost"):
+        return
+    fetched = {} if payment.wallet_id is not None else _fetched(dispute)
+    lines = lost(_loss(dispute, fetched))
+    for invoice_id, amount in fetched.items():
+        FetchedBack.objects.create(
+            dispute=dispute, invoice_id=invoice_id, currency=dispute.currency, amount=amount, fetched_at=at
+        )
+        if invoice_id is not None:
+            ring_on_commit("invoice.settled", id=invoice_id)
     if payment.collector is None:
         _post(dispute, "lost", lines, text="Lost", at=at)
         return
@@ -214,22 +229,50 @@ def _text(dispute: Dispute, what: str) -> str:
     return f"{what}, {dispute.stripe_id} of {dispute.payment}"[:200]
 
 
-def _loss(dispute: Dispute) -> Loss:
+def _fetched(dispute: Dispute) -> dict[int | None, Decimal]:
+    """Return what a dispute took of money that its customer was to have anyway: of documents, and of a surplus (None).
+
+    That goes first: who takes a part of their money back takes what is theirs, before anything is a bad debt.
+    """
+    payment, left = dispute.payment, dispute.amount.amount - dispute.beyond.amount
+    asked = payment.refunds.filter(invoice__isnull=True, status=RefundStatus.REQUESTED)
+    theirs: dict[int | None, Decimal] = {None: surplus_of(payment) + _sum(asked)}
+    for invoice_id, settled in _settled(payment).items():
+        before = _sum(FetchedBack.objects.filter(dispute__payment=payment, invoice=invoice_id))
+        theirs[invoice_id] = min(settled - before, to_give_back(Invoice.objects.get(pk=invoice_id), gone=payment))
+    fetched: dict[int | None, Decimal] = {}
+    for document_id, amount in theirs.items():
+        if (part := min(left, amount)) > 0:
+            fetched[document_id] = part
+            left -= part
+    return fetched
+
+
+def _loss(dispute: Dispute, fetched: Mapping[int | None, Decimal]) -> Loss:
     """Split what a dispute lost over the documents that its payment had settled, by their VAT categories."""
-    beyond = dispute.beyond.amount
-    left = dispute.amount.amount - beyond
-    if dispute.payment.wallet_id is not None:
+    payment, beyond = dispute.payment, dispute.beyond.amount
+    if payment.wallet_id is not None:
         # Its wallet pays for it, as far as it can; the rest is owed.
-        return Loss(categories=(), fees=Decimal(0), owed=left, beyond=beyond)
+        return Loss(categories=(), fees=Decimal(0), owed=dispute.amount.amount - beyond, beyond=beyond)
+    owed = sum(fetched.values(), Decimal(0))
+    left = dispute.amount.amount - beyond - owed
     shares: list[CategoryShare] = []
-    settled = dispute.payment.allocations.order_by("invoice").values("invoice").annotate(sum=Sum("amount"))
-    for row in settled:
-        categories = document_categories(Invoice.objects.get(pk=row["invoice"]))
+    for invoice_id, settled in _settled(payment).items():
+        categories = document_categories(Invoice.objects.get(pk=invoice_id))
         value = sum((category.gross for category in categories), Decimal(0))
-        part = min(left, row["sum"], max(value, Decimal(0)))
+        part = min(left, settled - fetched.get(invoice_id, Decimal(0)), max(value, Decimal(0)))
         if part > 0:
             shares += split_gross(part, categories, currency=dispute.currency)
             left -= part
-    paid_fees = dispute.payment.fee_allocations.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-    fees = min(left, paid_fees)
-    return Loss(categories=added_up(shares), fees=fees, owed=left - fees, beyond=beyond)
+    fees = min(left, _sum(payment.fee_allocations.all()))
+    return Loss(categories=added_up(shares), fees=fees, owed=owed, beyond=beyond + left - fees)
+
+
+def _settled(payment: Payment) -> dict[int, Decimal]:
+    """Return how much of each document a payment settles."""
+    rows = payment.allocations.order_by("invoice").values("invoice").annotate(sum=Sum("amount"))
+    return {row["invoice"]: row["sum"] for row in rows}
+
+
+def _sum(rows: QuerySet[Any]) -> Decimal:
+    return Decimal(rows.aggregate(sum=Sum("amount"))["sum"] or 0)

@@ -22,7 +22,6 @@ from apps.core.audit import find_violations
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
-from apps.ledger.domain.chart import CHART, Role
 from apps.ledger.models import LedgerEntry
 from apps.payments.credit import free_receipts
 from apps.payments.models import BankReceipt, BankRepayment, Dispute, OpeningItem, OpeningSettlement, Payment
@@ -149,13 +148,10 @@ class Town:
     def is_open(self) -> Decimal:
         """What the customer owes: documents and opening items that are open, less their money that is free.
 
-        Money that is to go back, and is still here, is theirs too; what their bank fetched back of a credited document
-        is not, though the document says so still.
+        Money that is to go back, and is still here, is theirs too.
         """
         documents = Invoice.objects.filter(customer=self.site.customer, status="issued").exclude(kind="credit_note")
         mine = {"customer": self.site.customer}
-        lost = {"journal__key__startswith": "dispute:", "journal__key__endswith": ":lost"}
-        of_disputes = LedgerEntry.objects.filter(account__code=CHART[Role.RECEIVABLE].code, **lost)
         waiting = BankRepayment.objects.filter(status="requested", bank_receipt__customer=self.site.customer)
         return (
             total(with_open_amounts(documents), "open_amount")
@@ -163,7 +159,6 @@ class Town:
             - total(free_receipts(**mine), "left")
             - total(waiting, "amount")
             - sum((surplus_of(payment) for payment in Payment.objects.filter(status="succeeded")), Decimal(0))
-            + total(of_disputes, "amount")
         )
 
 
