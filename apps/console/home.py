@@ -23,7 +23,6 @@ from apps.core.domain.cells import csv_text
 from apps.core.words import amount
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import ChargingSession
-from apps.stations.models import Location
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "attention": needs_a_person(request, at=at),
         "checklist": card_of(request),
         "now": now_and_open(request),
-        "has_location": operated_rows(request, Location.objects.all()).exists(),
+        "has_connectors": performance.evses > 0,
         "period": period,
         "presets": [(preset.value, label, preset is period.preset) for preset, label in OFFERED.items()],
         "performance": performance,

@@ -74,9 +74,9 @@ def onboarding(request: HttpRequest) -> HttpResponse:
 def card_of(request: HttpRequest) -> Checklist | None:
     """Return what the home page shows of the checklist; None: somebody has paid already, so it has served."""
     membership = acting_membership(request)
-    if membership is None or _has_been_paid(membership.organisation):
+    if membership is None or not has_role(request, OPERATOR_ROLES) or _has_been_paid(membership.organisation):
         return None
-    return checklist_of(request)
+    return _checklist(membership.organisation, paid=False)
 
 
 def checklist_of(request: HttpRequest) -> Checklist | None:
@@ -84,9 +84,12 @@ def checklist_of(request: HttpRequest) -> Checklist | None:
     membership = acting_membership(request)
     if membership is None or not has_role(request, OPERATOR_ROLES):
         return None
-    owner = membership.organisation
+    return _checklist(membership.organisation, paid=_has_been_paid(membership.organisation))
+
+
+def _checklist(owner: Organisation, *, paid: bool) -> Checklist:
     known = _Known.of(owner)
-    steps = steps_of(facts_of(owner, known, at=clock.now()))
+    steps = steps_of(facts_of(owner, known, paid=paid, at=clock.now()))
     first = next_step(steps)
     links = _links(owner, known)
     return Checklist(
@@ -124,8 +127,8 @@ class _Known:
         return cls(sites=sites["all"], countries=frozenset(sites["countries"]), newest_site=sites["newest"], **versions)
 
 
-def facts_of(owner: Organisation, known: _Known, *, at: datetime) -> Facts:
-    """Gather what is true of an organisation at ``at``."""
+def facts_of(owner: Organisation, known: _Known, *, paid: bool, at: datetime) -> Facts:
+    """Gather what is true of an organisation at ``at``; ``paid``: somebody has paid it already."""
     stations = ChargingStation.objects.filter(location__owner=owner).aggregate(
         all=Count("pk"),
         bare=Count("pk", filter=~Exists(_CONNECTORS)),
@@ -150,7 +153,7 @@ def facts_of(owner: Organisation, known: _Known, *, at: datetime) -> Facts:
         bare_connectors=connectors["bare"],
         has_keys=bool(settings.STRIPE_SECRET_KEY),
         has_webhook=StripeEvent.objects.filter(Q(seller=owner) | Q(seller__isnull=True)).exists(),
-        paid=_has_been_paid(owner),
+        paid=paid,
     )
 
 

@@ -9,7 +9,7 @@
   const isAsked = () => document.getElementById("live").hasAttribute("hx-get");
   const show = () => {
     note.hidden = !isAsked() || Date.now() - heardAt <= OLD_AFTER_MS;
-    note.querySelector("time").textContent = new Date(heardAt).toLocaleTimeString(document.documentElement.lang);
+    note.querySelector("time").textContent = new Date(heardAt).toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
   };
   const ask = () => {
     show();

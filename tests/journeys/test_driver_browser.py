@@ -29,7 +29,7 @@ __all__ = ["transactional_db"]
 pytestmark = pytest.mark.browser
 GOOD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"
-_IS_OFFLINE = re.compile("ERR_INTERNET_DISCONNECTED|htmx:sendError")
+_IS_OFFLINE = re.compile("ERR_INTERNET_DISCONNECTED|htmx:(sendError|afterRequest)")
 """What a browser without a network writes down."""
 START_TIMEOUT = timedelta(seconds=181)
 

@@ -153,9 +153,9 @@ def _facts(session: ChargingSession, record: _Record | None, back: Decimal) -> C
     if record is None:
         begin, end = session.meter_start_milliwh, session.meter_stop_milliwh
         delivered = max(end - begin, 0) if begin is not None and end is not None else 0
-        # Nobody pays for it and nothing says more: it charged all the time.
+        # Nobody pays for it and nothing says more: it charged all the time, until it ended, not while it stood on.
         whole = Stretch(started_ms, ended_ms, max(ended_ms - started_ms, 0), 0, 0, 0)
-        return Counted(started_ms, left_ms, delivered, 0, (), (whole,))
+        return Counted(started_ms, left_ms, delivered, 0, ((started_ms, 0), (ended_ms, delivered)), (whole,))
     is_sold = record.purpose == Cdr.Purpose.RETAIL
     return Counted(
         started_ms=started_ms,

@@ -294,7 +294,7 @@ class TestRowsOfTheSystem:
                 platform.post(reverse(f"admin:{name_of(model)}_delete", args=[row.pk]), {"post": "yes"}).status_code,
             )
 
-        assert len(answers) == 56
+        assert len(answers) == 57
         assert set(answers.values()) == {(403, 403, 403)}, answers
 
 

@@ -114,5 +114,5 @@ class TestHomesFigures:
     def test_teach_whoever_has_none_yet(self, db):
         page = client_of(make_owner()).get(HOME).content.decode()
 
-        assert "Figures appear here as soon as a station has delivered energy." in page
+        assert "First steps" in page
         assert reverse("admin:stations_location_add") in page

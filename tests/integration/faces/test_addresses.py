@@ -40,9 +40,6 @@ class TestEveryPage:
             "driver": client,
             "machine": signed_in(ours.operator.user),
         }
-        # The first page of a browser notes its sign-in.
-        readers["console"].get("/admin/")
-        readers["portal"].get("/portal/")
 
         broken, greedy = {}, {}
         for address in addresses(ours):

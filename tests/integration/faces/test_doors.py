@@ -90,8 +90,6 @@ def doors_of(tenant: Tenant) -> dict[str, Door]:
     for role, user in members.items():
         doors[role] = Door()
         doors[role].cookies = signed_in(user).cookies
-        # Once before all is taken back, so that the sign-in is noted.
-        doors[role].get("/portal/sign-ins/")
     return doors
 
 
