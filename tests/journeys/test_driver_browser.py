@@ -29,7 +29,7 @@ __all__ = ["transactional_db"]
 pytestmark = pytest.mark.browser
 GOOD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"
-_IS_OFFLINE = re.compile("ERR_INTERNET_DISCONNECTED|htmx:(sendError|afterRequest)")
+_IS_OFFLINE = re.compile("ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED|htmx:(sendError|afterRequest|timeout)")
 """What a browser without a network writes down."""
 START_TIMEOUT = timedelta(seconds=181)
 
@@ -84,7 +84,8 @@ def ten_seconds_without_network(phone: Phone) -> tuple[str, str]:
     phone.wait_for_figure("Energy", other_than=energy)
     new = [complaint for complaint in phone.complaints if not _IS_OFFLINE.search(complaint)]
     phone.complaints[:] = new
-    return offline, phone.text()
+    again = wait_for("the note to go", lambda: said if "No connection." not in (said := phone.text()) else None)
+    return offline, again
 
 
 class TestADriver:
