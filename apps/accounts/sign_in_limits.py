@@ -7,11 +7,12 @@ elsewhere. An account that does not exist is counted like one that does.
 import logging
 from datetime import datetime
 from hashlib import sha256
-from ipaddress import ip_address, ip_network
 from typing import Final
 
 from django.core.cache import cache
 from redis.exceptions import RedisError
+
+from apps.core.domain.networks import network_of
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +36,6 @@ def forget_tries(*, email: str, address: str, at: datetime) -> None:
         cache.delete(_keys(email, address, int(at.timestamp()) // WINDOW_S)[0])
     except RedisError as error:
         log.warning("sign-ins are not counted: %s", error)
-
-
-def network_of(address: str) -> str:
-    """Return what one customer of a provider holds: an IPv4 address, or an IPv6 network of 64 bits; "" stays."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return ""
-    return str(ip_network(f"{found}/64", strict=False)) if found.version == 6 else str(found)
 
 
 def _keys(email: str, address: str, window: int) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from django.views.decorators.http import require_http_methods
 from apps.adhoc.forms import FindForm
 from apps.adhoc.limits import limited
 from apps.core import clock
-from apps.payments.domain.finding import SearchOutcome, network_of
+from apps.core.domain.networks import network_of
+from apps.payments.domain.finding import SearchOutcome
 from apps.payments.services.finding import find_charge
 from apps.stations.models import Location
 from apps.stations.selectors import find_location_of_code

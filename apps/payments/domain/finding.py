@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from apps.core.domain.zones import zone
@@ -20,8 +19,6 @@ MISSES: Final = 60
 WINDOW: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=90)
 """How long a search is kept."""
-_ONE_SUBSCRIBER: Final = 64
-"""Bits of an IPv6 address that an access provider hands out at least; the rest its customer chooses."""
 
 
 class SearchOutcome(StrEnum):
@@ -50,19 +47,6 @@ class Wanted:
     amount: Decimal
     day: date
     place: str = ""
-
-
-def network_of(address: str) -> str:
-    """Return the network of one subscriber: an IPv4 address itself, the first 64 bits of an IPv6 one; "" for none."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ip_network((found, _ONE_SUBSCRIBER), strict=False))
-    return str(found)
 
 
 def touches_day(*, began_at: datetime, ended_at: datetime | None, day: date, time_zone: str) -> bool:

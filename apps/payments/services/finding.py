@@ -29,7 +29,7 @@ class Found:
 def find_charge(*, wanted: Wanted, network: str, seller_id: int | None, at: datetime) -> Found:
     """Find the one charge that fits for somebody without an account.
 
-    network    whence they ask (``network_of``) · seller_id: whose charges; None: every owner's
+    network    whence they ask (``core.domain.networks``) · seller_id: whose charges; None: every owner's
     """
     search = ChargeSearch.objects.create(
         seller_id=seller_id,

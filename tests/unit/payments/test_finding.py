@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from apps.payments.domain.finding import names_place, network_of, touches_day
+from apps.payments.domain.finding import names_place, touches_day
 
 
 class TestTheDay:
@@ -25,20 +25,6 @@ class TestTheDay:
         ]
 
         assert days == [False, True, True]
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("198.51.100.7", "198.51.100.7"),
-        ("::ffff:198.51.100.7", "198.51.100.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
-        ("", ""),
-    ],
-)
-def test_a_network_is_what_one_subscriber_has(address, network):
-    assert network_of(address) == network
 
 
 @pytest.mark.parametrize(
