@@ -22,9 +22,10 @@ from apps.contracts.models import Contract, Customer, IdToken
 from apps.core import clock
 from apps.documents.models import Mail
 from apps.invoices.models import Invoice, LineDispute
+from apps.payments import openings
 from apps.payments.credit import with_left
 from apps.payments.domain.status import MethodStatus
-from apps.payments.models import BankReceipt, Dispute, Payment, SavedMethod, Wallet
+from apps.payments.models import BankReceipt, Dispute, OpeningItem, Payment, SavedMethod, Wallet
 from apps.payments.selectors import open_among
 from apps.sessions.budgets import BudgetUse, use_of
 from apps.sessions.models import Budget, ChargingSession
@@ -44,11 +45,15 @@ class Balance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerPage:
-    """Everything on the page; lists are the newest few, ``open_items`` all of them, the longest due first."""
+    """Everything on the page; lists are the newest few, what is open is all there, the longest due first.
+
+    open_items  invoices · opening_items: what was brought along from another system
+    """
 
     customer: Customer
     balances: Sequence[Balance]
     open_items: Sequence[Invoice]
+    opening_items: Sequence[OpeningItem]
     contracts: Sequence[Contract]
     wallets: Mapping[int, int]
     method: SavedMethod | None
@@ -96,11 +101,13 @@ def page_of(request: HttpRequest, customer_id: int, *, at: datetime) -> Customer
         contract.customer = found
     unpaid = operated_rows(request, open_among(Invoice.objects.filter(customer=found)))
     open_items = list(unpaid.order_by("due_date", "pk"))
+    opening_items = list(operated_rows(request, openings.open_items(customer=found)))
     budgets = operated_rows(request, Budget.objects.filter(contract__customer=found))
     return CustomerPage(
         customer=found,
-        balances=_balances(request, found, open_items, today=today),
+        balances=_balances(request, found, [*open_items, *opening_items], today=today),
         open_items=open_items,
+        opening_items=opening_items,
         contracts=contracts,
         wallets=dict(Wallet.objects.filter(contract__in=contracts).values_list("contract", "pk")),
         method=SavedMethod.objects.filter(customer=found, status=MethodStatus.ACTIVE).first(),
@@ -132,10 +139,10 @@ def _balances(request: HttpRequest, customer: Customer, open_items: Sequence[Any
     owed: defaultdict[str, Decimal] = defaultdict(Decimal)
     overdue: defaultdict[str, Decimal] = defaultdict(Decimal)
     credit: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for invoice in open_items:
-        owed[invoice.currency] += invoice.open_amount
-        if invoice.due_date and invoice.due_date < today:
-            overdue[invoice.currency] += invoice.open_amount
+    for item in open_items:
+        owed[item.currency] += item.open_amount
+        if item.due_date and item.due_date < today:
+            overdue[item.currency] += item.open_amount
     receipts = with_left(operated_rows(request, BankReceipt.objects.filter(customer=customer)))
     for currency, left in receipts.filter(left__gt=0).values_list("currency", "left"):
         credit[currency] += left

@@ -60,14 +60,14 @@ def figures_file(request: HttpRequest, what: str) -> HttpResponse:
 
 
 def now_and_open(request: HttpRequest) -> list[Tile]:
-    """Return who charges now, and what customers still owe, currency by currency."""
+    """Return who charges now, and what is open on invoices, currency by currency."""
     live = operated_rows(request, ChargingSession.objects.filter(status=SessionStatus.LIVE)).count()
     owed = unpaid_invoices(request).order_by("currency").values_list("currency").annotate(open=Sum("open_amount"))
     listed = list_of("charging_sessions_chargingsession")
     return [
         Tile(figure=str(live), label=_("charging now"), url=f"{listed}?status__exact=live"),
         *(
-            Tile(figure=amount(total, currency), label=_("owed by customers, gross"), url=reverse("console:unpaid"))
+            Tile(figure=amount(total, currency), label=_("owed on invoices, gross"), url=reverse("console:unpaid"))
             for currency, total in owed
         ),
     ]

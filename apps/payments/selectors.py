@@ -287,12 +287,12 @@ def _to_try(invoices: QuerySet[Any], *, disputed: dict[int, Decimal], at: dateti
     }
 
 
-def expiring_method_ids(*, on: date) -> list[int]:
+def expiring_methods(*, on: date) -> QuerySet[SavedMethod]:
     """Return the active cards that expire within 30 days of ``on``, or have expired."""
     soon = on + EXPIRY_TOLD_BEFORE
     ends = Q(expiry_year__lt=soon.year) | Q(expiry_year=soon.year, expiry_month__lt=soon.month)
-    cards = SavedMethod.objects.filter(ends, status=MethodStatus.ACTIVE)
-    return list(cards.order_by("pk").values_list("pk", flat=True))
+    cards: QuerySet[SavedMethod] = SavedMethod.objects.filter(ends, status=MethodStatus.ACTIVE).order_by("pk")
+    return cards
 
 
 def attempt_of_receipt(receipt_id: int) -> int | None:

@@ -194,7 +194,7 @@ def warn_of_expiry(*, id: int, **_: object) -> None:  # noqa: A002
 @shared_task(name="payments.sweep_expiring_cards")
 def sweep_expiring_cards(**_: object) -> None:
     """Hand out the cards that expire soon; who was told is not told again."""
-    for method_id in selectors.expiring_method_ids(on=now().date()):
+    for method_id in selectors.expiring_methods(on=now().date()).values_list("pk", flat=True):
         warn_of_expiry.apply_async(kwargs={"id": method_id}, expires=SWEPT_LIVES)
 
 

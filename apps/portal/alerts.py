@@ -17,8 +17,7 @@ from apps.contracts.models import Contract, ContractVersion, IdToken, Suspension
 from apps.contracts.offers import acceptable_until
 from apps.invoices.domain.line_disputes import LineDisputeStatus
 from apps.invoices.models import LineDispute
-from apps.payments.models import SavedMethod
-from apps.payments.selectors import expiring_method_ids
+from apps.payments.selectors import expiring_methods
 from apps.portal import selectors
 from apps.portal.access import is_administrator
 from apps.sessions.budgets import BudgetUse
@@ -99,7 +98,7 @@ def _methods(membership: Membership, *, today: date) -> Iterator[Alert]:
     if selectors.has_no_method(membership):
         words = _("No card or account is saved, so invoices are not collected by themselves.")
         yield Alert(words=words, address=address, link=_("Add a card or account"), tone="warn")
-    for method in bought_rows(membership, SavedMethod.objects.filter(pk__in=expiring_method_ids(on=today))):
+    for method in bought_rows(membership, expiring_methods(on=today)):
         words = _("%(method)s is valid until %(expiry)s. Save another card or account before your next charge.") % {
             "method": method,
             "expiry": method.expiry,

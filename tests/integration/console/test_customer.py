@@ -1,9 +1,13 @@
 """A customer, a session and a station, each with all there is of it in one place."""
 
+from datetime import date
+from decimal import Decimal
+
 from django.urls import reverse
 
 from apps.contracts.models import Customer
-from tests.integration.tenants import CANARY, answer
+from apps.payments.services.openings import Told, record_opening_item
+from tests.integration.tenants import BILLED_AT, CANARY, answer
 
 
 class TestACustomersPage:
@@ -27,6 +31,23 @@ class TestACustomersPage:
 
         # One invoice of 5.95 € is open, and its day is long gone.
         assert (balance.currency, balance.open, balance.overdue) == ("EUR", ours.invoice.gross.amount, balance.open)
+
+    def test_counts_what_was_brought_along_from_another_system(self, ours, owner):
+        told = Told(
+            number="ALT-7",
+            document_date=date(2025, 12, 1),
+            due_date=date(2199, 1, 1),
+            amount=Decimal(70),
+            currency="EUR",
+        )
+        record_opening_item(customer=ours.site.customer, told=told, by=None, at=BILLED_AT)
+
+        page = owner.get(reverse("console:customer", args=[ours.site.customer.pk]))
+
+        (balance,) = page.context["shown"].balances
+        invoiced = ours.invoice.gross.amount
+        assert (balance.open, balance.overdue) == (invoiced + 70, invoiced)
+        assert "ALT-7" in page.content.decode()
 
     def test_is_nobody_elses(self, ours, theirs, owner):
         foreign = reverse("console:customer", args=[theirs.site.customer.pk])

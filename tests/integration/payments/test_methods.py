@@ -7,7 +7,7 @@ import pytest
 from apps.documents.models import Mail
 from apps.payments.models import PaymentOperation, SavedMethod, StripeCustomer
 from apps.payments.sandbox import CheckoutRefused, FaultKind, complete_checkout
-from apps.payments.selectors import expiring_method_ids
+from apps.payments.selectors import expiring_methods
 from apps.payments.services import driver, methods, setups
 from apps.payments.waiting import stale_method_ids
 
@@ -131,8 +131,8 @@ class TestSyncMethod:
 class TestACardThatExpires:
     def test_is_told_before_the_next_start_and_once(self, card):
         expires = date(2034, 12, 31)
-        assert expiring_method_ids(on=expires - timedelta(days=31)) == []
-        assert expiring_method_ids(on=expires - timedelta(days=29)) == [card.pk]
+        assert not expiring_methods(on=expires - timedelta(days=31)).exists()
+        assert list(expiring_methods(on=expires - timedelta(days=29))) == [card]
 
         for _ in range(2):
             setups.warn_of_expiry(method_id=card.pk, at=NOON)
