@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Abs, Coalesce
+from django.db.models.functions import Coalesce
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -90,7 +90,7 @@ def with_open_amounts(invoices: QuerySet[Any]) -> QuerySet[Any]:
     credit_notes = Invoice.objects.filter(kind=Invoice.Kind.CREDIT_NOTE, status=InvoiceStatus.ISSUED)
     return invoices.annotate(
         allocated=sum_of(Allocation.objects.all(), by="invoice"),
-        credited=sum_of(credit_notes, by="credits", amount=Abs("gross")),
+        credited=sum_of(credit_notes, by="credits", amount=-F("gross")),
         given_back=sum_of(Refund.objects.filter(status=RefundStatus.SUCCEEDED), by="invoice")
         + sum_of(FetchedBack.objects.all(), by="invoice"),
         written_off=sum_of(WriteOff.objects.all(), by="invoice"),
@@ -112,7 +112,8 @@ def open_amount(invoice: Invoice) -> Decimal:
     return Decimal(amount)
 
 
-_ANY: Final = -1
+_ANY: Final = -(2**62)
+"""No document's, and no number that the query has otherwise."""
 
 
 @cache
@@ -133,6 +134,8 @@ def owed_now(invoice: Invoice) -> Decimal:
 def to_give_back(document: Invoice, *, credited: Decimal = Decimal(0), gone: Payment | None = None) -> Decimal:
     """Return what a document was paid beyond what it is owed and no refund is under way for, never below zero.
 
+    What of it was given up comes back before anything is given back.
+
     credited  gross, of a credit note that is only thought of
     gone      a payment whose money its bank took: what is only asked for of it is no refund under way
     """
@@ -140,7 +143,7 @@ def to_give_back(document: Invoice, *, credited: Decimal = Decimal(0), gone: Pay
     if gone is not None:
         under_way = under_way.exclude(payment=gone, status=RefundStatus.REQUESTED)
     asked = under_way.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-    return max(credited - open_amount(document) - asked, Decimal(0))
+    return max(credited - open_amount(document) - written_off_amount(document) - asked, Decimal(0))
 
 
 def surplus_of(payment: Payment) -> Decimal:

@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db.models import F
-from django.db.models.functions import Abs
 
 from apps.accounting.debtors import numbers_on, receivable_by_customer
 from apps.accounting.reports.sheet import Cell, Column, Row, Sheet, added, cells
@@ -103,7 +102,7 @@ def _documents(entity: Organisation, on: date) -> Any:
         .annotate(
             open_then=F("gross")
             - sum_of(Allocation.objects.filter(allocated_at__lt=end), by="invoice")
-            - sum_of(notes, by="credits", amount=Abs("gross"))
+            - sum_of(notes, by="credits", amount=-F("gross"))
             + sum_of(refunds, by="invoice")
             + sum_of(FetchedBack.objects.filter(fetched_at__lt=end), by="invoice")
             - sum_of(WriteOff.objects.filter(written_at__lt=end), by="invoice")

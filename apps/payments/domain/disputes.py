@@ -1,10 +1,10 @@
 """Disputes: their states at Stripe, and what they move in the books (PAYMENTS.md, Postings).
 
-An inquiry (``warning_…``) asks and moves nothing. A dispute takes the money away at once; won, it comes back; lost, it
-is a bad debt, and the VAT of what was supplied unpaid is corrected by its document's categories.
+An inquiry (``warning_…``) asks and moves nothing. A dispute takes the money away at once; won, it comes back; lost, its
+documents are open again and at once given up (``domain.write_offs``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,8 +14,7 @@ from typing import Final
 from apps.core.domain.moves import check_move
 from apps.ledger.domain.chart import Role
 from apps.ledger.domain.posting import PostingLine
-from apps.payments.domain.postings import Lines, bad_debts, move
-from apps.payments.domain.write_offs import CategoryShare
+from apps.payments.domain.postings import Lines, move
 
 ALARM_BEFORE: Final = timedelta(days=3)
 """How long before the bank stops listening somebody is alarmed."""
@@ -65,15 +64,14 @@ def is_pressing(*, status: DisputeStatus, due_by: datetime | None, at: datetime)
 class Loss:
     """What a lost dispute comes to; the parts add up to the disputed amount.
 
-    categories  of documents that were supplied and are now unpaid: net is bad debt, VAT is corrected
-    fees        of reminders, which bear no VAT: lost as they are
-    owed        what the customer was to have back anyway: a surplus, or of documents that were credited
-    beyond      what was taken beyond all of that and all that the payment had brought: no supply stands behind it
+    owed    of documents, open again (and given up by write-offs of their own), and of a surplus the customer was to
+            have back
+    fees    of reminders, which bear no VAT: lost as they are
+    beyond  what was taken beyond all of that and all that the payment had brought: no supply stands behind it
     """
 
-    categories: Sequence[CategoryShare]
-    fees: Decimal
     owed: Decimal
+    fees: Decimal
     beyond: Decimal
 
 
@@ -93,11 +91,9 @@ def reinstated(amount: Decimal) -> Lines:
 
 
 def lost(loss: Loss) -> Lines:
-    """The money stays away: bad debt and VAT correction against disputed."""
-    gross = sum((row.gross for row in loss.categories), Decimal(0))
+    """The money stays away: the customer owes it or has had it, or it is a bad debt, against disputed."""
     return (
-        *bad_debts(loss.categories),
-        PostingLine(role=Role.BAD_DEBT, amount=loss.fees + loss.beyond),
         PostingLine(role=Role.RECEIVABLE, amount=loss.owed),
-        PostingLine(role=Role.DISPUTED, amount=-(gross + loss.fees + loss.beyond + loss.owed)),
+        PostingLine(role=Role.BAD_DEBT, amount=loss.fees + loss.beyond),
+        PostingLine(role=Role.DISPUTED, amount=-(loss.owed + loss.fees + loss.beyond)),
     )

@@ -84,7 +84,7 @@ class Allocation(TenantModel):
                             + (SELECT coalesce(sum(f.amount), 0)
                                FROM payments_fetchedback f JOIN payments_dispute d ON d.id = f.dispute_id
                                WHERE d.payment_id = NEW.payment_id AND f.invoice_id IS NULL)
-                        AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
+                        AND i.gross + payments_fetched_back(i.id) >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
                         AND 0 <= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM payments_allocation
                             WHERE payment_id = NEW.payment_id AND invoice_id = NEW.invoice_id)
@@ -109,7 +109,7 @@ class Allocation(TenantModel):
                         AND (r.seller_id, r.customer_id, r.currency, NEW.currency)
                             = (i.seller_id, i.customer_id, i.currency, i.currency)
                         AND r.amount >= NEW.amount + payments_receipt_used(r.id)
-                        AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
+                        AND i.gross + payments_fetched_back(i.id) >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
                     ) THEN
                         RAISE EXCEPTION 'an allocation exceeds what was received or billed, or joins strangers'
@@ -138,7 +138,7 @@ class Allocation(TenantModel):
                                 WHERE wallet_id = w.id AND kind IN ('session', 'invoice', 'returned')
                                 AND lot_id IS NULL)
                             - (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE wallet_id = w.id))
-                        AND i.gross >= NEW.amount + (SELECT coalesce(sum(amount), 0)
+                        AND i.gross + payments_fetched_back(i.id) >= NEW.amount + (SELECT coalesce(sum(amount), 0)
                             FROM payments_allocation WHERE invoice_id = NEW.invoice_id)
                         AND 0 <= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM payments_allocation
                             WHERE wallet_id = NEW.wallet_id AND invoice_id = NEW.invoice_id)
@@ -179,7 +179,7 @@ class WriteOff(TenantModel):
 
     amount      gross; > 0 given up, < 0 taken back since money or a credit note settled it after all
     categories  its VAT categories, signed as the amount: list of {category, rate, net, tax}, decimals as strings
-    decided_by  who gave it up; null where it came back
+    decided_by  who gave it up; null where a dispute was lost, and where it came back
     """
 
     TENANT = ("invoice__seller", "invoice__customer__organisation")
@@ -213,8 +213,14 @@ class WriteOff(TenantModel):
                                             FROM payments_writeoff WHERE invoice_id = i.id) w
                         WHERE i.id = NEW.invoice_id AND i.status = 'issued' AND i.kind IN ('invoice', 'receipt')
                         AND i.currency = NEW.currency AND w.total >= 0
-                        AND (NEW.amount < 0 OR i.gross >= w.total + (SELECT coalesce(sum(amount), 0)
-                             FROM payments_allocation WHERE invoice_id = i.id))
+                        AND (NEW.amount < 0 OR i.gross
+                             + (SELECT coalesce(sum(amount), 0) FROM payments_refund
+                                WHERE invoice_id = i.id AND status = 'succeeded')
+                             + payments_fetched_back(i.id)
+                             - (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE invoice_id = i.id)
+                             - (SELECT coalesce(sum(-n.gross), 0) FROM invoices_invoice n
+                                WHERE n.credits_id = i.id AND n.kind = 'credit_note' AND n.status = 'issued')
+                             >= w.total)
                     ) THEN
                         RAISE EXCEPTION 'a write-off exceeds what its document is open for'
                         USING ERRCODE = 'check_violation';

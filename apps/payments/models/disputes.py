@@ -138,11 +138,11 @@ class Dispute(TenantModel):
 
 
 class FetchedBack(TenantModel):
-    """What a lost dispute took of money that its customer was to have back anyway: so much less is to be given back.
+    """What a lost dispute took of what a document was paid, which is open again for so much, or of a surplus.
 
     Kept with the dispute's loss, whose receivable is the sum of these. A top-up has none: its wallet pays for it.
 
-    invoice  the document that the money had settled and that was credited; null: a surplus, it had settled none
+    invoice  the document that the money had settled; null: a surplus, it had settled none
     """
 
     TENANT = ("dispute__payment__seller", "dispute__payment__customer__organisation")
@@ -165,7 +165,7 @@ class FetchedBack(TenantModel):
         triggers = [
             *append_only("fetched_back_append_only", what="amounts that were fetched back"),
             pgtrigger.Trigger(
-                name="fetched_back_within_what_was_to_be_given_back",
+                name="fetched_back_within_what_was_paid",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 # It locks as the services do, document before money. A refund of this payment that is only asked for
@@ -176,9 +176,7 @@ class FetchedBack(TenantModel):
                         WHERE d.id = NEW.dispute_id FOR UPDATE OF p;
                     IF NOT EXISTS (
                         WITH refunded AS (
-                            SELECT r.* FROM payments_refund r JOIN payments_dispute d ON d.id = NEW.dispute_id
-                            WHERE r.status IN ('pending', 'succeeded')
-                            OR r.status = 'requested' AND r.payment_id <> d.payment_id
+                            SELECT r.* FROM payments_refund r WHERE r.status IN ('pending', 'succeeded')
                         ), fetched AS (
                             SELECT f.*, d.payment_id
                             FROM payments_fetchedback f JOIN payments_dispute d ON d.id = f.dispute_id
@@ -199,17 +197,13 @@ class FetchedBack(TenantModel):
                         AND (NEW.invoice_id IS NULL OR i.currency = NEW.currency
                             AND (SELECT coalesce(sum(amount), 0) FROM payments_allocation
                                  WHERE payment_id = p.id AND invoice_id = i.id)
-                                >= NEW.amount + (SELECT coalesce(sum(amount), 0) FROM fetched
-                                                 WHERE payment_id = p.id AND invoice_id = i.id)
-                            AND (SELECT coalesce(sum(amount), 0) FROM payments_allocation WHERE invoice_id = i.id)
-                                + (SELECT coalesce(sum(abs(n.gross)), 0) FROM invoices_invoice n
-                                   WHERE n.credits_id = i.id AND n.kind = 'credit_note' AND n.status = 'issued')
-                                + (SELECT coalesce(sum(amount), 0) FROM payments_writeoff WHERE invoice_id = i.id)
-                                >= i.gross + NEW.amount
-                                + (SELECT coalesce(sum(amount), 0) FROM refunded WHERE invoice_id = i.id)
-                                + (SELECT coalesce(sum(amount), 0) FROM fetched WHERE invoice_id = i.id))
+                                >= NEW.amount
+                                + (SELECT coalesce(sum(amount), 0) FROM refunded
+                                   WHERE payment_id = p.id AND invoice_id = i.id)
+                                + (SELECT coalesce(sum(amount), 0) FROM fetched
+                                   WHERE payment_id = p.id AND invoice_id = i.id))
                     ) THEN
-                        RAISE EXCEPTION 'a dispute fetches back more than was to be given back'
+                        RAISE EXCEPTION 'a dispute fetches back more than was paid'
                         USING ERRCODE = 'check_violation';
                     END IF;
                     RETURN NEW;

@@ -30,7 +30,6 @@ from apps.payments.domain.disputes import (
 )
 from apps.payments.domain.postings import Lines
 from apps.payments.domain.status import RefundStatus
-from apps.payments.domain.write_offs import CategoryShare, added_up, split_gross
 from apps.payments.models import Dispute, FetchedBack, Payment
 from apps.payments.outcomes import DisputeMovement, DisputeSnapshot, Done, Rejected, Unknown
 from apps.payments.selectors import surplus_of, to_give_back
@@ -38,7 +37,7 @@ from apps.payments.services.owing import state_owed
 from apps.payments.services.posting import Move, post_between
 from apps.payments.services.projection import LOOKS, StrangeObject, StripeUnreachable, lock_payment
 from apps.payments.services.wallets import take_away
-from apps.payments.services.write_offs import document_categories
+from apps.payments.services.write_offs import document_categories, give_up
 
 log = logging.getLogger(__name__)
 
@@ -194,19 +193,26 @@ def _post(dispute: Dispute, word: str, lines: Lines, *, text: str, at: datetime,
 def _post_lost(dispute: Dispute, *, at: datetime) -> None:
     """Post a loss, once: it is the seller's, who supplied; where a platform collects, less is due to the owner.
 
-    What it took of money that the customer was to have anyway is kept with it. What is credited later changes neither.
+    What was taken of documents is open again and at once given up, so that a credit note or a payment that comes
+    after all finds it like any other write-off.
     """
     payment = dispute.payment
     if is_posted(entity_id=payment.seller_id, key=f"dispute:{dispute.pk}:lost"):
         return
     fetched = {} if payment.wallet_id is not None else _fetched(dispute)
-    lines = lost(_loss(dispute, fetched))
+    _post_taken(dispute, lost(_loss(dispute, fetched)), at=at)
     for invoice_id, amount in fetched.items():
         FetchedBack.objects.create(
             dispute=dispute, invoice_id=invoice_id, currency=dispute.currency, amount=amount, fetched_at=at
         )
         if invoice_id is not None:
+            document = Invoice.objects.get(pk=invoice_id)
+            give_up(document=document, at_most=amount, reason=f"Lost dispute {dispute.stripe_id}", at=at)
             ring_on_commit("invoice.settled", id=invoice_id)
+
+
+def _post_taken(dispute: Dispute, lines: Lines, *, at: datetime) -> None:
+    payment = dispute.payment
     if payment.collector is None:
         _post(dispute, "lost", lines, text="Lost", at=at)
         return
@@ -230,42 +236,41 @@ def _text(dispute: Dispute, what: str) -> str:
 
 
 def _fetched(dispute: Dispute) -> dict[int | None, Decimal]:
-    """Return what a dispute took of money that its customer was to have anyway: of documents, and of a surplus (None).
+    """Return what a dispute took of each document that its payment had settled, and of a surplus (None).
 
-    That goes first: who takes a part of their money back takes what is theirs, before anything is a bad debt.
+    What the customer was to have anyway goes first: who takes a part of their money back takes what is theirs, before
+    anything is a bad debt. A document is never lost beyond what it still charges.
     """
     payment, left = dispute.payment, dispute.amount.amount - dispute.beyond.amount
     asked = payment.refunds.filter(invoice__isnull=True, status=RefundStatus.REQUESTED)
     theirs: dict[int | None, Decimal] = {None: surplus_of(payment) + _sum(asked)}
-    for invoice_id, settled in _settled(payment).items():
-        before = _sum(FetchedBack.objects.filter(dispute__payment=payment, invoice=invoice_id))
-        theirs[invoice_id] = min(settled - before, to_give_back(Invoice.objects.get(pk=invoice_id), gone=payment))
+    charged: dict[int | None, Decimal] = {}
+    for invoice_id, paid in _settled(payment).items():
+        document = Invoice.objects.get(pk=invoice_id)
+        given = payment.refunds.filter(invoice=document, status__in=[RefundStatus.PENDING, RefundStatus.SUCCEEDED])
+        there = paid - _sum(given) - _sum(FetchedBack.objects.filter(dispute__payment=payment, invoice=document))
+        theirs[invoice_id] = min(there, to_give_back(document, gone=payment))
+        value = sum((category.gross for category in document_categories(document)), Decimal(0))
+        charged[invoice_id] = min(there - theirs[invoice_id], max(value, Decimal(0)))
     fetched: dict[int | None, Decimal] = {}
-    for document_id, amount in theirs.items():
-        if (part := min(left, amount)) > 0:
-            fetched[document_id] = part
-            left -= part
+    for part_of_each in (theirs, charged):
+        for document_id, amount in part_of_each.items():
+            if (part := min(left, amount)) > 0:
+                fetched[document_id] = fetched.get(document_id, Decimal(0)) + part
+                left -= part
     return fetched
 
 
 def _loss(dispute: Dispute, fetched: Mapping[int | None, Decimal]) -> Loss:
-    """Split what a dispute lost over the documents that its payment had settled, by their VAT categories."""
+    """Part what a dispute lost into what its customer owes or was to have, fees, and what nothing stands behind."""
     payment, beyond = dispute.payment, dispute.beyond.amount
     if payment.wallet_id is not None:
         # Its wallet pays for it, as far as it can; the rest is owed.
-        return Loss(categories=(), fees=Decimal(0), owed=dispute.amount.amount - beyond, beyond=beyond)
+        return Loss(fees=Decimal(0), owed=dispute.amount.amount - beyond, beyond=beyond)
     owed = sum(fetched.values(), Decimal(0))
     left = dispute.amount.amount - beyond - owed
-    shares: list[CategoryShare] = []
-    for invoice_id, settled in _settled(payment).items():
-        categories = document_categories(Invoice.objects.get(pk=invoice_id))
-        value = sum((category.gross for category in categories), Decimal(0))
-        part = min(left, settled - fetched.get(invoice_id, Decimal(0)), max(value, Decimal(0)))
-        if part > 0:
-            shares += split_gross(part, categories, currency=dispute.currency)
-            left -= part
     fees = min(left, _sum(payment.fee_allocations.all()))
-    return Loss(categories=added_up(shares), fees=fees, owed=owed, beyond=beyond + left - fees)
+    return Loss(fees=fees, owed=owed, beyond=beyond + left - fees)
 
 
 def _settled(payment: Payment) -> dict[int, Decimal]:

@@ -17,7 +17,7 @@ from apps.accounts.models import User
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_amounts, credit_invoice, creditable_lines, lock_creditable
 from apps.payments.domain.amounts import to_stripe
-from apps.payments.domain.disputes import MONEY_AWAY, UNDECIDED, DisputeStatus
+from apps.payments.domain.disputes import MONEY_AWAY, UNDECIDED
 from apps.payments.domain.status import (
     ATTEMPT_ENDS,
     UNFINISHED,
@@ -25,12 +25,13 @@ from apps.payments.domain.status import (
     OperationKind,
     RefundStatus,
 )
-from apps.payments.models import Payment, PaymentAttempt, PaymentOperation, Refund
+from apps.payments.models import FetchedBack, Payment, PaymentAttempt, PaymentOperation, Refund
 from apps.payments.outcomes import Reference
 from apps.payments.refund_limits import needs_second_person
 from apps.payments.selectors import surplus_of, to_give_back
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
+from apps.payments.services.write_offs import bring_back
 from apps.payments.wallets import wallet_of
 
 log = logging.getLogger(__name__)
@@ -149,15 +150,13 @@ def _lock_payments(document: Invoice, attempt: PaymentAttempt | None) -> list[Pa
 
 
 def check_undisputed(payment: Payment) -> None:
-    """Refuse to give back what the customer's bank has taken already, or may let us keep.
+    """Refuse to give back what the customer's bank has taken and may let us keep. What it took for good is known.
 
     :raises NotRefundable: see there
     """
     disputed = payment.disputes.values_list("status", flat=True)
     if any(status in UNDECIDED for status in disputed):
         raise NotRefundable("The payment is disputed. Wait for the bank to decide; it has taken the money meanwhile.")
-    if DisputeStatus.LOST in disputed:
-        raise NotRefundable("A dispute of the payment was lost: the bank has given the customer the money back.")
 
 
 def _waiting(payments: Sequence[Payment]) -> Iterator[PaymentOperation]:
@@ -182,7 +181,11 @@ def _check_finished(attempt: PaymentAttempt | None, payments: Sequence[Payment],
 def _refunds(
     document: Invoice, note: Invoice, payments: Sequence[Payment], *, reason: str, by: User | None, at: datetime
 ) -> Iterator[Refund]:
-    """Write the refunds down, the latest payment first, of each at most what it settles of the document."""
+    """Write the refunds down, the latest payment first, of each at most what it settles of the document.
+
+    What a lost dispute had taken was given up: the credit note brings that back, before anything is given back.
+    """
+    bring_back(document=document, at=at)
     left = to_give_back(document)
     for payment in reversed(payments):
         amount = min(left, _returnable(payment, document))
@@ -209,7 +212,9 @@ def _returnable(payment: Payment, document: Invoice) -> Decimal:
         return Decimal(0)
     settled = payment.allocations.filter(invoice=document).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     given = payment.refunds.filter(invoice=document).exclude(status=RefundStatus.FAILED)
-    return Decimal(settled - (given.aggregate(sum=Sum("amount"))["sum"] or 0))
+    fetched = FetchedBack.objects.filter(dispute__payment=payment, invoice=document)
+    gone = sum((rows.aggregate(sum=Sum("amount"))["sum"] or Decimal(0) for rows in (given, fetched)), Decimal(0))
+    return Decimal(settled - gone)
 
 
 def ask_for(refund: Refund, *, at: datetime) -> PaymentOperation:

@@ -44,6 +44,14 @@ def write_off(*, invoice_id: int, reason: str, by: User, at: datetime) -> WriteO
     return row
 
 
+def give_up(*, document: Invoice, at_most: Decimal, reason: str, at: datetime) -> WriteOff | None:
+    """Give up by itself, up to ``at_most``, what a locked document is open for; None where it is open for nothing."""
+    amount = min(at_most, open_amount(document))
+    if amount <= 0:
+        return None
+    return _move_to(document, written_off_amount(document) + amount, reason=reason, by=None, at=at)
+
+
 def bring_back(*, document: Invoice, at: datetime) -> WriteOff | None:
     """Take back of a locked document's write-off what was paid or credited after all; None where nothing was."""
     given_up = written_off_amount(document)

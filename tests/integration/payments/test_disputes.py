@@ -11,6 +11,8 @@ from django.test import Client
 
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
+from apps.ledger.domain.chart import Role
+from apps.ledger.selectors import balance
 from apps.payments.domain.disputes import DisputeStatus
 from apps.payments.models import Dispute, Payment, Refund, StripeEvent
 from apps.payments.outcomes import DisputeMovement
@@ -44,10 +46,18 @@ def payment(receipt) -> Payment:
 def of_disputes(seller) -> dict[str, dict[str, str]]:
     """Return the journals of disputes by their last word: account code → amount."""
     return {
-        key.rpartition(":")[2]: {code: str(amount.quantize(Decimal("0.01"))) for code, amount in entries.items()}
+        key.rpartition(":")[2]: in_cents(entries)
         for key, entries in journals(seller).items()
         if key.startswith("dispute:")
     }
+
+
+def given_up(seller) -> list[dict[str, str]]:
+    return [in_cents(entries) for key, entries in journals(seller).items() if key.startswith("write_off:")]
+
+
+def in_cents(entries) -> dict[str, str]:
+    return {code: str(amount.quantize(Decimal("0.01"))) for code, amount in entries.items()}
 
 
 WITHDRAWN = {"1030": "10.00", "1020": "-10.00"}
@@ -83,12 +93,13 @@ class TestADispute:
     def test_that_is_lost_is_a_bad_debt_and_corrects_the_vat(self, sandbox, site, receipt, payment):
         decide(sandbox, open_dispute(sandbox, payment), is_won=False)
 
-        # 10.00 × 1.60 / 10.00 = 1.60 of VAT; the receipt stays settled, for nobody will pay it again.
+        # 10.00 × 1.60 / 10.00 = 1.60 of VAT; the receipt is open again and given up, for nobody will pay it again.
         assert of_disputes(site.owner) == {
             "withdrawn": WITHDRAWN,
             "fee": FEE,
-            "lost": {"6100": "8.40", "2200": "1.60", "1030": "-10.00"},
+            "lost": {"1200": "10.00", "1030": "-10.00"},
         }
+        assert given_up(site.owner) == [{"6100": "8.40", "2200": "1.60", "1200": "-10.00"}]
         assert open_amount(receipt) == 0
         assert violations() == []
 
@@ -125,8 +136,9 @@ class TestADispute:
         dispute = disputes.project_dispute(payment, twice, at=NOON)
 
         assert (dispute.amount.amount, dispute.beyond.amount) == (Decimal("20.00"), Decimal("10.00"))
-        # 8.40 of the supply, and 10.00 behind which no supply stands.
-        assert of_disputes(site.owner)["lost"] == {"6100": "18.40", "2200": "1.60", "1030": "-20.00"}
+        # 10.00 of the receipt, and 10.00 behind which no supply stands.
+        assert of_disputes(site.owner)["lost"] == {"1200": "10.00", "6100": "10.00", "1030": "-20.00"}
+        assert given_up(site.owner) == [{"6100": "8.40", "2200": "1.60", "1200": "-10.00"}]
         assert [found.problem for found in violations()] == ["received 10.000000, refunded 0 and lost 20.000000"]
 
 
@@ -163,16 +175,11 @@ class TestItsWebhooks:
 
 
 class TestARefundOfADisputedPayment:
-    @pytest.mark.parametrize(
-        ("is_won", "words"), [(None, "Wait for the bank to decide"), (False, "has given the customer the money back")]
-    )
-    def test_is_refused_in_words(self, sandbox, site, receipt, payment, is_won, words):
-        dispute = open_dispute(sandbox, payment)
-        if is_won is not None:
-            decide(sandbox, dispute, is_won=is_won)
+    def test_is_refused_until_the_bank_has_decided(self, sandbox, site, receipt, payment):
+        open_dispute(sandbox, payment)
         before = journals(site.owner)
 
-        with pytest.raises(NotRefundable, match=words):
+        with pytest.raises(NotRefundable, match="Wait for the bank to decide"):
             refund_document(document_id=receipt.pk, reason="The cable was broken.", by=None, at=NOON)
 
         assert not Refund.objects.exists()
@@ -186,6 +193,16 @@ class TestARefundOfADisputedPayment:
         (done,) = refund_document(document_id=receipt.pk, reason="The cable was broken.", by=None, at=NOON)
 
         assert done.status == "succeeded"
+        assert violations() == []
+
+    def test_is_a_credit_note_alone_where_the_bank_has_given_the_money_back(self, sandbox, site, receipt, payment):
+        decide(sandbox, open_dispute(sandbox, payment), is_won=False)
+
+        assert refund_document(document_id=receipt.pk, reason="The cable was broken.", by=None, at=NOON) == ()
+
+        assert receipt.credit_notes.get().gross.amount == Decimal("-10.00")
+        assert (open_amount(receipt), balance(entity_id=site.owner.pk, role=Role.BAD_DEBT, currency="EUR")) == (0, 0)
+        assert sandbox.control.objects("refund") == []
         assert violations() == []
 
     def test_is_refused_by_the_database_too(self, sandbox, receipt, payment):

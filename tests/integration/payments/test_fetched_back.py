@@ -1,4 +1,4 @@
-"""What a lost dispute took of money that its customer was to have anyway is not given back a second time."""
+"""What a lost dispute took is given back no second time; what it took of a supply is given up until it is credited."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -10,19 +10,23 @@ from apps.accounting.reports.receivables import receivables_sheet
 from apps.contracts.models import SpendingLimit
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_amounts, credit_invoice
+from apps.ledger.domain.chart import Role
+from apps.ledger.selectors import balance
 from apps.payments.domain.disputes import DisputeStatus
 from apps.payments.models import Allocation, Dispute, FetchedBack, Payment
 from apps.payments.outcomes import DisputeMovement
 from apps.payments.sandbox import complete_checkout
-from apps.payments.selectors import open_amount, payment_state, surplus_of, to_give_back
+from apps.payments.selectors import due_invoice_ids, open_amount, payment_state, surplus_of, to_give_back
 from apps.payments.services import disputes
 from apps.payments.services.owing import owed_by
+from apps.payments.services.refunds import refund_document
 from tests.integration.invoices.world import bill, make_cdr
 from tests.refusals import refused_by
 
 from .conftest import MINUTE, NOON, collect, journals
 from .disputing import decide, look, open_dispute
 from .drivers import violations
+from .test_bank import receive
 from .test_links import come_back, link_of, open_page
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +50,18 @@ def payment(invoice, site, save_card) -> Payment:
 def lost(site) -> dict[str, Decimal]:
     (journal,) = (lines for key, lines in journals(site.owner).items() if key.endswith(":lost"))
     return journal
+
+
+def given_up(site) -> list[dict[str, str]]:
+    return [in_words(entries) for key, entries in journals(site.owner).items() if key.startswith("write_off:")]
+
+
+def in_words(entries) -> dict[str, str]:
+    return {code: str(amount) for code, amount in entries.items()}
+
+
+def receivable(site) -> Decimal:
+    return balance(entity_id=site.owner.pk, role=Role.RECEIVABLE, currency="EUR")
 
 
 def fetched() -> list[tuple[Invoice | None, Decimal]]:
@@ -83,24 +99,52 @@ class TestALostDispute:
         lose_a_part(sandbox, payment, "5.95")
 
         # The document is net: 4.00 × 1.19 = 4.76 were credited; of 1.19 that were supplied 0.19 are VAT.
-        assert fetched() == [(invoice, Decimal("4.76"))]
-        assert {code: str(amount) for code, amount in lost(site).items()} == {
-            "1200": "4.760000",
-            "6100": "1.000000",
-            "2200": "0.190000",
-            "1030": "-5.950000",
-        }
-        assert open_amount(invoice) == 0
+        assert fetched() == [(invoice, Decimal("5.95"))]
+        assert in_words(lost(site)) == {"1200": "5.950000", "1030": "-5.950000"}
+        assert given_up(site) == [{"6100": "1.000000", "2200": "0.190000", "1200": "-1.190000"}]
+        assert (open_amount(invoice), to_give_back(invoice)) == (0, 0)
         assert violations() == []
 
-    def test_stays_as_it_was_booked_when_the_invoice_is_credited_later(self, sandbox, site, invoice, payment):
+    def test_is_no_bad_debt_any_more_when_the_invoice_is_credited_later(self, sandbox, site, invoice, payment):
+        gross = invoice.gross.amount
         dispute = decide(sandbox, open_dispute(sandbox, payment), is_won=False)
         before = lost(site)
-        credit_invoice(invoice_id=invoice.pk, reason="The cable was broken.", at=NOON, by=None)
 
+        # As an answered line or a late reading credits it; a sweep looks after it.
+        credit_invoice(invoice_id=invoice.pk, reason="The cable was broken.", at=NOON, by=None)
+        assert to_give_back(invoice) == 0
+        assert invoice.pk in due_invoice_ids(at=NOON)
+        collect(invoice)
         look(dispute, at=NOON + MINUTE)
 
-        assert (lost(site), fetched()) == (before, [])
+        assert (lost(site), fetched()) == (before, [(invoice, gross)])
+        # 10.00 ÷ 1.19 = 8.40.
+        assert given_up(site) == [
+            {"6100": "-8.400000", "2200": "-1.600000", "1200": "10.000000"},
+            {"6100": "8.400000", "2200": "1.600000", "1200": "-10.000000"},
+        ]
+        assert (open_amount(invoice), owed_by(site.contract.pk), receivable(site)) == (0, 0, 0)
+        assert payment_state(invoice).why == "Credited in full; the money was given back."
+        assert violations() == []
+
+    def test_of_a_part_leaves_the_rest_to_be_given_back_by_card(self, sandbox, site, invoice, payment):
+        lose_a_part(sandbox, payment, "5.95")
+
+        (refund,) = refund_document(document_id=invoice.pk, reason="The cable was broken.", by=None, at=NOON)
+
+        # Of 10.00 that are credited the bank has given 5.95 back.
+        assert refund.amount.amount == Decimal("4.05")
+        # The double does not make it: it knows disputes of whole charges alone. So it stays to be given back.
+        assert (open_amount(invoice), receivable(site)) == (-refund.amount.amount, -refund.amount.amount)
+        assert violations() == []
+
+    def test_is_made_up_for_by_money_that_comes_after_all(self, sandbox, site, invoice, payment):
+        decide(sandbox, open_dispute(sandbox, payment), is_won=False)
+
+        receive(site.owner, str(invoice.gross.amount), reference=invoice.number)
+
+        assert given_up(site)[0] == {"6100": "-8.400000", "2200": "-1.600000", "1200": "10.000000"}
+        assert (open_amount(invoice), receivable(site)) == (0, 0)
         assert violations() == []
 
     def test_of_what_was_paid_twice_leaves_no_surplus(self, sandbox, site, invoice, save_card):
@@ -127,28 +171,17 @@ class TestALostDispute:
 
 
 class TestTheDatabase:
-    def test_refuses_that_more_is_fetched_back_than_was_to_be_given_back(self, sandbox, invoice, payment):
-        line = invoice.lines.get()
-        credit_amounts(invoice_id=invoice.pk, amounts={line.pk: Decimal("4.00")}, reason="x", at=NOON, by=None)
-        dispute = lose_a_part(sandbox, payment, "4.00")
-        told = {"dispute": dispute, "currency": "EUR", "fetched_at": NOON}
+    def test_refuses_that_more_is_fetched_back_than_was_paid_and_lost(self, sandbox, invoice, payment):
+        told = {"invoice": invoice, "currency": "EUR", "fetched_at": NOON}
 
-        for wrong in ({"invoice": invoice, "amount": "0.01"}, {"invoice": None, "amount": "0.01"}):
-            with refused_by("more than was to be given back", FetchedBack):
-                FetchedBack.objects.create(**told, **wrong)
+        dispute = open_dispute(sandbox, payment)
+        with refused_by("more than was paid", FetchedBack):
+            FetchedBack.objects.create(dispute=dispute, amount="0.01", **told)
+        dispute = decide(sandbox, dispute, is_won=False)
+        for wrong in ({}, {"invoice": None}):
+            with refused_by("more than was paid", FetchedBack):
+                FetchedBack.objects.create(dispute=dispute, amount="0.01", **told | wrong)
         with refused_by("never changed or deleted", FetchedBack):
             FetchedBack.objects.update(amount="0.01")
         with refused_by("never changed or deleted", FetchedBack):
             FetchedBack.objects.all().delete()
-
-    def test_refuses_it_of_a_dispute_that_is_not_lost_or_a_document_that_is_not_credited(
-        self, sandbox, invoice, payment
-    ):
-        dispute = open_dispute(sandbox, payment)
-        told = {"dispute": dispute, "invoice": invoice, "currency": "EUR", "amount": "0.01", "fetched_at": NOON}
-
-        with refused_by("more than was to be given back", FetchedBack):
-            FetchedBack.objects.create(**told)
-        decide(sandbox, dispute, is_won=False)
-        with refused_by("more than was to be given back", FetchedBack):
-            FetchedBack.objects.create(**told)
