@@ -1,14 +1,13 @@
 """What every test shares: nothing of a test stays behind in the database, nothing of a run on the shared Valkey."""
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from redis import Redis
 
 from tests.emptying import empty_database
+from tests.own_keys import forget_own_keys
 from tests.template import migrated_template
 
 # A busy machine is no counterexample: no law is timed.
@@ -36,6 +35,4 @@ def _tests_that_commit_are_cleaned_up_quickly():
 @pytest.fixture(scope="session", autouse=True)
 def _own_keys_are_removed():
     yield
-    with Redis.from_url(settings.REDIS_URL) as redis:
-        if keys := list(redis.scan_iter(f"{settings.NAMESPACE}*")):
-            redis.delete(*keys)
+    forget_own_keys()

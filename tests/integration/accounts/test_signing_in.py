@@ -7,7 +7,6 @@ from base64 import b32decode
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -20,6 +19,7 @@ from apps.documents.models import Mail
 from apps.documents.new_devices import tell_new_devices
 from tests.factories import NOON, make_member, make_owner, make_user
 from tests.integration.tenants import signed_in
+from tests.own_keys import forget_own_keys
 
 PASSWORD = "correct horse battery"
 LAPTOP, PHONE = "Laptop/1.0", "Phone/2.0"
@@ -27,7 +27,7 @@ LAPTOP, PHONE = "Laptop/1.0", "Phone/2.0"
 
 @pytest.fixture(autouse=True)
 def no_tries():
-    cache.clear()
+    forget_own_keys()
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ class TestTheSecondFactor:
         refused = again.get(reverse("admin:index")).url
         wrong = again.post(reverse("mfa_authenticate"), {"code": "000000"}).status_code
         # The code of the step after: one that was used is good for nothing any more.
-        cache.clear()
+        forget_own_keys()
         right = again.post(reverse("mfa_authenticate"), {"code": code_of(secret, at=at + timedelta(seconds=30))})
 
         assert led == [reverse("mfa_index")] * 3
