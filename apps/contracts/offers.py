@@ -19,7 +19,7 @@ from apps.contracts.domain.contract_words import WORDS, say_day
 from apps.contracts.domain.versions import VersionKind, VersionStatus
 from apps.contracts.models import Contract, ContractPlan, ContractVersion, TariffAssignment
 from apps.contracts.news import tell_changed
-from apps.contracts.plans import why_not_given
+from apps.contracts.plans import why_not_ended, why_not_given
 from apps.contracts.registrations import NotRegistered, check_registered
 from apps.documents import renderer
 from apps.documents.mails import enqueue_mail
@@ -346,11 +346,21 @@ def _apply(version: ContractVersion, *, at: datetime) -> None:
     begin = begin_of_day(version.first_day, contract.seller)
     if contract.status == Contract.Status.OFFERED:
         contract.status, contract.valid_from = Contract.Status.ACTIVE, max(begin, at)
-    contract.valid_to = begin_of_day(version.end_day, contract.seller) if version.end_day else None
+    run_until(contract, begin_of_day(version.end_day, contract.seller) if version.end_day else None)
     contract.save(update_fields=["status", "valid_from", "valid_to"])
     keep_plans(contract, _plan_rows(contract, version))
     if version.tariff is not None:
         _assign(contract, version.tariff, begin=begin)
+
+
+def run_until(contract: Contract, ends: datetime | None) -> None:
+    """Set when a contract ends, unsaved; None: until further notice.
+
+    :raises OfferRefused: days that were billed would change
+    """
+    contract.valid_to = ends
+    if why := why_not_ended(contract):
+        raise OfferRefused(why)
 
 
 def keep_plans(contract: Contract, rows: list[ContractPlan]) -> None:

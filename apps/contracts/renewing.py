@@ -14,9 +14,9 @@ from apps.accounts.models import User
 from apps.contracts.contract_sheets import begin_of_day, local_day
 from apps.contracts.domain.renewals import Due, earliest_end, renewed, what_is_due
 from apps.contracts.domain.versions import VersionKind, VersionStatus
-from apps.contracts.models import Contract, ContractPlan, ContractVersion, IdToken, Suspension, TariffAssignment
+from apps.contracts.models import Contract, ContractPlan, ContractVersion, Ending, IdToken, Suspension, TariffAssignment
 from apps.contracts.news import tell_changed
-from apps.contracts.offers import OfferRefused, keep_plans, plans_until, tell
+from apps.contracts.offers import OfferRefused, keep_plans, plans_until, run_until, tell
 from apps.core.bells import ring_on_commit
 from apps.documents.mails import told_keys
 
@@ -138,7 +138,7 @@ def terminate_contract(
     )
     if ends <= contract.valid_from:
         raise OfferRefused("It must end after it begins.")
-    contract.valid_to = ends
+    run_until(contract, ends)
     contract.save(update_fields=["valid_to"])
     # It may end within a term that a renewal would have begun.
     rows = _plans_on(contract, last.end_day, end_day) if last is not None and renews else _plans(contract)
@@ -157,6 +157,8 @@ def what_applied(contract: Contract, day: date) -> Applied:
     versions = ContractVersion.objects.filter(contract=contract, status=VersionStatus.ACCEPTED, first_day__lte=day)
     version = versions.select_related("document").order_by("-first_day", "-number").first()
     is_over = (contract.valid_to is not None and contract.valid_to <= begin) or contract.valid_from >= end
+    endings = Ending.objects.filter(contract=contract, first_day__lte=day).exclude(end_day__lte=day)
+    is_over = is_over or endings.exists()
     plans = ContractPlan.objects.filter(contract=contract, first_day__lte=day).exclude(end_day__lte=day)
     tariffs = TariffAssignment.objects.filter(contract=contract, valid_from__lt=end).exclude(valid_to__lte=begin)
     blocks = Suspension.objects.filter(contract=contract, since__lt=end).exclude(lifted_at__lte=begin)
@@ -170,7 +172,7 @@ def what_applied(contract: Contract, day: date) -> Applied:
         day=day,
         version=version,
         is_over=is_over,
-        plan=plans.select_related("plan").first(),
+        plan=None if is_over else plans.select_related("plan").first(),
         tariff=tariffs.select_related("tariff").order_by("-valid_from").first(),
         suspensions=list(blocks),
         cards=list(cards),
@@ -217,7 +219,7 @@ def _renew(contract: Contract, version: ContractVersion, *, at: datetime) -> Non
             accepted_name="renewed by itself",
         )
         assert term.end is not None
-        contract.valid_to = begin_of_day(term.end, contract.seller)
+        run_until(contract, begin_of_day(term.end, contract.seller))
         contract.save(update_fields=["valid_to"])
         keep_plans(contract, _plans_on(contract, begins, term.end))
         tell_changed(contract, what="renewed", key=f"version:{renewal.number}", at=at, version=renewal.number)

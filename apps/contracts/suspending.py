@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.contracts.models import Contract, Suspension
 from apps.contracts.news import tell_changed
+from apps.contracts.plans import resume_plans, stop_plans
 from apps.core.bells import ring_on_commit
 
 
@@ -72,7 +73,7 @@ def lift_suspension(*, contract_id: int, reason: str, at: datetime, by: User | N
 
 @transaction.atomic
 def end_contract(*, contract_id: int, at: datetime) -> Contract:
-    """Let none of a contract's cards start any more; ending it again changes nothing.
+    """Let none of a contract's cards start any more, and its plans end today; ending it again changes nothing.
 
     :raises NotSuspended: it is suspended: lift that first, so that it is known what became of it; or only offered
     """
@@ -85,6 +86,7 @@ def end_contract(*, contract_id: int, at: datetime) -> Contract:
         return contract
     contract.status = Contract.Status.ENDED
     contract.save(update_fields=["status"])
+    stop_plans(contract, at=at)
     tell_changed(contract, what="ended", key=f"ended:{at.isoformat()}", at=at)
     ring_on_commit("contract.suspended", id=contract.pk)
     return contract
@@ -92,11 +94,12 @@ def end_contract(*, contract_id: int, at: datetime) -> Contract:
 
 @transaction.atomic
 def reopen_contract(*, contract_id: int, at: datetime) -> Contract:
-    """Let the cards of a contract that was ended charge again, within its time; reopening again changes nothing."""
+    """Let an ended contract go on within its time, with its cards and plans; reopening again changes nothing."""
     contract: Contract = Contract.objects.select_for_update().get(pk=contract_id)
     if contract.status == Contract.Status.ENDED:
         contract.status = Contract.Status.ACTIVE
         contract.save(update_fields=["status"])
+        resume_plans(contract, at=at)
         tell_changed(contract, what="reopened", key=f"reopened:{at.isoformat()}", at=at)
     return contract
 

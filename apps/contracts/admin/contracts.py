@@ -30,6 +30,7 @@ from apps.contracts.models import (
     SpendingLimit,
     Suspension,
 )
+from apps.contracts.plans import why_not_ended
 from apps.contracts.suspending import (
     NotSuspended,
     end_contract,
@@ -93,6 +94,11 @@ class ContractForm(TenantForm):
             if cleaned.get(field) is not None and cleaned[field].seller_id != seller_id:
                 self.add_error(field, "This belongs to another seller.")
         return cleaned
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if self.instance.pk and "valid_to" in self.changed_data and (why := why_not_ended(self.instance)):
+            self.add_error("valid_to", why)
 
 
 @admin.register(Contract)
@@ -254,7 +260,8 @@ class ContractAdmin(AgreeingPages, ImportPages):
             request,
             obj=contract,
             title=f"End {contract}",
-            text="None of its cards starts a charge any more. What was charged is billed as ever.",
+            text="None of its cards starts a charge any more, and its plan ends today. What was charged until then is "
+            "billed as ever.",
             submit="End",
             refused=(NotSuspended,),
             do=do,
@@ -272,7 +279,7 @@ class ContractAdmin(AgreeingPages, ImportPages):
             request,
             obj=contract,
             title=f"Reopen {contract}",
-            text="Its cards charge again, from and until the days that it names.",
+            text="Its cards charge again and its plan goes on, from today until the day that it names.",
             submit="Reopen",
             do=do,
         )

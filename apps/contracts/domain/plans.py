@@ -5,7 +5,7 @@ the next; a plan that begins or ends within one has a span of its days.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -80,6 +80,28 @@ class PlanSpan:
     terms: PlanTerms
     first: date
     end: date | None = None
+
+
+def while_running(
+    spans: Iterable[PlanSpan], *, until: date | None, pauses: Iterable[tuple[date, date | None]]
+) -> list[PlanSpan]:
+    """Return what is left of plans while their contract runs, in order: none of a day without it.
+
+    until   the first day without the contract; None: it runs until further notice
+    pauses  (first day without it, day from which it runs again); None: it has ended
+    """
+    running = sorted(spans, key=lambda span: span.first)
+    for first, end in [*pauses, *([(until, None)] if until else [])]:
+        running = [part for span in running for part in _around(span, first, end)]
+    return running
+
+
+def _around(span: PlanSpan, first: date, end: date | None) -> Iterator[PlanSpan]:
+    """Yield what of a span lies before and after days that are cut out of it."""
+    if span.first < first:
+        yield replace(span, end=first if span.end is None else min(span.end, first))
+    if end is not None and (span.end is None or span.end > end):
+        yield replace(span, first=max(span.first, end))
 
 
 def closed_steps(steps: Iterable[Tier]) -> tuple[Tier, ...]:

@@ -19,7 +19,7 @@ from apps.contracts.models.contracts import (
 from apps.contracts.models.home import HomeAgreement, HomeCharger, HomeDriver
 from apps.contracts.models.payers import PayerPolicy, PayerRuleRow
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
-from apps.contracts.models.suspensions import Suspension
+from apps.contracts.models.suspensions import Ending, Suspension
 from apps.contracts.models.versions import ContractTemplate, ContractVersion
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "CostPeriod",
     "CostShare",
     "Customer",
+    "Ending",
     "HomeAgreement",
     "HomeCharger",
     "HomeDriver",

@@ -1,9 +1,10 @@
-"""Since when and why a contract's cards are blocked."""
+"""Since when and why a contract's cards are blocked, and on which days a contract had ended that was reopened."""
 
 from django.db import models
 from django.db.models import F, Q
 
 from apps.accounts.tenancy import TenantModel
+from apps.core.constraints import never_overlap
 from apps.core.triggers import frozen
 
 
@@ -49,3 +50,28 @@ class Suspension(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.contract} since {self.since:%Y-%m-%d}: {self.reason}"
+
+
+class Ending(TenantModel):
+    """A contract was ended by hand: on its local days of the seller from ``first_day`` on it had no plan.
+
+    end_day  from which it runs again; null: it was not reopened
+    """
+
+    TENANT = ("contract__seller", "contract__customer__organisation")
+
+    contract = models.ForeignKey("contracts.Contract", on_delete=models.PROTECT, related_name="endings")
+    first_day = models.DateField()
+    end_day = models.DateField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["contract", "first_day"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end_day__isnull=True) | Q(end_day__gt=F("first_day")), name="ending_is_forward"
+            ),
+            never_overlap("contract", name="ending_one_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contract} ended from {self.first_day}"

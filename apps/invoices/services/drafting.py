@@ -14,6 +14,7 @@ from apps.accounts.models import Organisation
 from apps.contracts.domain.cycles import BillingCycle, last_billed_day
 from apps.contracts.domain.plans import PlanSpan
 from apps.contracts.models import Contract, CostCentre
+from apps.contracts.plans import plan_spans
 from apps.contracts.registrations import registrations_of
 from apps.core.domain.tax import BuyerStatus, Registration
 from apps.core.domain.zones import zone
@@ -26,7 +27,7 @@ from apps.invoices.selectors import due_records, open_holds, uncredited_lines
 from apps.invoices.services.charges import TaxedCharge, due_charges, keep_lines, taxed_charges, taxed_line
 from apps.invoices.services.documents import DocumentInHand, compose, lock_contracts, write_documents
 from apps.invoices.services.plan_charges import charge_line, keep_charges
-from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_spans, plan_state
+from apps.invoices.services.plans import DueCharge, close_periods, closing_day, plan_state
 from apps.invoices.services.taxes import TaxedPart, buyer_status, country_of, decide_for
 from apps.invoices.services.text_lines import amounts_on
 from apps.sessions.explanation import adjustment_words, free_reason_of

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from apps.contracts.domain.plans import Days, PlanSpan, PlanTerms, periods_until, spans_in
 from apps.contracts.models import Contract, ContractPlan
+from apps.contracts.plans import plan_spans
 from apps.contracts.registrations import registrations_of
 from apps.core.clock import from_epoch_ms
 from apps.core.domain.tax import (
@@ -66,15 +67,6 @@ class PlanState:
 
     charges: tuple[DueCharge, ...]
     settled: tuple[Days, ...]
-
-
-def plan_spans(contracts: Sequence[Contract]) -> dict[int, list[PlanSpan]]:
-    """Return the plans of each contract, by its key, in order of their days."""
-    spans: dict[int, list[PlanSpan]] = {contract.pk: [] for contract in contracts}
-    plans = ContractPlan.objects.filter(contract__in=contracts).select_related("plan").prefetch_related("plan__steps")
-    for row in plans.order_by("first_day"):
-        spans[row.contract_id].append(row.span())
-    return spans
 
 
 def with_plan(contract_ids: Collection[int]) -> list[int]:
@@ -139,20 +131,17 @@ def begin_period(contract: Contract, period: Days) -> BilledPeriod:
 
 def contracts_with_open_periods(seller_id: int, *, until_date: date) -> list[int]:
     """Return the contracts of a seller with a plan of which a period has begun that is not closed; no offered ones."""
-    spans: dict[int, list[PlanSpan]] = {}
-    for row in (
-        ContractPlan.objects.filter(contract__seller=seller_id)
-        .exclude(contract__status=Contract.Status.OFFERED)
-        .select_related("plan")
-        .prefetch_related("plan__steps")
-    ):
-        spans.setdefault(row.contract_id, []).append(row.span())
+    contracts = (
+        Contract.objects.filter(pk__in=ContractPlan.objects.filter(contract__seller=seller_id).values("contract"))
+        .exclude(status=Contract.Status.OFFERED)
+        .select_related("seller")
+    )
     closed = set(
         BilledPeriod.objects.filter(contract__seller=seller_id, is_closed=True).values_list("contract", "first_day")
     )
     return [
         contract_id
-        for contract_id, plans in spans.items()
+        for contract_id, plans in plan_spans(contracts).items()
         if any((contract_id, period.first) not in closed for period in periods_until(plans, until=until_date + ONE_DAY))
     ]
 
