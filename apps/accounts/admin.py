@@ -38,12 +38,15 @@ class OrganisationAdmin(TenantAdmin):
     list_filter = ("is_station_owner",)
     fields = (
         "name",
-        ("street", "postcode", "city"),
+        "street",
+        ("postcode", "city"),
         "country",
         ("time_zone", "currency"),
-        ("email", "phone", "help_number"),
+        "email",
+        ("phone", "help_number"),
         "registration_number",
-        ("iban", "bic", "account_holder"),
+        "iban",
+        ("bic", "account_holder"),
         "refund_limit",
         "is_station_owner",
     )

@@ -184,7 +184,7 @@ def _links(owner: Organisation, known: _Known) -> Mapping[Slug, tuple[str, str]]
             "Add a site",
         ),
         Slug.STATION: (_add("stations_chargingstation", location=site), "Add a station"),
-        Slug.CONNECTORS: (_add("stations_evse", station=bare), "Add an EVSE"),
+        Slug.CONNECTORS: (_add("stations_evse", station=bare, number=bare and 1), "Add an EVSE"),
         Slug.ONLINE: (reverse("console:live"), "Open the live board"),
         Slug.TARIFF: (
             reverse("admin:tariffs_tariffversion_change", args=[draft]) if draft else _add("tariffs_tariff"),

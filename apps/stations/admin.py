@@ -52,7 +52,7 @@ class LocationAdmin(TenantAdmin):
     list_display = ("name", "street", "postcode", "city", "country", "time_zone")
     search_fields = ("name", "street", "city")
     list_filter = ("city",)
-    fields = ("name", ("street", "postcode", "city"), ("country", "time_zone"), "help_number")
+    fields = ("name", "street", ("postcode", "city"), ("country", "time_zone"), "help_number")
     inlines = (StationInline,)
     actions_detail = ("stickers",)
 
@@ -274,6 +274,10 @@ class ConnectorInline(TenantTabular):
     change_roles = HARDWARE_ROLES
     fields = ("number", "kind", "max_power_w", "plugs_first", "status", "status_at")
     readonly_fields = ("status", "status_at")
+
+    def get_extra(self, request: HttpRequest, obj: Evse | None = None, **kwargs: Any) -> int:
+        # An EVSE without a connector cannot be charged at, so that a new one asks for its first.
+        return 0 if obj else 1
 
 
 @admin.register(Evse)

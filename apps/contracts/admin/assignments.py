@@ -115,6 +115,10 @@ class TariffAssignmentAdmin(TenantAdmin):
     fields = ("tariff", "contract", "tier", "location", "station", "evse", "valid_from", "valid_to")
     actions_list = ("which_tariff",)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        # What most mean: from now on, by the owner's clock.
+        return {"valid_from": clock.now().replace(microsecond=0), **super().get_changeform_initial_data(request)}
+
     @action(description="Which tariff applies?", url_path="which-tariff", permissions=["view"], icon="help")
     def which_tariff(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("console:which-tariff"))

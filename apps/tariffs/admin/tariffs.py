@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -76,6 +76,14 @@ class TariffAdmin(ImportPages):
     def get_queryset(self, request: HttpRequest) -> Any:
         queryset = super().get_queryset(request)
         return queryset.annotate(version_total=Count("versions")).prefetch_related("versions").order_by("name")
+
+    def response_add(self, request: HttpRequest, obj: Tariff, post_url_continue: Any = None) -> HttpResponse:
+        """Go on to the prices: a name alone is no tariff."""
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        draft = services.create_draft(tariff_id=obj.pk, by=operator_of(request), at=clock.now())
+        messages.success(request, f"Now say what {obj} costs. It charges nobody until it is published.")
+        return HttpResponseRedirect(reverse("admin:tariffs_tariffversion_change", args=[draft.pk]))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_empty = obj is None or not obj.versions.exists()
