@@ -1,5 +1,6 @@
 """Documents of supply in the console: drafts are issued, issued ones are credited, nothing is edited."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -10,11 +11,13 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldBooleanWidget
 
-from apps.accounts.domain.roles import MONEY_ROLES
+from apps.accounts.domain.roles import MONEY_ROLES, SUPPORT_ROLES
+from apps.accounts.models import Organisation
 from apps.accounts.scope import acting_membership, has_role, operator_of
 from apps.accounts.tenant_admin import ActForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core import clock
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
+from apps.core.domain.zones import zone
 from apps.core.words import kwh, money, rate
 from apps.documents.downloads import as_download, shown_inline
 from apps.invoices import admin_communities  # noqa: F401  (registers its pages)
@@ -145,6 +148,9 @@ class InvoiceAdmin(TenantAdmin):
     def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return has_role(request, MONEY_ROLES)
 
+    def has_support_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, SUPPORT_ROLES)
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         invoice = self.get_object(request, object_id)
         hidden = set()
@@ -230,7 +236,7 @@ class InvoiceAdmin(TenantAdmin):
     def csv_rows(self, rows: Any) -> Any:
         return rows.select_related("customer", "contract")
 
-    @action(description="Credit or refund", url_path="credit", permissions=["money"], icon="undo")
+    @action(description="Credit or refund", url_path="credit", permissions=["support"], icon="undo")
     def credit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:refund", args=[invoice.uid]))
@@ -243,6 +249,11 @@ def _why_no_data(invoice: Invoice) -> str:
     if not missing:
         return "It was issued before electronic invoices were kept."
     return f"The PDF is a plain one, for as an electronic invoice it lacks something: {'; '.join(missing)}."
+
+
+def _end_of_last_month(seller: Organisation) -> date:
+    """Return the day until which most bill: the last of the month that is over by the seller's clock."""
+    return clock.now().astimezone(zone(seller.time_zone)).date().replace(day=1) - timedelta(days=1)
 
 
 class BillingForm(ActForm):
@@ -305,6 +316,7 @@ class BillingRunAdmin(TenantAdmin):
             text="Running it twice bills nothing twice.",
             submit="Run billing",
             form_class=BillingForm,
+            initial={"until_date": _end_of_last_month(membership.organisation)},
             refused=REFUSALS,
             do=do,
         )

@@ -48,6 +48,7 @@ def _month_field(seller: Organisation) -> forms.ChoiceField:
         initial=this_month.isoformat(),
         widget=UnfoldAdminSelectWidget,
         help_text="Holds for what is posted from then on. Closed months keep what they have.",
+        error_messages={"invalid_choice": "This month is closed, and keeps what it has. Choose a later one."},
     )
 
 

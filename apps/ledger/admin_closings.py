@@ -81,6 +81,8 @@ class ClosingAdmin(TenantAdmin):
                 choices=[(month.isoformat(), date_format(month, "F Y")) for month in months],
                 widget=UnfoldAdminSelectWidget,
                 help_text="All before it is closed with it. A month can be closed when it is over.",
+                # Whoever had this page open while somebody else closed it.
+                error_messages={"invalid_choice": "This month is closed already, or is not over yet. Choose another."},
             )
 
         def do(cleaned: dict[str, Any]) -> str:

@@ -4,9 +4,10 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
 from unfold.decorators import action, display
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -31,6 +32,7 @@ from apps.core.domain.money import NotRounded, to_minor
 from apps.core.domain.zones import zone
 from apps.core.words import amount as in_words
 from apps.core.words import money
+from apps.ledger.models import Journal
 from apps.payments.credit import left_of, settled_by, with_left
 from apps.payments.domain.lines import key_by_content
 from apps.payments.models import Allocation, BankReceipt, BankRepayment, OpeningSettlement
@@ -229,6 +231,14 @@ class BankReceiptAdmin(MoneyActs):
         left = in_words(left_of(receipt), receipt.currency)
         text = f"{receipt}: {f'settles {settled}' if settled else 'settles nothing yet'}; {left} left."
         self.message_user(request, f"It was recorded before. {text}" if was_known else text)
+        posted_on = Journal.objects.get(entity=receipt.seller_id, key=f"bank_receipt:{receipt.pk}:received").posted_on
+        if posted_on != receipt.booked_on:
+            self.message_user(
+                request,
+                f"{date_format(receipt.booked_on, 'F Y')} is closed: nothing is posted into it any more. This money "
+                f"stands in the books on {date_format(posted_on)}.",
+                messages.WARNING,
+            )
         return HttpResponseRedirect(self.page_of(receipt))
 
     @action(description="Whose it is", url_path="assign", permissions=["money"], icon="person_search")
