@@ -1,4 +1,7 @@
-"""Credit a document and give money back: whole, an amount, or by line; shown first as it will come out, then done."""
+"""Credit a document and give money back: whole, an amount, or by line; shown first as it will come out, then done.
+
+Whoever helps drivers and moves no money asks for it the same way, and somebody who does confirms it.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -15,7 +18,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from apps.accounts.domain.roles import MONEY_ROLES
+from apps.accounts.domain.roles import MONEY_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import has_role, operated_rows, operator_of
 from apps.core import clock
 from apps.core.domain.money import minor_unit
@@ -67,7 +70,8 @@ class RefundForm(forms.Form):
         ]
         self.fields["amount"] = self._amount_field(f"Amount ({stated})", most=self.left)
         for each in asked:
-            label = f"Line {each.line.position}: {each.line.place} ({stated}, at most {each.left.stated:f})"
+            most = in_words(each.left.stated, self.currency)
+            label = f"Line {each.line.position}: {each.line.place} ({stated}, at most {most})"
             self.fields[self.name_of(each)] = self._amount_field(label, most=each.left.stated)
         self.order_fields(["how_much", "amount", *(self.name_of(each) for each in asked), "reason"])
 
@@ -101,21 +105,23 @@ class RefundForm(forms.Form):
 
 @require_http_methods(["GET", "POST"])
 def refund(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Ask how much; show what is credited and given back; do it when that is confirmed."""
-    if not has_role(request, MONEY_ROLES):
+    """Show what giving all back comes to and do that at once; or ask how much, show that, and do it when confirmed."""
+    if not has_role(request, SUPPORT_ROLES):
         raise PermissionDenied
     documents = Invoice.objects.filter(status=InvoiceStatus.ISSUED).exclude(kind=Invoice.Kind.CREDIT_NOTE)
     invoice = get_object_or_404(operated_rows(request, documents), uid=uid)
     lines = creditable_lines(invoice)
-    form = RefundForm(request.POST if request.method == "POST" else None, invoice=invoice, lines=lines)
+    form = RefundForm(_asked_for(request), invoice=invoice, lines=lines)
     preview = None
     if request.method == "POST" and form.is_valid():
         try:
             if "confirmed" in request.POST:
                 return _done(request, invoice, form)
-            preview = _preview(invoice, form)
+            preview = _preview(invoice, amounts=form.amounts(), is_left=bool(form.lines))
         except NeedsSecondPerson as needed:
-            return _asked(request, invoice, form, amount=needed.amount)
+            return _asked(
+                request, invoice, form, amount=needed.amount, why="It is more than one person gives back alone"
+            )
         except (NotRefundable, DocumentRefused) as refusal:
             form.add_error(None, str(refusal))
     context = {
@@ -127,15 +133,37 @@ def refund(request: HttpRequest, uid: UUID) -> HttpResponse:
         "owed_back": to_give_back(invoice),
         "form": form,
         "preview": preview,
+        "whole": _whole(invoice, form),
+        "is_asking": not has_role(request, MONEY_ROLES),
         "back": _page_of(invoice),
     }
     return TemplateResponse(request, "console/refund.html", context)
 
 
-def _preview(invoice: Invoice, form: RefundForm) -> dict[str, Any]:
-    """Say what a credit note would come to and what would go back for it."""
-    amounts = form.amounts()
-    credit = None if amounts is None and not form.lines else preview_credit(invoice, amounts)
+def _asked_for(request: HttpRequest) -> Any:
+    """Return what was sent; beside the button that gives all back, no amount counts that was typed before."""
+    if request.method != "POST":
+        return None
+    if request.POST.get("confirmed") != WHOLE:
+        return request.POST
+    return {"how_much": WHOLE, **{name: request.POST.get(name, "") for name in ("reason", "seen_left")}}
+
+
+def _whole(invoice: Invoice, form: RefundForm) -> dict[str, Any] | None:
+    """Say what giving back all that is left comes to; None: nothing is left."""
+    try:
+        return _preview(invoice, amounts=None, is_left=bool(form.lines))
+    except DocumentRefused:
+        return None
+
+
+def _preview(invoice: Invoice, *, amounts: dict[int, Decimal] | None, is_left: bool) -> dict[str, Any]:
+    """Say what a credit note would come to and what would go back for it.
+
+    amounts  as of ``RefundForm.amounts`` · is_left  whether anything of it is not credited yet
+    :raises NotCreditable: nothing is left, or not so much
+    """
+    credit = None if amounts is None and not is_left else preview_credit(invoice, amounts)
     back = to_give_back(invoice, credited=credit.gross if credit else Decimal(0))
     if credit is None and not back:
         raise NotCreditable("Nothing is left of it.")
@@ -143,6 +171,12 @@ def _preview(invoice: Invoice, form: RefundForm) -> dict[str, Any]:
 
 
 def _done(request: HttpRequest, invoice: Invoice, form: RefundForm) -> HttpResponse:
+    """Give it back, or ask for it where the person moves no money."""
+    if not has_role(request, MONEY_ROLES):
+        back = _preview(invoice, amounts=form.amounts(), is_left=bool(form.lines))["back"]
+        if not back:
+            raise NotRefundable("No money would go back. Whoever moves money can write a credit note alone.")
+        return _asked(request, invoice, form, amount=back, why="You move no money")
     refunds = refund_document(
         document_id=invoice.pk,
         amounts=form.amounts(),
@@ -160,7 +194,7 @@ def _done(request: HttpRequest, invoice: Invoice, form: RefundForm) -> HttpRespo
     return redirect(_page_of(invoice))
 
 
-def _asked(request: HttpRequest, invoice: Invoice, form: RefundForm, *, amount: Decimal) -> HttpResponse:
+def _asked(request: HttpRequest, invoice: Invoice, form: RefundForm, *, amount: Decimal, why: str) -> HttpResponse:
     """Let what one person may not give back alone wait for another."""
     try:
         waiting = request_refund(
@@ -176,7 +210,7 @@ def _asked(request: HttpRequest, invoice: Invoice, form: RefundForm, *, amount: 
         messages.error(request, str(refusal))
         return redirect(_page_of(invoice))
     said = in_words(amount, invoice.currency)
-    messages.info(request, f"{said} are more than one person gives back alone. Somebody else has to confirm it here.")
+    messages.info(request, f"{said} are asked for. {why}. Somebody else has to confirm it here.")
     return redirect("admin:payments_refundrequest_change", waiting.pk)
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES
+from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import has_role, operated_rows
 from apps.console.selectors import unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
@@ -39,7 +40,10 @@ from apps.stations.stickers import sticker_sheet_html
 def session(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Show every step from the raw frames of a session to the money."""
     trace = trace_session(request, uid=str(uid))
-    return _page(request, "console/session.html", title=str(trace.session), trace=trace)
+    may_refund = has_role(request, SUPPORT_ROLES)
+    started_at = trace.session.started_at.astimezone(ZoneInfo(trace.session.time_zone))
+    title = f"{trace.session.station} · {started_at:%Y-%m-%d %H:%M %Z}"
+    return _page(request, "console/session.html", title=title, trace=trace, may_refund=may_refund)
 
 
 @require_GET
@@ -64,8 +68,8 @@ def signed_record(request: HttpRequest, record_id: int) -> HttpResponse:
 def invoice(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Show what an invoice is made of, what it posted and what settled it."""
     trace = trace_invoice(request, uid=str(uid))
-    may_hold = has_role(request, MONEY_ROLES)
-    return _page(request, "console/invoice.html", title=str(trace.invoice), trace=trace, may_hold=may_hold)
+    may = {"may_hold": has_role(request, MONEY_ROLES), "may_refund": has_role(request, SUPPORT_ROLES)}
+    return _page(request, "console/invoice.html", title=str(trace.invoice), trace=trace, **may)
 
 
 @require_GET

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
-from apps.accounts.domain.roles import MONEY_ROLES
+from apps.accounts.domain.roles import SUPPORT_ROLES
 from apps.accounts.scope import has_role
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core.words import amount as in_words
@@ -173,14 +173,14 @@ class PaymentAttemptAdmin(TenantAdmin):
         )
         return format_html_join("", '<div><a class="wl-link" href="{}">{}</a>: {} · {} UTC {}</div>', rows) or "–"
 
-    def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return has_role(request, MONEY_ROLES)
+    def has_support_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, SUPPORT_ROLES)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         attempt = self.get_object(request, object_id)
         return super().get_actions_detail(request, object_id) if attempt and attempt.receipt_id else []
 
-    @action(description="Credit or refund", url_path="refund", permissions=["money"], icon="undo")
+    @action(description="Credit or refund", url_path="refund", permissions=["support"], icon="undo")
     def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
         attempt = self.get_object_or_404(request, object_id)
         if attempt.receipt is None:

@@ -1,4 +1,4 @@
-"""Refunds above the limit in the console: another person than the one who asked confirms or declines."""
+"""Refunds above the limit, and those support asks for: another person than the one who asked confirms or declines."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.accounts.scope import operator_of
+from apps.accounts.domain.roles import SUPPORT_ROLES
+from apps.accounts.scope import has_role, operator_of
 from apps.accounts.tenant_admin import ActForm
 from apps.core import clock
 from apps.core.words import money
@@ -27,7 +28,10 @@ class DeclineForm(ActForm):
 
 @admin.register(RefundRequest)
 class RefundRequestAdmin(MoneyActs):
-    empty_hint = "Refunds above your limit (Settings → Company) wait here until another person confirms them."
+    empty_hint = (
+        "Refunds above your limit (Settings → Company), and those that support asks for, wait here until another "
+        "person confirms them."
+    )
     list_display = ("requested_at", "document", "goes_back", "state", "requested_by", "decided_by")
     list_filter = ("status",)
     list_select_related = ("document", "requested_by", "decided_by")
@@ -62,6 +66,17 @@ class RefundRequestAdmin(MoneyActs):
             return str(row.status)
         return "waits" if row.expires_at > clock.now() else "too old"
 
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer what can still be done: nothing once it is decided, to whoever asked only to take it back."""
+        row, actions = self.get_object(request, object_id), super().get_actions_detail(request, object_id)
+        if row is None or row.status != RefundRequest.Status.OPEN:
+            return []
+        is_own = row.requested_by_id == request.user.pk
+        return [each for each in actions if each.action_name.endswith("withdraw") == is_own]
+
+    def has_asking_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return has_role(request, SUPPORT_ROLES)
+
     @action(description="Confirm", url_path="confirm", permissions=["money"], icon="check")
     def confirm(self, request: HttpRequest, object_id: str) -> HttpResponse:
         asked = self.get_object_or_404(request, object_id)
@@ -74,7 +89,7 @@ class RefundRequestAdmin(MoneyActs):
             request,
             obj=asked,
             title=f"Confirm the {asked}",
-            text=f"{asked.requested_by} wants {money(asked.amount)} to go back: “{asked.reason}”.",
+            text=f"{asked.requested_by} wants {money(asked.amount)} to go back: “{asked.reason}”",
             submit="Confirm",
             refused=REFUSED,
             do=do,
@@ -99,7 +114,7 @@ class RefundRequestAdmin(MoneyActs):
             do=do,
         )
 
-    @action(description="Withdraw", url_path="withdraw", permissions=["money"], icon="undo")
+    @action(description="Withdraw", url_path="withdraw", permissions=["asking"], icon="undo")
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         asked = self.get_object_or_404(request, object_id)
 

@@ -134,7 +134,7 @@ class TestRefund:
         assert "credited meanwhile" in again.content.decode()
         assert len(sandbox.control.objects("refund")) == 1
 
-    @pytest.mark.parametrize("role", [Role.SUPPORT, Role.TECHNICIAN, Role.READ_ONLY])
+    @pytest.mark.parametrize("role", [Role.TECHNICIAN, Role.READ_ONLY])
     def test_is_not_for_everyone(self, sandbox, site, captured, role):
         answer = client_of(site, role).post(dialog(captured.receipt), self.ALL | {"confirmed": "1"})
 

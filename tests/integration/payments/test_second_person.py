@@ -134,6 +134,34 @@ class TestARequest:
         )
         assert (refund.amount.amount, refund.requested_by, refund.status) == (10, finance.user, "succeeded")
 
+    def test_is_all_that_support_can_do_and_whoever_moves_money_confirms_it(self, receipt, site, finance):
+        site.owner.refund_limit = None
+        site.owner.save()
+        person = make_member(organisation=site.owner, role=Role.SUPPORT, user=make_user(is_staff=True)).user
+        support, page = signed_in(person), reverse("console:refund", args=[receipt.uid])
+        form = {"how_much": "amount", "amount": "1.00", "reason": "Broken.", "seen_left": "10.00"}
+
+        shown = support.get(page).content.decode()
+        # The button that gives all back goes before what else was filled in.
+        said = support.post(page, form | {"confirmed": "whole"}, follow=True).content.decode()
+        twice = support.post(page, form | {"confirmed": "whole"}, follow=True).content.decode()
+        request = RefundRequest.objects.get()
+        confirm = reverse("admin:payments_refundrequest_confirm", args=[request.pk])
+        refused = support.post(confirm).status_code
+        before = (Refund.objects.count(), receipt.credit_notes.count())
+        signed_in(finance.user).post(confirm)
+        nothing_left = support.post(page, form | {"confirmed": "whole"}, follow=True).content.decode()
+
+        assert "Ask for all of it: €10.00" in shown
+        assert "Give all of it back" not in shown
+        assert "You move no money. Somebody else has to confirm it here." in said
+        assert "waits for a second person already" in twice
+        assert (refused, before) == (403, (0, 0))
+        assert (request.amounts, request.amount.amount, request.requested_by) == (None, 10, person)
+        assert (Refund.objects.get().amount.amount, receipt.credit_notes.count()) == (10, 1)
+        assert "Nothing is left of it" in nothing_left
+        assert RefundRequest.objects.count() == 1
+
     def test_confirmed_does_not_count_towards_the_limit(self, sandbox, site, receipt, finance, owner):
         other = receipt_of(pay(make_attempt(site)), site)
         capture(other)
