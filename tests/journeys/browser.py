@@ -1,7 +1,7 @@
-"""A real browser with a phone's screen: Playwright and Debian's chromium, in a thread of its own.
+"""A real browser with a person's screen: Playwright and Debian's chromium, in a thread of its own.
 
 Playwright's sync API leaves a running event loop in its thread, and Django refuses its ORM wherever one runs. So all
-of it happens in one worker thread, and a test calls the phone's methods from its own.
+of it happens in one worker thread, and a test calls the screen's methods from its own.
 """
 
 import os
@@ -10,12 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
-SCREEN: Final = {"width": 390, "height": 844}
 PATIENCE_S: Final = 60
 _FLAGS: Final = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -62,25 +61,30 @@ class Browser:
         self._playwright.stop()
 
 
-class Phone:
-    """One driver's phone, seen through one tab.
+class Screen:
+    """What one person sees of a site, through one tab.
 
     complaints  what our pages should never cause: errors and warnings of the console (violations of the content
                 security policy are among them), uncaught exceptions, and pages wider than the screen
     posts       the addresses to which it has sent a form
     """
 
-    def __init__(self, browser: Browser, site: str, *, language: str, scripts: bool) -> None:
+    width: ClassVar[int]
+    height: ClassVar[int]
+    touched: ClassVar[bool] = False
+
+    def __init__(self, browser: Browser, site: str, *, language: str = "en-GB", scripts: bool = True) -> None:
         self.complaints: list[str] = []
         self.posts: list[str] = []
         self._browser = browser
         self._site = site
         self._options = {
-            "viewport": SCREEN,
+            "viewport": {"width": self.width, "height": self.height},
             "locale": language,
             "java_script_enabled": scripts,
-            "is_mobile": True,
-            "has_touch": True,
+            "is_mobile": self.touched,
+            "has_touch": self.touched,
+            "timezone_id": "Europe/Berlin",
         }
         self._context, self._page = browser.do(self._open)
 
@@ -93,14 +97,16 @@ class Phone:
         return context, context.new_page()
 
     def _hear(self, message: ConsoleMessage) -> None:
-        # The hosted page is another site, whose 402 for a declined card Chromium writes down too.
-        if message.type in ("error", "warning") and message.location["url"].startswith(self._site):
-            self.complaints.append(f"{message.type}: {message.text} at {message.location['url']}")
+        # The hosted page is another site, whose 402 for a declined card Chromium writes down too. For a PDF, which
+        # names no icon, it asks at a place where we have none.
+        url = message.location["url"]
+        if message.type in ("error", "warning") and url.startswith(self._site) and not url.endswith("/favicon.ico"):
+            self.complaints.append(f"{message.type}: {message.text} at {url}")
 
     def close(self) -> None:
         self._browser.do(self._context.close)
 
-    def tab(self) -> "Phone":
+    def tab(self) -> Self:
         """Open another tab beside this one: the same cookies, complaints and posts, a page of its own."""
         other = copy(self)
         other._page = self._browser.do(self._context.new_page)
@@ -123,11 +129,11 @@ class Phone:
         self._browser.do(lambda: self._control(words).click(click_count=times, delay=0))
 
     def fill(self, fields: dict[str, str]) -> None:
-        """Write into a form's fields, by their labels."""
+        """Write into a form's fields, or choose from their lists, by their labels."""
 
         def work() -> None:
             for label, text in fields.items():
-                self._page.get_by_label(label, exact=True).fill(text)
+                write(self._field(label), text)
 
         self._browser.do(work)
 
@@ -150,6 +156,16 @@ class Phone:
 
         return self._browser.do(work)
 
+    def glance(self, words: str) -> None:
+        """Press what leads to a PDF that the browser shows itself, see that it comes, and go back."""
+
+        def work() -> None:
+            with self._page.expect_response(lambda answer: answer.headers.get("content-type") == "application/pdf"):
+                self._control(words).click()
+            self._page.go_back()
+
+        self._browser.do(work)
+
     def lose_network(self) -> None:
         """Drive into a garage."""
         self._browser.do(lambda: self._context.set_offline(True))
@@ -166,14 +182,14 @@ class Phone:
         """
 
         def work() -> str:
-            main = self._page.locator("main")
+            main = self._main()
             expect(main).to_contain_text(words, timeout=PATIENCE_S * 1000)
             return main.inner_text()
 
         return self._browser.do(work)
 
     def text(self) -> str:
-        return self._browser.do(lambda: self._page.locator("main").inner_text())
+        return self._browser.do(lambda: self._main().inner_text())
 
     def figure(self, name: str) -> str:
         """Return the number that stands by a name, such as a cost, without unit; "" if there is none yet."""
@@ -201,17 +217,37 @@ class Phone:
     def shoot(self, name: str) -> None:
         """Check that the page is no wider than the screen, and keep a picture if SCREENS names a directory."""
         width = self._browser.do(lambda: self._page.evaluate("() => document.documentElement.scrollWidth"))
-        if width > SCREEN["width"]:
+        if width > self.width:
             self.complaints.append(f"{self.address()} is {width} pixels wide")
         if directory := os.environ.get("SCREENS"):
             path = Path(directory) / f"{name}.png"
             self._browser.do(lambda: self._page.screenshot(path=path, full_page=True))
 
+    def _main(self) -> Locator:
+        return self._page.locator("main, #main")
+
     def _control(self, words: str) -> Locator:
         # Links that look like buttons say that they are some.
         return self._page.get_by_role("button", name=words, exact=True)
+
+    def _field(self, label: str) -> Locator:
+        return self._page.get_by_label(label, exact=True)
 
     def _figure(self, name: str) -> Locator:
         return (
             self._page.locator("dl.wd-figures > div").filter(has=self._page.get_by_text(name, exact=True)).locator("dd")
         )
+
+
+class Phone(Screen):
+    """A phone in one hand."""
+
+    width, height, touched = 390, 844, True
+
+
+def write(field: Locator, text: str) -> None:
+    """Write into a field, or choose from one that has a list."""
+    if field.evaluate("field => field.tagName") == "SELECT":
+        field.select_option(label=text)
+    else:
+        field.fill(text)

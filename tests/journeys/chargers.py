@@ -5,6 +5,7 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 from apps.ocpp.simulator.live import LiveCharger, fast_clock
@@ -30,13 +31,16 @@ class BesideTheTest:
 
     def __init__(self, charger: LiveCharger) -> None:
         self.charger = charger
-        self.code = PayCode.objects.get(
-            connector__evse__station__identity=charger.identity, connector__evse__number=charger.connector
-        ).code
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"charger {charger.identity}")
         self._thread.start()
         self._life = asyncio.run_coroutine_threadsafe(charger.run(), self._loop)
+
+    @cached_property
+    def code(self) -> str:
+        """The code on the connector's sticker."""
+        place = {"station__identity": self.charger.identity, "number": self.charger.connector}
+        return PayCode.objects.get(**{f"connector__evse__{name}": value for name, value in place.items()}).code
 
     def do(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Let the charger do something of its own accord."""
@@ -59,11 +63,13 @@ class BesideTheTest:
 
 
 @contextmanager
-def living(running: Installation, identity: str, connector: int, **options: Any) -> Iterator[BesideTheTest]:
-    """Keep a charger online whose car plugs in when asked."""
+def living(
+    running: Installation, identity: str, connector: int, *, key: str | None = None, **options: Any
+) -> Iterator[BesideTheTest]:
+    """Keep a charger online whose car plugs in when asked; without ``key`` it is one of the demo's."""
     begun_at = datetime.now(UTC) - CLOCK_GRAIN
     charger = HastyCharger(
-        *(running.ocpp_url, identity, station_key(identity)),
+        *(running.ocpp_url, identity, station_key(identity) if key is None else key),
         **{"connector": connector, "meter_wh": 88_000, "interval_s": 0.5, **options},
     )
     beside = BesideTheTest(charger)

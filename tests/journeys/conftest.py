@@ -16,7 +16,8 @@ from config import installation
 from config.demo.seed import seed
 from config.installation import Installation
 from config.processes import Processes
-from tests.journeys.browser import CHROMIUM, Browser, Phone
+from tests.journeys.browser import CHROMIUM, Browser, Phone, Screen
+from tests.journeys.desk import Desk
 
 
 @contextmanager
@@ -88,15 +89,34 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def new_phone(browser: Browser, shared: Installation) -> Iterator[Callable[..., Phone]]:
-    """Make phones that browse the shared installation; none of our pages may have made them complain."""
-    phones: list[Phone] = []
+def screens() -> Iterator[list[Screen]]:
+    """What people look at in a test; none of our pages may have made it complain."""
+    opened: list[Screen] = []
+    yield opened
+    for screen in opened:
+        screen.close()
+    assert [complaint for screen in opened for complaint in screen.complaints] == []
+
+
+@pytest.fixture
+def new_phone(browser: Browser, shared: Installation, screens: list[Screen]) -> Callable[..., Phone]:
+    """Make phones that browse the shared installation."""
 
     def make(**options: object) -> Phone:
-        phones.append(browser.phone(shared.web_url, **options))  # type: ignore[arg-type]
-        return phones[-1]
+        phone = browser.phone(shared.web_url, **options)  # type: ignore[arg-type]
+        screens.append(phone)
+        return phone
 
-    yield make
-    for phone in phones:
-        phone.close()
-    assert [complaint for phone in phones for complaint in phone.complaints] == []
+    return make
+
+
+@pytest.fixture
+def new_desk(browser: Browser, shared: Installation, screens: list[Screen]) -> Callable[[], Desk]:
+    """Make desks that browse the shared installation."""
+
+    def make() -> Desk:
+        desk = Desk(browser, shared.web_url)
+        screens.append(desk)
+        return desk
+
+    return make
