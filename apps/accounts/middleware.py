@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import get_language
 
 from apps.accounts import sign_ins
 from apps.accounts.models import Membership, User
@@ -69,6 +70,7 @@ class NotedSignIns:
             before=before,
             address=request.META.get("REMOTE_ADDR", ""),
             device=request.headers.get("User-Agent", ""),
+            language=(get_language() or "en")[:2],
             at=at,
         )
         request.session[self.NOTE] = (key, at.isoformat())

@@ -335,7 +335,9 @@ class Invitation(TenantModel):
 class SignIn(TenantModel):
     """A browser in which a person is, or was, signed in; see ``sign_ins``.
 
-    device  its user agent, cut · is_untold  a new device, of which the person has no mail yet
+    device     its user agent, cut
+    language   in which it was last shown pages (de, en, fr, nl), so that mails to the person are written in it
+    is_untold  a new device, of which the person has no mail yet
     """
 
     TENANT = ("user__memberships__organisation",)
@@ -344,6 +346,7 @@ class SignIn(TenantModel):
     session_key = models.CharField(max_length=40, unique=True)
     address = models.GenericIPAddressField(null=True, blank=True)
     device = models.CharField(max_length=200, blank=True)
+    language = models.CharField(max_length=2, default="en")
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     is_untold = models.BooleanField(default=False)

@@ -18,13 +18,16 @@ NOTED_EVERY: Final = timedelta(minutes=5)
 
 
 @transaction.atomic
-def note_seen(*, user: User, session_key: str, before: str, address: str, device: str, at: datetime) -> None:
+def note_seen(
+    *, user: User, session_key: str, before: str, address: str, device: str, language: str, at: datetime
+) -> None:
     """Note that a browser session was used.
 
-    before  the key that the same session had until a password change gave it another; "": none
+    before    the key that the same session had until a password change gave it another; "": none
+    language  of the page it is shown (de, en, fr, nl)
     """
     address_or_none, device = address or None, device[:200]
-    seen = {"address": address_or_none, "device": device, "last_seen_at": at}
+    seen = {"address": address_or_none, "device": device, "language": language, "last_seen_at": at}
     for key in (session_key, before):
         if key and SignIn.objects.filter(user=user, session_key=key).update(session_key=session_key, **seen):
             return
@@ -36,6 +39,12 @@ def note_seen(*, user: User, session_key: str, before: str, address: str, device
     )
     if was_made and is_new_device:
         ring_on_commit("person.new_device", id=row.pk)
+
+
+def language_of(user: User | None) -> str:
+    """Return the language in which a person was last shown pages; English where nothing is known of them."""
+    found = SignIn.objects.filter(user=user).order_by("-last_seen_at").values_list("language", flat=True).first()
+    return found or "en"
 
 
 def live_sign_ins(*, at: datetime) -> QuerySet[SignIn]:

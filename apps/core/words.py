@@ -3,12 +3,16 @@
 Only for eyes: nothing here is parsed back, and nothing is rounded that is posted.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from babel.numbers import format_currency, format_decimal, format_percent
+from django.utils import formats, timezone
 from django.utils.translation import get_language
+
+_QUOTES: Final = {"de": ("„", "“"), "fr": ("«\u00a0", "\u00a0»"), "nl": ("‘", "’")}
 
 
 def _locale() -> str:
@@ -47,9 +51,31 @@ def amount(number: Decimal | str | None, currency: str, *, exact: bool = False) 
     return format_currency(value, currency, locale=_locale(), decimal_quantization=False)
 
 
+def colon() -> str:
+    """Return what stands between a label and what it labels; the French keep a no-break space before it."""
+    return "\u00a0: " if _locale().startswith("fr") else ": "
+
+
+def quoted(text: str) -> str:
+    """Write a name in quotation marks: ``“x”``, ``„x“``, ``«\u00a0x\u00a0»``, ``‘x’``."""
+    before, after = _QUOTES.get(_locale()[:2], ("“", "”"))
+    return f"{before}{text}{after}"
+
+
 def rate(fraction: Decimal | str) -> str:
-    """Write a fraction as a percentage without needless zeros: ``19%``."""
-    return format_percent(Decimal(fraction), format="#,##0.##%", locale=_locale())
+    """Write a fraction as a percentage without needless zeros, as the language does: ``19%``, ``19 %``."""
+    return format_percent(Decimal(fraction).normalize(), locale=_locale(), decimal_quantization=False)
+
+
+def percent(number: int) -> str:
+    """Write a whole number of percents: ``80%``."""
+    return rate(Decimal(number) / 100)
+
+
+def moment(at: datetime, zone: str) -> str:
+    """Write an instant on the wall clock of ``zone`` (IANA name): ``3 Jun 2026, 14:05 CEST``."""
+    there = timezone.localtime(at, ZoneInfo(zone))
+    return f"{formats.date_format(there, 'DATETIME_FORMAT')} {there:%Z}"
 
 
 def duration(span: timedelta | None) -> str:

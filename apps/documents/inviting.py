@@ -5,7 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
-from django.utils import translation
+from django.utils import formats, translation
 from django.utils.translation import gettext as _
 
 from apps.accounts.domain.roles import Role
@@ -52,6 +52,6 @@ def _body(new: NewInvitation, *, organisation: Organisation, by: User) -> str:
     ) % {
         "person": by,
         "organisation": organisation,
-        "day": f"{new.invitation.expires_at:%Y-%m-%d}",
+        "day": formats.date_format(new.invitation.expires_at, "DATE_FORMAT"),
         "link": invitation_link(new.token),
     }

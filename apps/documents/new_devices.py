@@ -1,13 +1,15 @@
 """The mail to a person who was signed in by a device that they never used before."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import SignIn
+from apps.core.words import moment
 from apps.documents.mails import enqueue_mail
 
 
@@ -29,23 +31,30 @@ def _tell(row: SignIn, *, at: datetime) -> None:
     membership = row.user.memberships.select_related("organisation").order_by("pk").first()
     if membership is None:
         return
-    zone = membership.organisation.time_zone
-    seen = f"{row.first_seen_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
-    # A person's language is not kept, and the organisation's country would guess worse than English does.
-    enqueue_mail(
-        organisation_id=membership.organisation_id,
-        recipient=row.user.email,
-        kind="new-device",
-        language="en",
-        subject="A new device signed in to your account",
-        body=(
-            "Hello,\n\n"
-            "somebody signed in to Wattledger as you, by a device that was not seen before:\n\n"
-            f"{row.device or 'unknown browser'}\n{row.address or 'unknown address'}, {seen}\n\n"
-            "That was you? Then there is nothing to do.\n"
-            "It was not? Sign that device out and change your password:\n"
-            f"{settings.PUBLIC_URL}{reverse('portal:sign-ins')}\n"
-        ),
-        at=at,
-        keys=[f"sign-in:{row.pk}"],
-    )
+    with translation.override(row.language):
+        enqueue_mail(
+            organisation_id=membership.organisation_id,
+            recipient=row.user.email,
+            kind="new-device",
+            language=row.language,
+            subject=_("A new device signed in to your account"),
+            body=_body(row, zone=membership.organisation.time_zone),
+            at=at,
+            keys=[f"sign-in:{row.pk}"],
+        )
+
+
+def _body(row: SignIn, *, zone: str) -> str:
+    return _(
+        "Hello,\n\n"
+        "somebody signed in to Wattledger as you, by a device that was not seen before:\n\n"
+        "%(device)s\n%(address)s, %(seen)s\n\n"
+        "That was you? Then there is nothing to do.\n"
+        "It was not? Sign that device out and change your password:\n"
+        "%(link)s\n"
+    ) % {
+        "device": row.device or _("unknown browser"),
+        "address": row.address or _("unknown address"),
+        "seen": moment(row.first_seen_at, zone),
+        "link": f"{settings.PUBLIC_URL}{reverse('portal:sign-ins')}",
+    }

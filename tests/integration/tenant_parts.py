@@ -349,5 +349,6 @@ def add_sign_in(name: str, user: User) -> None:
         before="",
         address="192.0.2.1",
         device=f"{name} Browser",
+        language="en",
         at=BILLED_AT,
     )

@@ -38,7 +38,28 @@ def local(at: datetime | None, zone: str) -> str:
 @register.filter
 def local_exact(at: datetime | None, zone: str) -> str:
     """Write an instant on the wall clock of ``zone`` to the second, with the zone's abbreviation."""
-    return "–" if at is None else f"{timezone.localtime(at, ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
+    if at is None:
+        return "–"
+    there = timezone.localtime(at, ZoneInfo(zone))
+    return f"{formats.date_format(there, 'DATE_FORMAT')}, {there:%H:%M:%S %Z}"
+
+
+@register.simple_tag
+def colon() -> str:
+    """Write the colon after a label."""
+    return words.colon()
+
+
+@register.filter
+def quoted(text: str) -> str:
+    """Write a name in the language's quotation marks."""
+    return words.quoted(text)
+
+
+@register.filter
+def percent(number: int) -> str:
+    """Write a whole number of percents."""
+    return words.percent(number)
 
 
 @register.filter

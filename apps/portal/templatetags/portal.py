@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 
+from apps.core import words
 from apps.invoices.domain import references
 from apps.portal.navigation import places_for
 
@@ -19,7 +20,8 @@ def in_groups(code: str) -> str:
 @register.filter
 def signed(percent: int) -> str:
     """Write a change in percent with its sign."""
-    return f"{percent:+d} %".replace("-", "−")
+    sign = "−" if percent < 0 else "+"
+    return f"{sign}{words.percent(abs(percent))}"
 
 
 @register.inclusion_tag("portal/navigation.html", takes_context=True)

@@ -194,10 +194,11 @@ class TestSignIns:
 
     def test_by_a_new_device_are_told_by_mail_once(self, owner):
         for device in (LAPTOP, LAPTOP, PHONE):
-            sign_in(owner, HTTP_USER_AGENT=device).get(reverse("portal:sign-ins"))
+            sign_in(owner, HTTP_USER_AGENT=device, HTTP_ACCEPT_LANGUAGE="nl").get(reverse("portal:sign-ins"))
 
         tell_new_devices(at=NOON)
         tell_new_devices(at=NOON)
 
         mail = Mail.objects.get(kind="new-device")
-        assert (mail.recipient, PHONE in mail.body) == (owner.user.email, True)
+        assert (mail.recipient, mail.language, PHONE in mail.body) == (owner.user.email, "nl", True)
+        assert mail.subject == "Een nieuw apparaat heeft zich aangemeld bij uw account"

@@ -57,7 +57,7 @@ class TestTheQueue:
         assert "The end reading 500.000 kWh is below the begin reading 1000.000 kWh." in text
         assert "OURS: the register jumped." in text
         assert "1,000.000 kWh → 500.000 kWh" in text
-        assert "OURS-CS-1, EVSE 1 · 2026-06-01 16:00:00 CEST" in text
+        assert "OURS-CS-1, EVSE 1 · 1 Jun 2026, 16:00:00 CEST" in text
 
     def test_alarms_after_three_days(self, ours, odd, owner, time_machine):
         def tones() -> list[bool]:

@@ -37,7 +37,7 @@ class TestTheAnswer:
         assert "“OURS Tariff” is the owner's default." in text
         for missing in ("contract OURS-V1", "membership tier “OURS Tier”", "EVSE OURS-CS-1 / 1", "station OURS-CS-1"):
             assert f"The {missing} has no tariff of its own at that time." in text
-        assert "2026-06-01 14:00:00 CEST" in text
+        assert "1 Jun 2026, 14:00:00 CEST" in text
         assert "It may charge." in text
         assert "20.000 kWh in 1 h 00 min" in text
         assert "€11.90" in text  # 20 kWh × 0.50 € net, 19 % VAT

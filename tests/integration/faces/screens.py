@@ -1,103 +1,160 @@
 """`make screens`: a picture of every page, kept under docs/screens so that a change of looks is seen in a review.
 
-Not collected by the suite. One sheet a page: 390, 768 and 1440 pixels wide, light above dark, at half size.
+Not collected by the suite. One sheet a page: a phone in light and in dark beside a desk's screen at half size, of the
+console the desk alone unless it is used on a phone. Clock and chance stand still, so that a sheet changes only with
+its page.
 """
 
 import io
 import os
+import random
 import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
+import time_machine
 from django.conf import settings
+from django.test import Client
 from PIL import Image
 
-from tests.integration.addresses import Address, addresses
+from tests.factories import Site
+from tests.integration.addresses import addresses
+from tests.integration.adhoc.conftest import Driver, driver, pay_code, sandbox, site
 from tests.integration.faces.gallery import Gallery, Picture, pictures
+from tests.integration.faces.scenes import (
+    console_scenes,
+    driver_refusals,
+    driver_scenes,
+    fill_month,
+    portal_scenes,
+    second_factor_scenes,
+)
 from tests.integration.tenants import make_tenant, signed_in
 from tests.journeys.browser import Browser
 
+__all__ = ["driver", "pay_code", "sandbox", "site"]
+
 FOLDER: Final = settings.BASE_DIR / "docs" / "screens"
-WIDTHS: Final = (390, 768, 1440)
-HIGHEST: Final = 1600
+NOW: Final = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
+LOWEST: Final = 500
+HIGHEST: Final = 1800
 GAP: Final = 12
+
+
+class View(NamedTuple):
+    """A window: its width in pixels, how much smaller it is kept, and its colours."""
+
+    width: int
+    shrink: int = 1
+    dark: bool = False
+
+
+PHONE: Final = (View(390), View(390, dark=True))
+DESK: Final = View(1440, shrink=2)
+# What a technician opens in front of a charger, and what an owner looks at on the way.
+ON_A_PHONE: Final = {
+    *("admin:index", "console:live", "console:onboarding", "console:reviews", "console:review", "console:station"),
+    *("console:station-live", "console:session", "console:find-charge", "console:customer", "console:refund"),
+}
 # Pages that are the same for every model.
 SAME_FOR_ALL: Final = ("_delete", "_history", "_autocomplete")
 
 
-@pytest.mark.django_db
-def test_every_page_has_its_picture(client):
-    tenant = make_tenant("Nordlicht")
-    readers = {"console": signed_in(tenant.operator.user), "portal": signed_in(tenant.fleet.user), "driver": client}
+@pytest.fixture
+def traveller(monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Traveller]:
+    """Let clock and chance stand still."""
+    chance = random.Random(2026).randbytes
+    monkeypatch.setattr(os, "urandom", chance)
+    monkeypatch.setattr(random, "_urandom", chance)
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def hung(traveller: time_machine.Traveller, driver: Driver, site: Site) -> list[Picture]:
+    """Every page whose name has SCREENS in it."""
     wanted = os.environ.get("SCREENS", "")
+    # First, while this charge is the only one.
+    charge = list(driver_scenes(driver, site, traveller))
+    tenant = make_tenant("Nordlicht")
+    fill_month(tenant)
+    readers = {"console": signed_in(tenant.operator.user), "portal": signed_in(tenant.fleet.user), "driver": Client()}
     found = [
-        address
+        picture
         for address in addresses(tenant)
         if not address.name.endswith(SAME_FOR_ALL) and wanted in address.name and address.face in readers
+        for picture in pictures([address], readers[address.face])
     ]
-    hung = [
-        picture
-        for face, reader in readers.items()
-        for picture in pictures([address for address in found if address.face == face], reader)
-    ]
-    if not wanted:
+    scenes = (*charge, *driver_refusals(), *portal_scenes(tenant), *second_factor_scenes(), *console_scenes())
+    return [*found, *(scene for scene in scenes if wanted in scene.address.name)]
+
+
+def test_every_page_has_its_picture(hung):
+    if not os.environ.get("SCREENS"):
         shutil.rmtree(FOLDER, ignore_errors=True)
+
     with Browser() as browser:
         browser.do(lambda: _hang(browser, hung))
-    if not wanted:
-        (FOLDER / "README.md").write_text(_index([picture.address for picture in hung]))
+
+    if not os.environ.get("SCREENS"):
+        (FOLDER / "README.md").write_text(_index(hung))
 
 
 def _hang(browser: Browser, hung: list[Picture]) -> None:
-    galleries = [Gallery(browser, width=width, dark=dark) for dark in (False, True) for width in WIDTHS]
+    rooms = {view: Gallery(browser, width=view.width, height=LOWEST, dark=view.dark) for view in (*PHONE, DESK)}
     for picture in hung:
-        shots = [_shot(gallery, picture) for gallery in galleries]
-        file = FOLDER / _file_of(picture.address)
+        shots = [_shot(rooms[view], view, picture) for view in _views(picture)]
+        file = FOLDER / _file_of(picture)
         file.parent.mkdir(parents=True, exist_ok=True)
-        _sheet(shots).save(file, "WEBP", quality=40, method=6)
-    for gallery in galleries:
-        gallery.close()
+        _sheet(shots).save(file, "WEBP", quality=40, method=4)
+    for room in rooms.values():
+        room.close()
 
 
-def _shot(gallery: Gallery, picture: Picture) -> Image.Image:
-    page = gallery.show(picture)
-    size = page.viewport_size
-    assert size is not None
+def _views(picture: Picture) -> tuple[View, ...]:
+    if picture.address.face != "console":
+        return (*PHONE, DESK)
+    return (PHONE[0], DESK) if picture.address.name in ON_A_PHONE else (DESK,)
+
+
+def _shot(room: Gallery, view: View, picture: Picture) -> Image.Image:
+    page = room.show(picture)
     high = min(HIGHEST, page.evaluate("document.documentElement.scrollHeight"))
-    clip = {"x": 0, "y": 0, "width": size["width"], "height": high}
+    clip = {"x": 0, "y": 0, "width": view.width, "height": high}
     shot = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip)))  # type: ignore[arg-type]
-    return shot.convert("RGB").resize((shot.width // 2, shot.height // 2), Image.Resampling.LANCZOS)
+    return shot.convert("RGB").reduce(view.shrink)
 
 
 def _sheet(shots: list[Image.Image]) -> Image.Image:
-    """Lay the shots in two rows, light above dark."""
-    rows = [shots[: len(WIDTHS)], shots[len(WIDTHS) :]]
-    highs = [max(shot.height for shot in row) for row in rows]
-    wide = sum(width // 2 for width in WIDTHS) + GAP * (len(WIDTHS) + 1)
-    sheet = Image.new("RGB", (wide, sum(highs) + GAP * 3), "#8b949e")
-    top = GAP
-    for row, high in zip(rows, highs, strict=True):
-        left = GAP
-        for shot in row:
-            sheet.paste(shot, (left, top))
-            left += shot.width + GAP
-        top += high + GAP
+    """Lay the shots beside each other."""
+    wide = sum(shot.width + GAP for shot in shots) + GAP
+    sheet = Image.new("RGB", (wide, max(shot.height for shot in shots) + 2 * GAP), "#8b949e")
+    left = GAP
+    for shot in shots:
+        sheet.paste(shot, (left, GAP))
+        left += shot.width + GAP
     return sheet
 
 
-def _file_of(address: Address) -> Path:
-    space, _, name = address.name.partition(":")
-    return Path(address.face) / f"{name if address.face == space else f'{space}-{name}'}.webp"
+def _file_of(picture: Picture) -> Path:
+    space, _, name = picture.address.name.rpartition(":")
+    face = picture.address.face
+    return Path(face) / f"{name if space in (face, '', 'adhoc') else f'{space}-{name}'}.webp"
 
 
-def _index(found: list[Address]) -> str:
+def _index(hung: list[Picture]) -> str:
     lines = [
         "# Every page as a picture",
         "",
-        "Made by `make screens`; 390, 768 and 1440 pixels wide, light above dark, at half size. Not edited by hand.",
+        "Made by `make screens`: a phone in light and in dark, and a desk's screen at half size. Not edited by hand.",
     ]
-    for face in sorted({address.face for address in found}):
-        lines += ["", f"## {face.capitalize()}", ""]
-        lines += [f"- [{address.name}]({_file_of(address)})" for address in found if address.face == face]
+    for face in ("driver", "portal", "console"):
+        lines += ["", f"## {face.capitalize()}"]
+        for picture in hung:
+            if picture.address.face == face:
+                file = _file_of(picture)
+                lines += ["", f"### {file.stem}", "", f"![{picture.address.name}]({file})"]
     return "\n".join([*lines, ""])

@@ -374,7 +374,7 @@ class TestPrint:
             "Kleinbetragsrechnung",
             "jederzeit: 20,000 kWh × 0,50\xa0€ = 10,00\xa0€",
             "auf den reservierten Betrag begrenzt: -5,00\xa0€",
-            "darin USt. 19% auf 4,20\xa0€",
+            "darin USt. 19\xa0% auf 4,20\xa0€",
             "5,00\xa0€ werden der Karte belastet",
             "So kommt der Preis zustande",
         ):

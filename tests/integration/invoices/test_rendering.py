@@ -72,7 +72,7 @@ class TestPrintHtml:
                 (
                     "Merci de virer 9,28\xa0€ au plus tard le 15 avril 2026.",
                     "le reste du temps",
-                    "TVA 19% sur 7,80\xa0€",
+                    "TVA 19\xa0% sur 7,80\xa0€",
                 ),
             ),
             ("nl", ("Gelieve €\xa09,28 uiterlijk op 15 april 2026 over te maken.", "Btw 19% over €\xa07,80")),
