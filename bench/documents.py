@@ -7,7 +7,7 @@ import statistics
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import weasyprint
@@ -25,7 +25,6 @@ from bench.measure import say
 from tests.factories import Site, make_site
 
 ISSUED_AT = datetime(2026, 4, 1, 6, 0, tzinfo=UTC)
-UNTIL = date(2026, 12, 31)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -71,9 +70,8 @@ def run(options: Namespace) -> dict[str, Any]:
 def _invoice(site: Site, *, sessions: int) -> Invoice:
     for night in range(sessions):
         rate_night(site, night)
-    run_billing(
-        seller_id=site.owner.pk, until_date=max(UNTIL, (FIRST_NIGHT + timedelta(sessions)).date()), at=ISSUED_AT
-    )
+    last = FIRST_NIGHT + timedelta(sessions)
+    run_billing(seller_id=site.owner.pk, until_date=last.date(), at=last + timedelta(days=1))
     return Invoice.objects.select_related("seller", "customer", "contract", "credits", "replaces").get()
 
 

@@ -21,6 +21,7 @@ BELLS: dict[str, tuple[str, ...]] = {
     "invoice.issued": (
         "invoices.render_document",
         "payments.collect_invoice",
+        "payments.refund_credited",
         "payments.state_owed",
         "analytics.count_credits",
     ),

@@ -1,11 +1,16 @@
 """What every test shares: nothing of a test stays behind in the database, nothing of a run on the shared Valkey."""
 
+import os
+
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from apps.contracts.domain.electronic import InvoiceFormat
+from apps.invoices import writers
+from apps.invoices.domain.einvoice.terms import EInvoice
 from tests.emptying import empty_database
 from tests.own_keys import forget_own_keys
 from tests.template import migrated_template
@@ -30,6 +35,29 @@ def _tests_that_commit_are_cleaned_up_quickly():
         # What pytest-django ends a test with that commits.
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_database())
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_electronic_invoice_is_valid():
+    """Hold what any test has written in this process to the official schemas and rules, once, at the end.
+
+    Together, for the rules take a second to load; what broke one is named with the test that wrote it.
+    """
+    written: dict[tuple[InvoiceFormat, bytes], str] = {}
+    write = writers.write
+
+    def write_and_keep(invoice: EInvoice, *, as_format: InvoiceFormat) -> bytes:
+        xml = write(invoice, as_format=as_format)
+        written.setdefault((as_format, xml), os.environ.get("PYTEST_CURRENT_TEST", "between two tests"))
+        return xml
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writers, "write", write_and_keep)
+        yield
+    if written:
+        from tests.official import broken
+
+        assert broken(written) == []
 
 
 @pytest.fixture(scope="session", autouse=True)

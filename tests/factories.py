@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from stdnum.iso7064 import mod_11_10
+
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.contracts.models import (
@@ -48,6 +50,11 @@ def next_number() -> int:
     return next(_numbers)
 
 
+def german_vat_id(number: int) -> str:
+    """Return the VAT identifier of these eight digits, with its check digit."""
+    return f"DE{number}{mod_11_10.calc_check_digit(str(number))}"
+
+
 def make_owner(**fields: Any) -> Organisation:
     """Make a station owner in Berlin, registered for VAT in Germany."""
     number = next_number()
@@ -66,7 +73,10 @@ def make_owner(**fields: Any) -> Organisation:
     }
     owner = Organisation.objects.create(**{**values, **fields})
     TaxRegistration.objects.create(
-        organisation=owner, country=owner.country, vat_id=f"DE{100_000_000 + number}", valid_from=date(2020, 1, 1)
+        organisation=owner,
+        country=owner.country,
+        vat_id=german_vat_id(10_000_000 + number),
+        valid_from=date(2020, 1, 1),
     )
     return owner
 
@@ -158,7 +168,7 @@ def make_customer(*, seller: Organisation | None = None, **fields: Any) -> Custo
         "postcode": "20095",
         "city": "Hamburg",
         "country": "DE",
-        "vat_id": f"DE{200_000_000 + number}",
+        "vat_id": german_vat_id(20_000_000 + number),
         "email": f"invoices{number}@fleet.example",
         # A test that counts mails counts its own.
         "mails_documents": False,

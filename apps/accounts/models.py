@@ -21,6 +21,7 @@ from stdnum import iban as ibans
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
 from apps.accounts.domain.scopes import Scope
 from apps.accounts.tenancy import TenantModel
+from apps.accounts.vat_ids import cleaned_vat_id
 from apps.core.constraints import never_overlap
 from apps.core.domain.money import UnknownCurrency, minor_unit
 from apps.core.domain.zones import is_zone
@@ -172,6 +173,9 @@ class TaxRegistration(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.country.code} {self.vat_id}"
+
+    def clean(self) -> None:
+        self.vat_id = cleaned_vat_id(self.vat_id, country=self.country.code)
 
 
 # At commit, so that a whole organisation may still go. Two owners who let each other go at once meet at the lock.

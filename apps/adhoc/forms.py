@@ -9,16 +9,12 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from django_countries import countries
-from stdnum import get_cc_module
-from stdnum.eu import vat as eu_vat
-from stdnum.exceptions import ValidationError as NumberError
 
+from apps.core.domain.vat_ids import NotAVatId, valid_vat_id
 from apps.invoices.dispute_form import DisputeForm
 from apps.invoices.domain.receipts import Buyer
 from apps.payments.domain.finding import Wanted
 
-_VAT_CALLED: Final = {"GR": "EL"}
-"""Greece's VAT identifiers do not begin with its country code."""
 _AMOUNT: Final = re.compile(r"[0-9]{1,8}(\.[0-9]{1,3})?")
 
 
@@ -38,7 +34,7 @@ class BuyerForm(forms.Form):
         if number and country:
             try:
                 cleaned["vat_id"] = valid_vat_id(number, country=country)
-            except NumberError:
+            except NotAVatId:
                 self.add_error("vat_id", _("This is no VAT ID of that country."))
         return cleaned
 
@@ -119,19 +115,3 @@ class CompanyForm(BuyerForm):
         super().__init__(*args, **kwargs)
         if not settings.SENDS_MAILS:
             del self.fields["email"]
-
-
-def valid_vat_id(number: str, *, country: str) -> str:
-    """Return a VAT identifier with its country's letters, without spaces.
-
-    country  ISO 3166-1 alpha-2, of the company
-
-    :raises NumberError: it is none of that country, by form or check digits; whether it is in use nobody is asked
-    """
-    prefix = _VAT_CALLED.get(country, country)
-    if prefix.lower() in eu_vat.MEMBER_STATES:
-        compact = number.replace(" ", "").upper()
-        valid: str = eu_vat.validate(compact if compact.startswith(prefix) else prefix + compact)
-        return valid
-    module = get_cc_module(country.lower(), "vat")
-    return str(module.validate(number)) if module else number.strip()

@@ -75,4 +75,5 @@ urlpatterns = [
     path("figures/<slug:what>.csv", admin.site.admin_view(home.figures_file), name="figures"),
     path("find-charge/", admin.site.admin_view(finding.find_charge), name="find-charge"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
+    path("to-give-back/", admin.site.admin_view(views.to_give_back), name="to-give-back"),
 ]

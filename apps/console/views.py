@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import has_role, operated_rows
-from apps.console.selectors import unpaid_invoices
+from apps.console.selectors import overpaid_documents, unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
 from apps.contracts.models import Contract
@@ -87,6 +87,15 @@ def unpaid(request: HttpRequest) -> HttpResponse:
     for invoice in page:
         invoice.next_step = steps.get(invoice.pk)
     return _page(request, "console/unpaid.html", title="Unpaid invoices", page=page, is_overdue=is_overdue, today=today)
+
+
+@require_GET
+def to_give_back(request: HttpRequest) -> HttpResponse:
+    """List what was paid beyond what is owed and does not go back by itself."""
+    if not has_role(request, OPERATOR_ROLES):
+        raise PermissionDenied
+    page = Paginator(overpaid_documents(request), 50).get_page(request.GET.get("page"))
+    return _page(request, "console/to_give_back.html", title="To give back", page=page)
 
 
 # The days beside the first and the last one that can be written are no days on every clock.

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from apps.accounting.selectors import open_discrepancies
 from apps.accounts.scope import operated_rows
-from apps.console.selectors import unpaid_invoices
+from apps.console.selectors import overpaid_documents, unpaid_invoices
 from apps.console.tiles import Tile, list_of
 from apps.contracts.models import Contract
 from apps.documents.models import Mail
@@ -50,6 +50,7 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
         _disputes(request, at),
         _refunds(counts["refunds"]),
         _disputed_lines(request, at),
+        _overpaid(counts["overpaid"]),
         _discrepancies(counts["discrepancies"]),
         _reviews(request, at),
         _failed(counts["failed"]),
@@ -76,7 +77,8 @@ def _counts(request: HttpRequest, at: datetime) -> dict[str, int]:
         "held": BillingHold.objects.filter(released_at__isnull=True),
     }
     mine = {what: operated_rows(request, found) for what, found in rows.items()}
-    return count_all({**mine, "overdue": unpaid_invoices(request).filter(due_date__lt=at.date())})
+    overdue = unpaid_invoices(request).filter(due_date__lt=at.date())
+    return count_all({**mine, "overdue": overdue, "overpaid": overpaid_documents(request)})
 
 
 def count_all(rows: Mapping[str, Any]) -> dict[str, int]:
@@ -97,6 +99,11 @@ def _refunds(count: int) -> Shown:
 def _discrepancies(count: int) -> Shown:
     label = ngettext("discrepancy with Stripe", "discrepancies with Stripe", count)
     return count, label, f"{list_of('accounting_discrepancy')}?open=1", "danger"
+
+
+def _overpaid(count: int) -> Shown:
+    label = ngettext("document to give money back of", "documents to give money back of", count)
+    return count, label, reverse("console:to-give-back"), "danger"
 
 
 def _failed(count: int) -> Shown:

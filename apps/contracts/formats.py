@@ -2,6 +2,7 @@
 
 from apps.contracts.domain.electronic import InvoiceFormat
 from apps.contracts.models import Contract, Customer
+from apps.core.domain.vat_ids import is_vat_id
 
 
 def missing_for_format(customer: Customer) -> list[str]:
@@ -10,7 +11,11 @@ def missing_for_format(customer: Customer) -> list[str]:
     What only a document shows, its lines and its VAT, is checked when it is issued.
     """
     missing = []
-    if customer.vat_id and not customer.vat_id[:2].isalpha():
+    if customer.vat_id and not is_vat_id(customer.vat_id, country=customer.country.code):
+        missing.append(
+            "A VAT identifier of the customer's country: the one that is stated is none, so that VAT is charged."
+        )
+    elif customer.vat_id and not customer.vat_id[:2].isalpha():
         missing.append("The VAT identifier begins with the two letters of its country.")
     if not InvoiceFormat(customer.invoice_format).is_xrechnung:
         return missing

@@ -260,7 +260,7 @@ class BillingForm(ActForm):
     until_date = forms.DateField(
         label="Bill sessions until",
         widget=UnfoldAdminSingleDateWidget,
-        help_text="The last local day of supply that is billed. What is billed already stays billed.",
+        help_text="The last local day of supply that is billed: today or before. What is billed already stays billed.",
     )
     is_reviewed = forms.BooleanField(
         label="Let me look at the drafts first",

@@ -12,8 +12,8 @@ from django.db import OperationalError
 from apps.core.clock import now
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.selectors import overcharging_records
+from apps.payments import giving_back, payable, reminders, selectors, vouchers, waiting
 from apps.payments import papers as of_papers
-from apps.payments import payable, reminders, selectors, vouchers, waiting
 from apps.payments import wallets as of_wallets
 from apps.payments.services import (
     answering,
@@ -219,6 +219,12 @@ def refund_surplus(*, id: int, **_: object) -> None:  # noqa: A002
     refunds.refund_surplus(payment_id=id, at=now())
 
 
+@shared_task(name="payments.refund_credited", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def refund_credited(*, id: int, **_: object) -> None:  # noqa: A002
+    """Give back to the card what it paid for an invoice that was credited since."""
+    refunds.refund_credited(invoice_id=id, at=now())
+
+
 @shared_task(name="payments.close_outdated_page", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
 def close_outdated_page(*, id: int, **_: object) -> None:  # noqa: A002
     """Close a page that asks for what is not open any more."""
@@ -232,6 +238,8 @@ def sweep_too_much(**_: object) -> None:
         correct_charge.apply_async(kwargs={"id": cdr_id}, expires=SWEPT_LIVES)
     for payment_id in selectors.surplus_payment_ids():
         refund_surplus.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
+    for invoice_id in giving_back.refundable_ids():
+        refund_credited.apply_async(kwargs={"id": invoice_id}, expires=SWEPT_LIVES)
     for payment_id in payable.outdated_link_ids():
         close_outdated_page.apply_async(kwargs={"id": payment_id}, expires=SWEPT_LIVES)
 

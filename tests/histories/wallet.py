@@ -11,6 +11,7 @@ from django.db import transaction
 
 from apps.accounts.models import TaxRegistration
 from apps.contracts.spending import Wish, reserve
+from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.payments.models import Payment, Wallet, WalletOffer
@@ -187,7 +188,7 @@ class Prepaid:
             revise(record, kwh=self.dice.choice(KWH))
 
     def _bill(self) -> None:
-        until = (self.house.at + timedelta(days=1)).date()
+        until = self.house.at.astimezone(zone(self.site.owner.time_zone)).date()
         run_billing(seller_id=self.site.owner.pk, until_date=until, at=self.house.at)
 
     def _give_back(self) -> None:

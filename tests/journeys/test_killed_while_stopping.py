@@ -1,12 +1,13 @@
 """The ASGI process is killed between a StopTransaction's receipt and its answer; the charger tries again."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from apps.accounts.models import Organisation
 from apps.core import audit
+from apps.core.domain.zones import zone
 from apps.invoices.models import InvoiceLine
 from apps.invoices.services.billing import run_billing
 from apps.ocpp.simulator.charger import ConnectionLostError, SimulatedCharger
@@ -60,13 +61,11 @@ class TestKilledBetweenReceiptAndAnswerOfAStop:
 
         session = ChargingSession.objects.get(transaction_id=transaction_id)
         assert session.status == "settled"
+        owner = Organisation.objects.get(name=OWNERS[0].name)
         for _ in range(2):
             rate_settled(session_id=session.pk, at=datetime.now(UTC))
-            run_billing(
-                seller_id=Organisation.objects.get(name=OWNERS[0].name).pk,
-                until_date=date.today() + timedelta(days=1),  # noqa: DTZ011
-                at=datetime.now(UTC),
-            )
+            now = datetime.now(UTC)
+            run_billing(seller_id=owner.pk, until_date=now.astimezone(zone(owner.time_zone)).date(), at=now)
         assert ChargingSession.objects.count() == 1
         assert Cdr.objects.get().energy_milliwh == 7_000_000
         assert InvoiceLine.objects.count() == 1

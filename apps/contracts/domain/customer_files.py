@@ -1,10 +1,12 @@
 """Customers as a CSV file, one line a customer; its number is the seller's own and says which customer it is."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from apps.core.domain.csv_tables import Table
+from apps.core.domain.vat_ids import NotAVatId, valid_vat_id
 
 COLUMNS: Final = (
     *("number", "kind", "name", "street", "postcode", "city", "country"),
@@ -64,6 +66,9 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
 def _row(line: int, values: Mapping[str, str]) -> CustomerRow:
     told = {column: value or DEFAULTS.get(column, "") for column, value in values.items()}
     told |= {"country": told["country"].upper(), "kind": told["kind"].lower(), "language": told["language"].lower()}
+    with suppress(NotAVatId):
+        # As it is kept, so that the same file finds its customer again.
+        told["vat_id"] = told["vat_id"] and valid_vat_id(told["vat_id"], country=told["country"])
     return CustomerRow(line=line, **told)
 
 

@@ -20,6 +20,7 @@ from django.db.models.lookups import Exact, LessThanOrEqual
 from django_countries.fields import CountryField
 
 from apps.accounts.tenancy import TenantModel
+from apps.accounts.vat_ids import cleaned_vat_id
 from apps.contracts.domain.cycles import BillingCycle
 from apps.contracts.domain.electronic import SCHEMES, InvoiceFormat
 from apps.core.constraints import has_usual_years, is_rounded_money
@@ -95,6 +96,9 @@ class Customer(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        self.vat_id = cleaned_vat_id(self.vat_id, country=self.country.code)
 
     @property
     def amounts_are_gross(self) -> bool:

@@ -75,6 +75,23 @@ class BillingRun(TenantModel):
                 condition=~Q(status="drafted") | Q(approved_at__isnull=True), name="run_is_drafted_until_it_is_approved"
             ),
         ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="run_bills_no_day_ahead",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF NEW.until_date > (
+                        SELECT (NEW.started_at AT TIME ZONE owner.time_zone)::date
+                        FROM accounts_organisation owner WHERE owner.id = NEW.seller_id
+                    ) THEN
+                        RAISE EXCEPTION 'a billing run ends no later than the day on which it is started'
+                            USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.seller} until {self.until_date}"

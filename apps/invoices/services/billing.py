@@ -48,7 +48,7 @@ def run_billing(*, seller_id: int, until_date: date, at: datetime) -> BillingRun
     ``problems`` and stops no other: those with it are then billed one by one. A run that was killed is taken up by the
     next one for the same day: what it issued is no longer due.
 
-    :raises RunRefused: a run of the seller's waits for a person
+    :raises RunRefused: the day has not begun yet, or a run of the seller's waits for a person
     """
     run = start_run(seller_id=seller_id, until_date=until_date, is_reviewed=False, at=at)
     return carry_on(run_id=run.pk, at=at)
@@ -58,14 +58,21 @@ def run_billing(*, seller_id: int, until_date: date, at: datetime) -> BillingRun
 def start_run(*, seller_id: int, until_date: date, is_reviewed: bool, at: datetime) -> BillingRun:
     """Open a run, or return the one for the same day that never ended; whoever hears its bell carries it out.
 
-    :raises RunRefused: another run of the seller's is under review
+    :raises RunRefused: the day has not begun yet, another run of the seller's is under review, or this one would be and
+        another is at work
     """
-    Organisation.objects.select_for_update(no_key=True).get(pk=seller_id)
+    seller = Organisation.objects.select_for_update(no_key=True).get(pk=seller_id)
+    _check_begun(until_date, seller=seller, at=at)
     open_runs = BillingRun.objects.filter(seller=seller_id, ended_at__isnull=True)
     waiting = open_runs.filter(is_reviewed=True).first()
     if waiting is not None and not (is_reviewed and waiting.until_date == until_date):
         raise RunRefused(
             f"The billing run until {waiting.until_date.isoformat()} is not finished: let its drafts go, or give it up."
+        )
+    at_work = open_runs.filter(is_reviewed=False).first()
+    if is_reviewed and at_work is not None:
+        raise RunRefused(
+            f"The billing run until {at_work.until_date.isoformat()} is still at work. Try again when it is done."
         )
     run = open_runs.filter(until_date=until_date, is_reviewed=is_reviewed).first()
     if run is None:
@@ -75,6 +82,18 @@ def start_run(*, seller_id: int, until_date: date, is_reviewed: bool, at: dateti
         )
     ring_on_commit("billing.run", id=run.pk)
     return run
+
+
+def _check_begun(until_date: date, *, seller: Organisation, at: datetime) -> None:
+    """Refuse to bill days ahead: a plan's fees and minimums of them would be issued at once, for nothing that happened.
+
+    :raises RunRefused: the seller's day is not there yet
+    """
+    today = at.astimezone(zone(seller.time_zone)).date()
+    if until_date > today:
+        raise RunRefused(
+            f"{until_date.isoformat()} is still to come: bill until {today.isoformat()}, which is today, or before."
+        )
 
 
 def carry_on(*, run_id: int, at: datetime) -> BillingRun:

@@ -9,7 +9,7 @@ from apps.contracts.models import Contract
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import HoldRefused
 from apps.invoices.models import BillingHold, BillingRun, Invoice, InvoiceLine
-from apps.invoices.selectors import open_holds
+from apps.invoices.selectors import open_holds, with_something_left
 from apps.invoices.services.drafting import discard_drafts, draft_contract
 from apps.sessions.models import ChargingSession
 
@@ -31,7 +31,7 @@ def hold_session(*, session_id: int, reason: str, by: User | None, at: datetime)
     if held is not None:
         return held
     lines = InvoiceLine.objects.filter(cdr__session=session)
-    if lines.filter(invoice__status=InvoiceStatus.ISSUED, cdr__isnull=False, credited_by__isnull=True).exists():
+    if with_something_left(lines.filter(invoice__status=InvoiceStatus.ISSUED)).exists():
         raise HoldRefused("An invoice bills this session already: credit its line instead.")
     hold = BillingHold.objects.create(
         seller_id=session.seller_id, session=session, reason=reason, held_at=at, held_by=by

@@ -21,6 +21,7 @@ from apps.core.domain.tax import (
     TaxNotSupported,
     decide_tax,
 )
+from apps.core.domain.vat_ids import is_vat_id
 from apps.invoices.errors import TaxDisagrees, TaxRefused
 from apps.sessions.models import Cdr, ChargingSession
 
@@ -39,10 +40,14 @@ class TaxedPart:
 
 
 def buyer_status(customer: Customer) -> BuyerStatus:
-    """Return the customer as the rule book sees it; whoever gives no VAT identifier counts as a private person."""
-    if customer.kind == Customer.Kind.PRIVATE or not customer.vat_id:
+    """Return the customer as the rule book sees it; whoever gives no VAT identifier counts as a private person.
+
+    So does whoever gives one that is none of their country: a wrong number does not make the buyer owe the VAT.
+    """
+    country = customer.country.code
+    if customer.kind == Customer.Kind.PRIVATE or not customer.vat_id or not is_vat_id(customer.vat_id, country=country):
         return PRIVATE
-    return BuyerStatus(kind=BuyerKind.BUSINESS, country=customer.country.code, vat_id=customer.vat_id)
+    return BuyerStatus(kind=BuyerKind.BUSINESS, country=country, vat_id=customer.vat_id)
 
 
 def decide_fee(*, seller: Organisation, buyer: Organisation, on: date) -> TaxDecision:
@@ -53,7 +58,12 @@ def decide_fee(*, seller: Organisation, buyer: Organisation, on: date) -> TaxDec
     :raises TaxRefused: the platform is not registered at home, or the rule book has no row for it
     """
     home = next(
-        (row for row in registrations_of(buyer) if row.country == buyer.country.code and row.is_valid(on)), None
+        (
+            row
+            for row in registrations_of(buyer)
+            if row.country == buyer.country.code and row.is_valid(on) and is_vat_id(row.vat_id, country=row.country)
+        ),
+        None,
     )
     status = BuyerStatus(kind=BuyerKind.BUSINESS, country=buyer.country.code, vat_id=home.vat_id) if home else PRIVATE
     try:

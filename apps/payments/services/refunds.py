@@ -16,6 +16,7 @@ from django.db.models import Q, Sum
 from apps.accounts.models import User
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_amounts, credit_invoice, creditable_lines, lock_creditable
+from apps.invoices.services.documents import lock_document
 from apps.payments.domain.amounts import to_stripe
 from apps.payments.domain.disputes import MONEY_AWAY, UNDECIDED
 from apps.payments.domain.status import (
@@ -25,10 +26,12 @@ from apps.payments.domain.status import (
     OperationKind,
     RefundStatus,
 )
+from apps.payments.giving_back import refundable_ids
 from apps.payments.models import FetchedBack, Payment, PaymentAttempt, PaymentOperation, Refund
 from apps.payments.outcomes import Reference
 from apps.payments.refund_limits import needs_second_person
 from apps.payments.selectors import surplus_of, to_give_back
+from apps.payments.services.allocating import give_back_surplus
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.operations import request_operation
 from apps.payments.services.write_offs import bring_back
@@ -88,6 +91,20 @@ def refund_surplus(*, payment_id: int, at: datetime) -> Refund | None:
     assert operation.refund is not None
     operation.refund.refresh_from_db()
     return operation.refund
+
+
+def refund_credited(*, invoice_id: int, at: datetime) -> tuple[Refund, ...]:
+    """Give back to card or account what it paid for a customer's invoice that was credited since, as by a billing run.
+
+    What is billed anew is charged anew: the refund is of what was taken for the old document. Money that came by bank
+    becomes the customer's credit first. Repeated, by bell and sweep at once or killed in between, it is one refund.
+    Nothing is done while something of it is under way, where its bank is asked for the money, or where a refund of it
+    came back: about these a person decides (``giving_back``). For a credit note the invoice it credits is meant.
+    """
+    operations = _begin_credited(invoice_id, at=at)
+    for operation in operations:
+        drive_operation(operation_id=operation.pk, at=at)
+    return tuple(Refund.objects.filter(operations__in=operations).order_by("pk"))
 
 
 Begun = tuple[Sequence[Refund], Sequence[PaymentOperation]]
@@ -233,6 +250,23 @@ def ask_for(refund: Refund, *, at: datetime) -> PaymentOperation:
         refund=refund,
         at=at,
     )
+
+
+@transaction.atomic
+def _begin_credited(invoice_id: int, *, at: datetime) -> list[PaymentOperation]:
+    given = Invoice.objects.get(pk=invoice_id)
+    document_id = given.credits_id or given.pk
+    if document_id not in refundable_ids(Invoice.objects.filter(pk=document_id)):
+        return []
+    document = lock_document(document_id)
+    give_back_surplus(document=document, at=at)
+    payments = _lock_payments(document, None)
+    # Again, for whoever was here at the same moment has written down what goes back.
+    if not refundable_ids(Invoice.objects.filter(pk=document_id)):
+        return []
+    note = document.credit_notes.latest("pk")
+    refunds = list(_refunds(document, note, payments, reason=note.reason, by=None, at=at))
+    return [ask_for(refund, at=at) for refund in refunds]
 
 
 @transaction.atomic

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from apps.core.audit import find_violations
+from apps.core.domain.zones import zone
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
 from apps.payments import gateway
@@ -125,7 +125,7 @@ class TestStripeDown:
         session = wire.finish(begun.transaction_id, ended_at=NOW - 20 * MINUTE)
         sessions.settle_sessions(session_ids=[session.pk], at=NOW - 19 * MINUTE)
         rate_settled(session_id=session.pk, at=NOW - 19 * MINUTE)
-        run_billing(seller_id=site.owner.pk, until_date=(NOW + timedelta(days=1)).date(), at=NOW)
+        run_billing(seller_id=site.owner.pk, until_date=NOW.astimezone(zone(site.owner.time_zone)).date(), at=NOW)
         invoice = Invoice.objects.get(status="issued")
         collection.collect_invoice(invoice_id=invoice.pk, at=NOW)
         meanwhile = captured(sandbox)

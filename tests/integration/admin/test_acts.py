@@ -1,5 +1,7 @@
 """What an operator does in the console: each act asks first, then makes one call into a service."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
@@ -128,17 +130,25 @@ class TestAnInvoice:
 
 class TestABillingRun:
     def test_bills_the_acting_organisation_and_nobody_else(self, ours, theirs, owner):
-        response = owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": "2026-07-31"})
+        response = owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": "2026-06-30"})
 
         run = BillingRun.objects.latest("pk")
         page = reverse("console:billing-run", args=[run.pk])
         assert (response.status_code, response["Location"]) == (302, page)
-        assert (run.seller, str(run.until_date), run.status) == (ours.owner, "2026-07-31", "running")
+        assert (run.seller, str(run.until_date), run.status) == (ours.owner, "2026-06-30", "running")
         assert "contracts are done" in owner.get(page).content.decode()
         assert carry_on(run_id=run.pk, at=clock.now()).status == "done"
 
+    def test_of_a_day_ahead_is_refused_on_the_form(self, ours, owner):
+        ahead = clock.now().date() + timedelta(days=2)
+
+        page = owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": ahead.isoformat()})
+
+        assert (page.status_code, BillingRun.objects.filter(until_date=ahead).exists()) == (200, False)
+        assert f"{ahead.isoformat()} is still to come: bill until" in page.content.decode()
+
     def test_under_review_is_looked_at_held_and_let_go(self, ours, owner):
-        owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": "2026-08-31", "is_reviewed": "on"})
+        owner.post(reverse("admin:invoices_billingrun_run"), {"until_date": "2026-06-30", "is_reviewed": "on"})
         run = BillingRun.objects.latest("pk")
         carry_on(run_id=run.pk, at=clock.now())
         page = reverse("console:billing-run", args=[run.pk])

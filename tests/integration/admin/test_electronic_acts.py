@@ -1,6 +1,6 @@
 """What an operator says of a customer's electronic invoices in the console, and what it answers."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from django.urls import reverse
@@ -98,7 +98,7 @@ class TestAnInvoice:
     def test_whose_data_lack_something_says_what(self, ours, owner):
         Customer.objects.filter(pk=ours.site.customer.pk).update(vat_id="987654321")
         make_later_session(ours)
-        run_billing(seller_id=ours.owner.pk, until_date=date(2026, 12, 31), at=BILLED_AT)
+        run_billing(seller_id=ours.owner.pk, until_date=date(2026, 12, 31), at=datetime(2027, 1, 1, 8, 0, tzinfo=UTC))
         later = Invoice.objects.filter(seller=ours.owner).latest("pk")
         render_document(invoice_id=later.pk, at=BILLED_AT)
 

@@ -41,7 +41,7 @@ def outcomes(done) -> list[str]:
 class TestCustomers:
     def test_are_added_once_however_often_the_file_comes(self, seller):
         first = import_customers(seller, customer(), customer(number="K-2", vat_id="DE136695976"))
-        again = import_customers(seller, customer(), customer(number="K-2", vat_id="DE136695976"))
+        again = import_customers(seller, customer(), customer(number="K-2", vat_id="DE 136 695 976"))
 
         assert (outcomes(first), outcomes(again)) == (["new", "new"], ["there", "there"])
         assert Customer.objects.filter(seller=seller).count() == 2
@@ -66,6 +66,7 @@ class TestCustomers:
             ({"email": "nobody"}, "email: Enter a valid email address."),
             ({"kind": "alien"}, "kind: Value 'alien' is not a valid choice."),
             ({"country": "XX"}, "country:"),
+            ({"vat_id": "DE136695977"}, "vat_id: This is no VAT identifier of Germany"),
             ({"language": "it"}, "language:"),
             ({"invoice_format": "fax"}, "invoice_format:"),
         ],

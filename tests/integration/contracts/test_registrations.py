@@ -42,7 +42,7 @@ class TestCheckRegistered:
         check_registered(seller=site.owner, location=site.location, at=NOON)
 
         TaxRegistration.objects.create(
-            organisation=site.owner, country="AT", vat_id="ATU12345678", valid_from=date(2026, 1, 1)
+            organisation=site.owner, country="AT", vat_id="ATU12345675", valid_from=date(2026, 1, 1)
         )
         check_registered(seller=site.owner, location=None, at=NOON)
 
@@ -58,7 +58,7 @@ class TestCheckRegistered:
 
     def test_counts_the_day_at_the_site(self, site, vienna):
         TaxRegistration.objects.create(
-            organisation=site.owner, country="AT", vat_id="ATU12345678", valid_from=date(2026, 6, 2)
+            organisation=site.owner, country="AT", vat_id="ATU12345675", valid_from=date(2026, 6, 2)
         )
         midnight_in_vienna = NOON + timedelta(hours=10)
 

@@ -1,6 +1,11 @@
 """Two runs at once, many issues at once: shown to go wrong without the lock, then not to with it."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -8,12 +13,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError, connections, transaction
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
 
 from apps.contracts.models import Contract
 from apps.core import audit
 from apps.documents.models import Document
-from apps.invoices.models import Invoice, InvoiceLine, NumberSeries
+from apps.invoices.models import BillingRun, Invoice, InvoiceLine, NumberSeries
 from apps.invoices.services import billing, drafting, issuing
 from apps.invoices.services.billing import run_billing
 from apps.invoices.services.crediting import credit_invoice
@@ -30,6 +35,7 @@ from tests.integration.invoices.world import (
     draft_next,
     make_cdr,
 )
+from tests.integration.payments.test_accidents import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,6 +127,104 @@ class TestEightBillingRunsAtOnce:
         assert sorted(Invoice.objects.values_list("number", flat=True)) == [f"INV-2026-{n:06d}" for n in (1, 2, 3)]
         assert Journal.objects.count() == 3
         assert [found for found in audit.find_violations() if found.invariant in {"I2", "I5", "I7"}] == []
+
+
+KILLED_IN_THE_MIDDLE = """
+import django, sys, time
+from datetime import date, datetime
+django.setup()
+from apps.core import failpoints
+from apps.invoices.services import billing
+billing.CONTRACTS_TOGETHER = 2
+drafted = []
+def stay(name):
+    drafted.append(name)
+    if drafted.count("billing.drafted") == 2:
+        print("in the middle", flush=True)
+        time.sleep(600)
+failpoints.hit = stay
+billing.run_billing(
+    seller_id=int(sys.argv[1]), until_date=date.fromisoformat(sys.argv[2]), at=datetime.fromisoformat(sys.argv[3])
+)
+"""
+
+
+class TestOneOfEightBillingRunsKilled:
+    """One has issued two of five invoices and drafted two more; seven wait for its locks; then it is killed."""
+
+    def test_comes_to_the_same_as_one_run(self, site):
+        twin = make_site(elements=NIGHT_AND_DAY)
+        for one in (site, twin):
+            self.draw(one)
+
+        with self.begin(site) as doomed, ThreadPoolExecutor(7) as pool:
+            try:
+                heirs = [pool.submit(self.run, site) for _ in range(7)]
+                self.wait_until_all_wait(heirs)
+                issued = Invoice.objects.filter(seller=site.owner, status="issued").count()
+            finally:
+                doomed.kill()
+            runs = [heir.result() for heir in heirs]
+        assert (doomed.wait(), issued) == (-signal.SIGKILL, 2)
+        run_billing(seller_id=twin.owner.pk, until_date=END_OF_MARCH, at=APRIL)
+
+        assert {(run.pk, run.status) for run in runs} == {(runs[0].pk, "done")}
+        assert [run.problems for run in runs] == [[]] * 7
+        assert self.billed(site) == self.billed(twin)
+        assert [found for found in audit.find_violations() if found.invariant in {"I2", "I5", "I6", "I7"}] == []
+
+    def draw(self, site) -> None:
+        """Let five contracts charge 10, 11, 12, 13 and 14 kWh."""
+        for number in range(5):
+            contract = make_contract(customer=site.customer)
+            make_cdr(
+                site=site,
+                contract=contract,
+                token=make_token(contract=contract),
+                kwh=str(10 + number),
+                started_at=MARCH_EVENING + timedelta(hours=3 * number),
+            )
+
+    def begin(self, site) -> subprocess.Popen[str]:
+        """Start a run in a process of its own, and return when it is in the middle."""
+        arguments = [str(site.owner.pk), END_OF_MARCH.isoformat(), APRIL.isoformat()]
+        doomed = subprocess.Popen(
+            [sys.executable, "-c", KILLED_IN_THE_MIDDLE, *arguments],
+            env=os.environ | {"DATABASE_URL": database_url(connection.settings_dict)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert doomed.stdout is not None
+        assert doomed.stdout.readline() == "in the middle\n"
+        return doomed
+
+    def run(self, site) -> BillingRun:
+        try:
+            return run_billing(seller_id=site.owner.pk, until_date=END_OF_MARCH, at=APRIL)
+        finally:
+            connections.close_all()
+
+    def wait_until_all_wait(self, heirs) -> None:
+        waiting, until = 0, time.monotonic() + 60
+        while waiting < len(heirs):
+            assert time.monotonic() < until, "the others do not wait for it"
+            time.sleep(0.05)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+                (waiting,) = cursor.fetchone()
+
+    def billed(self, site) -> tuple[list[Any], ...]:
+        invoices = Invoice.objects.filter(seller=site.owner)
+        journals = Journal.objects.filter(entity=site.owner)
+        return (
+            sorted(invoices.values_list("number", flat=True)),
+            sorted(invoices.values_list("gross", "status")),
+            sorted(InvoiceLine.objects.filter(invoice__in=invoices).values_list("energy_milliwh", "net")),
+            sorted(journals.values_list("entries__account__code", "entries__amount")),
+        )
 
 
 class TestTheSameContractsBilledTogetherAtOnce:

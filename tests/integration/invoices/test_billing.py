@@ -2,18 +2,19 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.core import audit
 from apps.invoices import selectors
+from apps.invoices.errors import RunRefused
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine
 from apps.invoices.services import billing
 from apps.ledger.domain.chart import Role
 from apps.ledger.models import Journal
 from apps.ledger.selectors import balance, trial_balance
 from apps.tariffs.domain.facts import GrantTerms
-from tests.factories import make_contract, make_customer, make_site, make_tariff_version, make_token
+from tests.factories import give_plan, make_contract, make_customer, make_site, make_tariff_version, make_token
 from tests.integration.invoices.world import (
     APRIL,
     END_OF_MARCH,
@@ -300,6 +301,23 @@ class TestRevisedRecords:
         (invoice,) = bill(site)
 
         assert [line.cdr for line in invoice.lines.all()] == [revised]
+
+
+class TestARunOfDaysAhead:
+    """On 1 April at 00:30 in Berlin, which is 31 March in UTC, the 1st may be billed and the 2nd may not."""
+
+    def test_is_refused_and_bills_nothing(self, site):
+        midnight = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)
+        give_plan(contract=site.contract, first_day=date(2026, 3, 1), base_fee="30.00", minimum="100.00")
+
+        with pytest.raises(RunRefused, match="2026-04-02 is still to come: bill until 2026-04-01"):
+            billing.run_billing(seller_id=site.owner.pk, until_date=date(2026, 4, 2), at=midnight)
+        with pytest.raises(IntegrityError, match="no later than the day on which it is started"), transaction.atomic():
+            BillingRun.objects.create(seller=site.owner, until_date=date(2026, 4, 2), started_at=midnight)
+
+        assert not Invoice.objects.exists()
+        (march,) = bill(site, until_date=date(2026, 4, 1), at=midnight)
+        assert (march.period_to, march.net.amount) == (date(2026, 3, 31), Decimal("130.00"))
 
 
 class TestInterruptedRuns:

@@ -29,7 +29,7 @@ from tests.integration.invoices.world import (
     make_cdr,
     make_paid_cdr,
 )
-from tests.official import complaints
+from tests.official import broken, complaints
 
 LEITWEG_ID = "04011000-1234512345-06"
 _CII = {
@@ -87,6 +87,20 @@ class TestOfficialRules:
 
     def test_accept_an_invoice_of_a_fleet(self, invoice):
         assert every_format(invoice) == NOTHING
+
+    def test_find_at_the_end_of_a_run_who_wrote_one_that_is_not_valid(self, invoice):
+        """What ``tests.conftest`` asks of all that the tests of a process have written."""
+        right = writers.write(electronic_terms(invoice), as_format=InvoiceFormat.FACTURX)
+        unknown = right.replace(b"TypeCode>380<", b"TypeCode>999<")
+        torn = right.replace(b"<rsm:ExchangedDocument>", b"<rsm:Nothing/><rsm:ExchangedDocument>")
+
+        found = broken(
+            {(InvoiceFormat.FACTURX, xml): name for name, xml in (("a", right), ("b", unknown), ("c", torn))}
+        )
+
+        assert found[0] == "b wrote facturx that breaks FX-SCH-A-000555, BR-CL-01"
+        assert found[1].startswith("c wrote facturx that breaks Element")
+        assert len(found) == 2
 
     def test_accept_a_credit_note_of_it(self, invoice):
         note = credit_invoice(invoice_id=invoice.pk, reason="Wrong card", at=APRIL, by=None)

@@ -14,6 +14,7 @@ from apps.invoices.domain.comparison import Remark
 from apps.invoices.errors import DraftOutdated, HoldRefused, RunRefused
 from apps.invoices.models import BillingHold, BillingRun, Invoice
 from apps.invoices.services import billing, holding
+from apps.invoices.services.crediting import credit_amounts, credit_invoice
 from apps.invoices.services.issuing import issue_invoice
 from apps.ledger.models import Journal
 from apps.sessions.models import Cdr
@@ -156,6 +157,14 @@ class TestARunUnderReview:
             billing.run_billing(seller_id=site.owner.pk, until_date=END_OF_APRIL, at=MAY)
         assert billing.start_run(seller_id=site.owner.pk, until_date=END_OF_MARCH, is_reviewed=True, at=MAY) == run
 
+    def test_is_refused_in_words_while_another_run_is_at_work(self, site):
+        begun = billing.start_run(seller_id=site.owner.pk, until_date=END_OF_MARCH, is_reviewed=False, at=APRIL)
+
+        for until in (END_OF_MARCH, date(2026, 3, 30)):
+            with pytest.raises(RunRefused, match="run until 2026-03-31 is still at work"):
+                billing.start_run(seller_id=site.owner.pk, until_date=until, is_reviewed=True, at=APRIL)
+        assert BillingRun.objects.get() == begun
+
     def test_given_up_throws_its_drafts_away_and_bills_them_another_time(self, site):
         make_cdr(site=site)
         run = drafted(site)
@@ -278,6 +287,21 @@ class TestAHold:
 
         with pytest.raises(HoldRefused, match="credit its line"):
             holding.hold_session(session_id=cdr.session_id, reason="late", by=clerk, at=APRIL)
+
+    def test_of_what_is_billed_and_credited_in_part_is_refused_and_credited_in_full_is_not(self, site, clerk):
+        """20 kWh by night and day; 1.00 is credited, then the rest."""
+        cdr = make_cdr(site=site)
+        (invoice,) = bill(site)
+        line = invoice.lines.get()
+        credit_amounts(invoice_id=invoice.pk, amounts={line.pk: Decimal("1.00")}, reason="Goodwill", at=APRIL, by=clerk)
+
+        with pytest.raises(HoldRefused, match="credit its line"):
+            holding.hold_session(session_id=cdr.session_id, reason="late", by=clerk, at=APRIL)
+
+        credit_invoice(invoice_id=invoice.pk, reason="Wrong buyer", at=APRIL, by=clerk)
+        assert (
+            holding.hold_session(session_id=cdr.session_id, reason="In talks", by=clerk, at=APRIL).released_at is None
+        )
 
     @pytest.mark.parametrize("reason", ["", "   "])
     def test_without_a_reason_is_refused(self, site, clerk, reason):

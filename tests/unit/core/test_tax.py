@@ -123,7 +123,7 @@ class TestDecideTax:
         ("registrations", "on"),
         [
             ((), DAY),
-            ((Registration(country="AT", vat_id="ATU12345678", valid_from=date(2020, 1, 1)),), DAY),
+            ((Registration(country="AT", vat_id="ATU12345675", valid_from=date(2020, 1, 1)),), DAY),
             ((GERMAN,), date(2019, 12, 31)),
             ((Registration(country="DE", vat_id="DE1", valid_from=date(2020, 1, 1), valid_to=DAY),), DAY),
         ],
