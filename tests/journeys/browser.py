@@ -128,6 +128,25 @@ class Screen:
         """Hit the button or link of these words, twice as fast as a nervous finger if ``times`` is 2."""
         self._browser.do(lambda: self._control(words).click(click_count=times, delay=0))
 
+    def open_row(self, row: str = "", *, last: bool = False) -> None:
+        """Follow the first link, or the last, of a table's row that says so; without ``row`` open a list's first."""
+
+        def work() -> None:
+            links = (self._part(row) if row else self._main().get_by_role("rowheader")).get_by_role("link")
+            (links.last if last else links.first).click()
+
+        self._browser.do(work)
+
+    def unfold(self, words: str) -> str:
+        """Open what is folded under these words and return what it holds."""
+
+        def work() -> str:
+            folded = self._main().locator("details").filter(has=self._page.locator("summary", has_text=words)).first
+            folded.locator("summary").first.click()
+            return folded.inner_text()
+
+        return self._browser.do(work)
+
     def fill(self, fields: dict[str, str]) -> None:
         """Write into a form's fields, or choose from their lists, by their labels."""
 
@@ -136,6 +155,9 @@ class Screen:
                 write(self._field(label), text)
 
         self._browser.do(work)
+
+    def tick(self, label: str) -> None:
+        self._browser.do(lambda: self._field(label).check())
 
     def type_card(self, number: str) -> None:
         """Pay by card on the hosted page."""
@@ -226,6 +248,9 @@ class Screen:
     def _main(self) -> Locator:
         return self._page.locator("main, #main")
 
+    def _part(self, row: str) -> Locator:
+        return self._main().get_by_role("row").filter(has_text=row) if row else self._main()
+
     def _control(self, words: str) -> Locator:
         # Links that look like buttons say that they are some.
         return self._page.get_by_role("button", name=words, exact=True)
@@ -243,6 +268,16 @@ class Phone(Screen):
     """A phone in one hand."""
 
     width, height, touched = 390, 844, True
+
+    def go(self, words: str) -> None:
+        """Go where the menu leads."""
+
+        def work() -> None:
+            menu = self._page.locator(".wl-menu")
+            menu.locator("summary").click()
+            menu.get_by_role("link", name=words, exact=True).click()
+
+        self._browser.do(work)
 
 
 def write(field: Locator, text: str) -> None:

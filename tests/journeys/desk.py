@@ -30,15 +30,6 @@ class Desk(Screen):
         """Go where a link leads, one in a table's row that says so if ``row`` is stated."""
         self._browser.do(lambda: self._part(row).get_by_role("link", name=_ending(words)).click())
 
-    def open_row(self, row: str = "", *, last: bool = False) -> None:
-        """Follow the first link, or the last, of a table's row that says so; without ``row`` open a list's first."""
-
-        def work() -> None:
-            links = (self._part(row) if row else self._main().get_by_role("rowheader")).get_by_role("link")
-            (links.last if last else links.first).click()
-
-        self._browser.do(work)
-
     def fill_row(self, table: str, fields: dict[str, str]) -> None:
         """Write into the last row of a table that belongs to a form."""
 
@@ -54,24 +45,11 @@ class Desk(Screen):
         file: FilePayload = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
         self._browser.do(lambda: self._main().locator("input[type=file]").set_input_files(file))
 
-    def unfold(self, words: str) -> str:
-        """Open what is folded under these words and return what it holds."""
-
-        def work() -> str:
-            folded = self._main().locator("details").filter(has=self._page.get_by_text(words)).first
-            folded.locator("summary").click()
-            return folded.inner_text()
-
-        return self._browser.do(work)
-
     # --- what a person sees -----------------------------------------------------------------------------------
 
     def wait_for_row(self, row: str, words: str) -> None:
         """Wait until a table's row says so."""
         self._browser.do(lambda: expect(self._part(row)).to_contain_text(words, timeout=PATIENCE_S * 1000))
-
-    def _part(self, row: str) -> Locator:
-        return self._main().get_by_role("row").filter(has_text=row) if row else self._main()
 
     def _control(self, words: str) -> Locator:
         # Acts on a page's object are links there.
