@@ -89,6 +89,7 @@ SWEEPERS: dict[str, float] = {
     "analytics.sweep_trials": 60.0,
     "analytics.sweep_figures": 300.0,
     "analytics.count_all": 21_600.0,
+    "analytics.sum_up_months": 900.0,
     "analytics.sweep_uptime": 3600.0,
     "accounting.sweep_stripe": 900.0,
     "console.sweep_alerts": 60.0,

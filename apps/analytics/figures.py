@@ -7,13 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Self
+from functools import reduce
+from itertools import chain
+from operator import itemgetter, or_
+from typing import Any, Final, Self
 
-from django.db.models import Case, F, Q, QuerySet, Sum, When, Window
-from django.db.models.functions import RowNumber
+from django.db import connection
+from django.db.models import F, Q, QuerySet, Sum
 
-from apps.analytics.models import DayFigure, SessionHour, StationDay
+from apps.analytics.domain.spans import days_beside, whole_months
+from apps.analytics.models import DayFigure, MonthFigure, SessionHour, StaleMonth, StationDay
 
+_SPENT: Final = {name: Sum(name) for name in ("watched_ms", "available_ms", "offline_ms", "faulted_ms")}
+_AWAY: Final = Sum("offline_ms") + Sum("faulted_ms")
 _SUMS = {name: Sum(name) for name in ("sessions", "energy_milliwh", "net", "in_use_ms")}
 
 
@@ -50,6 +56,32 @@ Days = tuple[date, date]
 """First and last local day, both inclusive."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Where the sums of a period are: those of its whole months that are summed up, and those of its other days."""
+
+    months: QuerySet[MonthFigure]
+    days: QuerySet[DayFigure]
+
+    @property
+    def parts(self) -> tuple[QuerySet[Any], QuerySet[Any]]:
+        return self.months, self.days
+
+
+def sums_of(
+    days: QuerySet[DayFigure], months: QuerySet[MonthFigure], stale: QuerySet[StaleMonth], *, between: Days
+) -> Sums:
+    """Return where the sums of a period are; a month that is stale for anybody is asked of its days."""
+    whole = whole_months(*between)
+    used = sorted(set(whole) - set(stale.filter(month__in=whole).values_list("month", flat=True)))
+    # Spans and not what is left out, so that the index finds them.
+    beside = [Q(local_date__gte=first, local_date__lte=last) for first, last in days_beside(used, *between)]
+    return Sums(
+        months=months.filter(month__in=used).order_by() if used else months.none(),
+        days=days.filter(reduce(or_, beside)).order_by() if beside else days.none(),
+    )
+
+
 def _between(rows: QuerySet[Any], days: Days) -> QuerySet[Any]:
     return rows.filter(local_date__gte=days[0], local_date__lte=days[1]).order_by()
 
@@ -73,25 +105,71 @@ def by_hour_of_week(rows: QuerySet[DayFigure], days: Days) -> dict[tuple[int, in
     return {(weekday, hour): used for weekday, hour, used in found}
 
 
-def by_key(rows: QuerySet[DayFigure], by: str, days: Days) -> dict[int, Figures]:
+def by_key(sums: Sums, by: str) -> dict[int, Figures]:
     """Return what each site, tariff, customer or connector came to, most energy first."""
-    found = _grouped(_between(rows.filter(by=by), days), "key")
+    found: dict[int, Figures] = {}
+    for rows in sums.parts:
+        for key, figures in _grouped(rows.filter(by=by), "key").items():
+            found.setdefault(key, Figures()).add(figures)
     return dict(sorted(found.items(), key=lambda pair: (-pair[1].energy_milliwh, pair[0])))
 
 
-def largest(rows: QuerySet[DayFigure], days: Days, *, most: int) -> dict[str, dict[int, Figures]]:
-    """Return by site, tariff, customer and connector the ``most`` that delivered most, the largest first."""
-    sums = _between(rows.exclude(by=DayFigure.By.HOUR), days).values("by", "key", "currency").annotate(**_SUMS)
-    # Twice as many rows as asked for, since a key with two currencies is two rows; more currencies cut the list.
-    place = Window(RowNumber(), partition_by=[F("by")], order_by=[F("energy_milliwh").desc(), F("key")])
-    ranked = sums.annotate(place=place).filter(place__lte=2 * most)
-    found: dict[str, dict[int, Figures]] = {by: {} for by in DayFigure.By.values}
-    for row in ranked:
-        found[row["by"]].setdefault(row["key"], Figures()).add(_of(row))
-    return {
-        by: dict(sorted(each.items(), key=lambda pair: (-pair[1].energy_milliwh, pair[0]))[:most])
-        for by, each in found.items()
-    }
+@dataclass(slots=True)
+class Ranking:
+    """What the keys of one kind that delivered most and least came to, the furthest first; count: all of its keys."""
+
+    most: dict[int, Figures] = field(default_factory=dict)
+    least: dict[int, Figures] = field(default_factory=dict)
+    count: int = 0
+
+
+# Only energy is added up of every key: of ten thousand connectors the other sums are asked for those that are shown.
+_RANKING: Final = """
+    WITH summed AS (
+        SELECT by, key, sum(energy_milliwh)::bigint AS energy FROM ({rows}) part GROUP BY by, key
+    ), ranked AS (
+        SELECT by, key, count(*) OVER (PARTITION BY by) AS many,
+            row_number() OVER (PARTITION BY by ORDER BY energy DESC, key) AS first,
+            row_number() OVER (PARTITION BY by ORDER BY energy, key DESC) AS last
+        FROM summed
+    ), shown AS (
+        SELECT * FROM ranked WHERE first <= %s OR last <= %s
+    )
+    SELECT by, key, many, first, last, currency,
+        sum(sessions)::bigint, sum(energy_milliwh)::bigint, sum(in_use_ms)::bigint, sum(net)
+    FROM shown JOIN ({rows}) part USING (by, key)
+    GROUP BY by, key, many, first, last, currency
+"""
+
+
+def rankings(sums: Sums, *, most: int) -> dict[str, Ranking]:
+    """Rank sites, tariffs, customers and connectors by energy; those that delivered nothing have no place."""
+    found = {by: Ranking() for by in DayFigure.By.values}
+    for by, key, many, first, last, currency, sessions, energy, used, net in sorted(
+        _ranked(sums, most), key=itemgetter(3)
+    ):
+        ranking, figures = found[by], Figures(sessions, energy, used, {currency: net})
+        ranking.count = many
+        if first <= most:
+            ranking.most.setdefault(key, Figures()).add(figures)
+        if last <= most:
+            ranking.least.setdefault(key, Figures()).add(figures)
+    for ranking in found.values():
+        ranking.least = dict(reversed(ranking.least.items()))
+    return found
+
+
+def _ranked(sums: Sums, most: int) -> list[tuple[Any, ...]]:
+    columns = ("by", "key", "currency", *_SUMS)
+    parts = [rows.exclude(by=DayFigure.By.HOUR).values(*columns) for rows in sums.parts if not rows.query.is_empty()]
+    if not parts:
+        return []
+    texts, given = zip(*(part.query.sql_with_params() for part in parts), strict=True)
+    values = list(chain.from_iterable(given))
+    with connection.cursor() as cursor:
+        cursor.execute(_RANKING.format(rows=" UNION ALL ".join(texts)), [*values, most, most, *values])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _grouped(rows: QuerySet[Any], name: str) -> dict[Any, Figures]:
@@ -101,9 +179,22 @@ def _grouped(rows: QuerySet[Any], name: str) -> dict[Any, Figures]:
     return found
 
 
-def uptime_by_station(rows: QuerySet[StationDay], days: Days, *, most: int | None = None) -> list[dict[str, Any]]:
-    """Return each station's watched, available, offline and faulted milliseconds, the least available first."""
-    sums = {name: Sum(name) for name in ("watched_ms", "available_ms", "offline_ms", "faulted_ms")}
-    found = _between(rows, days).values("station", "station__identity").annotate(**sums)
-    share = Case(When(Q(watched_ms__gt=0), then=F("available_ms") * 10_000 / F("watched_ms")), default=10_000)
-    return list(found.annotate(share=share).order_by("share", "station__identity")[:most])
+def uptime_by_station(rows: QuerySet[StationDay], days: Days) -> list[dict[str, Any]]:
+    """Return each station's watched, available, offline and faulted milliseconds, the longest away first."""
+    found = _between(rows, days).values("station", "station__identity").annotate(away=_AWAY, **_SPENT)
+    return list(found.order_by("-away", "station__identity"))
+
+
+def longest_away(rows: QuerySet[StationDay], days: Days, *, most: int) -> list[dict[str, Any]]:
+    """Return the first of ``uptime_by_station``.
+
+    Most days are whole: only the others are ranked, and the stations found are then looked at whole.
+    """
+    within = _between(rows, days)
+    away = within.filter(available_ms__lt=F("watched_ms")).values("station").annotate(away=_AWAY)
+    first = away.order_by("-away", "station__identity").values("station")[:most]
+    found = uptime_by_station(rows.filter(station__in=first), days)
+    if len(found) == most:
+        return found
+    shown = [row["station"] for row in found]
+    return found + uptime_by_station(rows.exclude(station__in=shown), days)[: most - len(found)]

@@ -1,5 +1,7 @@
 """Alarm clocks of the laboratory and the figures; each is harmless when delivered twice."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.db import OperationalError
 
@@ -54,6 +56,12 @@ def sweep_figures(**_: object) -> None:
 def count_all(**_: object) -> None:
     """Count whatever is stale, however old."""
     figures.count_all()
+
+
+@shared_task(name="analytics.sum_up_months", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)
+def sum_up_months(**_: object) -> None:
+    """Sum up the months that are over on every owner's clock."""
+    figures.sum_up_months(before=now().date() - timedelta(days=1))
 
 
 @shared_task(name="analytics.sweep_uptime", acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True)

@@ -4,25 +4,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from apps.accounts.domain.roles import OPERATOR_ROLES
-from apps.accounts.scope import acting_membership, has_role, operated_rows
+from apps.accounts.scope import acting_membership, has_role
 from apps.console.onboarding import card_of
 from apps.console.performance import EXPORTS, Performance
 from apps.console.periods import OFFERED, read_period
-from apps.console.selectors import unpaid_invoices
+from apps.console.selectors import Owed, owed_on_invoices
 from apps.console.tiles import Tile, list_of
-from apps.console.waiting import needs_a_person
+from apps.console.waiting import counts_of, needs_a_person
 from apps.core import clock
 from apps.core.domain.cells import csv_text
 from apps.core.words import amount
-from apps.sessions.domain.status import SessionStatus
-from apps.sessions.models import ChargingSession
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -32,11 +29,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     zone = ZoneInfo(membership.organisation.time_zone) if membership else ZoneInfo("UTC")
     period = read_period(request.GET.dict(), time_zone=zone.key, at=at)
     performance = Performance(request, period)
+    owed = owed_on_invoices(request, today=at.date())
+    counts = counts_of(request, overdue=owed.overdue, at=at)
     return context | {
         "title": membership.organisation.name if membership else _("All organisations"),
-        "attention": needs_a_person(request, at=at),
+        "attention": needs_a_person(request, counts, at=at),
         "checklist": card_of(request),
-        "now": now_and_open(request),
+        "now": now_and_open(counts["live"], owed),
         "has_connectors": performance.evses > 0,
         "period": period,
         "presets": [(preset.value, label, preset is period.preset) for preset, label in OFFERED.items()],
@@ -59,15 +58,13 @@ def figures_file(request: HttpRequest, what: str) -> HttpResponse:
     return response
 
 
-def now_and_open(request: HttpRequest) -> list[Tile]:
-    """Return who charges now, and what is open on invoices, currency by currency."""
-    live = operated_rows(request, ChargingSession.objects.filter(status=SessionStatus.LIVE)).count()
-    owed = unpaid_invoices(request).order_by("currency").values_list("currency").annotate(open=Sum("open_amount"))
+def now_and_open(live: int, owed: Owed) -> list[Tile]:
+    """Return how many charge now, and what is open on invoices, currency by currency."""
     listed = list_of("charging_sessions_chargingsession")
     return [
         Tile(figure=str(live), label=_("charging now"), url=f"{listed}?status__exact=live"),
         *(
             Tile(figure=amount(total, currency), label=_("owed on invoices, gross"), url=reverse("console:unpaid"))
-            for currency, total in owed
+            for currency, total in owed.amounts.items()
         ),
     ]

@@ -11,15 +11,15 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.accounts.scope import operated_rows
 from apps.analytics import figures
 from apps.analytics.domain.spans import instants_of, year_before
-from apps.analytics.figures import Figures
-from apps.analytics.models import DayFigure, SessionHour, StationDay
+from apps.analytics.figures import Figures, Ranking
+from apps.analytics.models import DayFigure, MonthFigure, SessionHour, StaleMonth, StationDay
 from apps.console.charts import Chart, Point, bars_of, level, percent
 from apps.console.periods import Period
 from apps.contracts.models import Customer
@@ -73,6 +73,12 @@ class Performance:
         self._rows: QuerySet[DayFigure] = operated_rows(request, DayFigure.objects.all())
         self.evses: int = operated_rows(request, Evse.objects.all()).count()
         self.by_day = figures.by_day(self._rows, period.days)
+        self._sums = figures.sums_of(
+            self._rows,
+            operated_rows(request, MonthFigure.objects.all()),
+            operated_rows(request, StaleMonth.objects.all()),
+            between=period.days,
+        )
         self.total = Figures.sum(self.by_day.values())
 
     def utilisation(self, in_use_ms: int, span_ms: int) -> str:
@@ -188,17 +194,17 @@ class Performance:
         return whole_weeks + ((weekday - period.first.isoweekday()) % 7 < rest) - is_to_come
 
     @cached_property
-    def _largest(self) -> dict[str, dict[int, Figures]]:
-        return figures.largest(self._rows, self.period.days, most=MOST_ROWS)
+    def _rankings(self) -> Mapping[str, Ranking]:
+        return figures.rankings(self._sums, most=MOST_ROWS)
 
     def table(self, by: str) -> list[Row]:
         """Return the largest sites, tariffs, customers or connectors, most energy first."""
-        found = self._largest[by]
+        found = self._rankings[by].most
         return self._named(by, found, NAMES[By(by)](list(found)))
 
     def whole_table(self, by: str) -> list[Row]:
         """Return all of them."""
-        found = figures.by_key(self._rows, by, self.period.days)
+        found = figures.by_key(self._sums, by)
         return self._named(by, found, NAMES[By(by)](list(found)))
 
     @property
@@ -228,24 +234,31 @@ class Performance:
 
     def connectors(self) -> tuple[list[Row], list[Row]]:
         """Return the connectors that delivered most, and those that delivered least, among them those with nothing."""
-        best = self.table(By.CONNECTOR)
-        first, last = self.period.days
-        used = self._rows.filter(by=By.CONNECTOR, local_date__gte=first, local_date__lte=last).order_by()
-        idle = operated_rows(self._request, Evse.objects.exclude(pk__in=used.values("key"))).select_related("station")
-        names: Mapping[int, str] = {evse.pk: str(evse) for evse in idle.order_by("pk")[:MOST_ROWS]}
-        least = {pk: Figures() for pk in names}
-        if len(least) < MOST_ROWS and len(best) == MOST_ROWS:
-            ranked = figures.by_key(self._rows, By.CONNECTOR, self.period.days)
-            rest = [key for key in reversed(ranked) if key not in self._largest[By.CONNECTOR]]
-            least |= {key: ranked[key] for key in rest[: MOST_ROWS - len(least)]}
-            names = _connectors(list(least))
-        return best, self._named(By.CONNECTOR, least, names)
+        ranking = self._rankings[By.CONNECTOR]
+        idle = self._idle() if ranking.count < self.evses else {}
+        least = {pk: Figures() for pk in idle}
+        if len(least) < MOST_ROWS and ranking.count > MOST_ROWS:
+            rest = [key for key in ranking.least if key not in ranking.most]
+            least |= {key: ranking.least[key] for key in rest[: MOST_ROWS - len(least)]}
+        names = {**_connectors([*ranking.most, *(least.keys() - idle.keys())]), **idle}
+        return self._named(By.CONNECTOR, ranking.most, names), self._named(By.CONNECTOR, least, names)
 
-    def uptime(self, *, most: int | None = MOST_ROWS) -> list[dict[str, Any]]:
-        """Return stations, the least available first, with their shares in percent and the page of each."""
-        rows = figures.uptime_by_station(
-            operated_rows(self._request, StationDay.objects.all()), self.period.days, most=most
-        )
+    def _idle(self) -> Mapping[int, str]:
+        """Return connectors that delivered nothing, as many as a table shows."""
+        idle = operated_rows(self._request, Evse.objects.all())
+        for rows in self._sums.parts:
+            idle = idle.filter(~Exists(rows.filter(by=By.CONNECTOR, key=OuterRef("pk"))))
+        return {evse.pk: str(evse) for evse in idle.select_related("station").order_by("pk")[:MOST_ROWS]}
+
+    def uptime(self) -> list[dict[str, Any]]:
+        """Return the stations that were away longest, with their shares in percent and the page of each."""
+        return self._shares(figures.longest_away(self._station_days(), self.period.days, most=MOST_ROWS))
+
+    def _station_days(self) -> QuerySet[StationDay]:
+        rows: QuerySet[StationDay] = operated_rows(self._request, StationDay.objects.all())
+        return rows
+
+    def _shares(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in rows:
             row["url"] = reverse("console:station", args=[row["station"]])
             for name in ("available", "offline", "faulted"):
@@ -266,7 +279,7 @@ class Performance:
         """
         if what == "uptime":
             yield ("station", "available_percent", "offline_percent", "faulted_percent")
-            for row in self.uptime(most=None):
+            for row in self._shares(figures.uptime_by_station(self._station_days(), self.period.days)):
                 yield (row["station__identity"], *(str(row[name]) for name in ("available", "offline", "faulted")))
             return
         yield (what, "sessions", "energy_kwh", "in_use_hours", "currency", "net")

@@ -1,6 +1,6 @@
 """What needs a person: each kind of work with how much there is of it, and a link to the rows.
 
-Everything that is only counted is counted in one query.
+Everything that is only counted is counted in one query, with the sessions that run.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from apps.accounting.selectors import open_discrepancies
 from apps.accounts.scope import operated_rows
-from apps.console.selectors import overpaid_documents, unpaid_invoices
+from apps.console.selectors import overpaid_documents
 from apps.console.tiles import Tile, list_of
 from apps.contracts.models import Contract
 from apps.documents.models import Mail
@@ -30,6 +30,8 @@ from apps.payments.domain.disputes import ANSWERABLE, DisputeStatus, is_pressing
 from apps.payments.domain.status import PaymentStatus
 from apps.payments.models import Payment, RefundRequest
 from apps.payments.selectors import disputes_to_answer
+from apps.sessions.domain.status import SessionStatus
+from apps.sessions.models import ChargingSession
 from apps.sessions.review_queue import in_review, is_alarming
 from apps.stations.models import ChargingStation
 from apps.stations.selectors import online
@@ -43,9 +45,11 @@ Shown = tuple[int, str, str, str]
 """How many, what, where its rows are, and the tone."""
 
 
-def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
-    """Return a tile for each kind of work that waits for a person, the most pressing first; none when all is well."""
-    counts = _counts(request, at)
+def needs_a_person(request: HttpRequest, counts: Mapping[str, int], *, at: datetime) -> list[Tile]:
+    """Return a tile for each kind of work that waits for a person, the most pressing first; none when all is well.
+
+    counts  ``counts_of``
+    """
     tiles: tuple[Shown, ...] = (
         _disputes(request, at),
         _refunds(counts["refunds"]),
@@ -64,7 +68,8 @@ def needs_a_person(request: HttpRequest, *, at: datetime) -> list[Tile]:
     return [Tile(figure=str(count), label=label, url=url, tone=tone) for count, label, url, tone in tiles if count]
 
 
-def _counts(request: HttpRequest, at: datetime) -> dict[str, int]:
+def counts_of(request: HttpRequest, *, overdue: int, at: datetime) -> dict[str, int]:
+    """Count everything that is only counted, in one query; ``overdue`` is known from what is owed."""
     seen = ChargingStation.objects.filter(last_seen_at__isnull=False)
     rows = {
         "refunds": RefundRequest.objects.filter(status="open", expires_at__gt=at),
@@ -75,14 +80,13 @@ def _counts(request: HttpRequest, at: datetime) -> dict[str, int]:
         "mails": undelivered(Mail.objects.filter(created_at__gte=at - UNDELIVERED_FOR)),
         "contracts": Contract.objects.filter(**_ends_soon(at)),
         "held": BillingHold.objects.filter(released_at__isnull=True),
+        "live": ChargingSession.objects.filter(status=SessionStatus.LIVE),
     }
     mine = {what: operated_rows(request, found) for what, found in rows.items()}
-    overdue = unpaid_invoices(request).filter(due_date__lt=at.date())
-    return count_all({**mine, "overdue": overdue, "overpaid": overpaid_documents(request)})
+    return {**_count_all({**mine, "overpaid": overpaid_documents(request)}), "overdue": overdue}
 
 
-def count_all(rows: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many rows each queryset has, in one query."""
+def _count_all(rows: Mapping[str, Any]) -> dict[str, int]:
     counted = [
         found.order_by().annotate(counted_as=Value(what)).values("counted_as").annotate(how_many=Count("*"))
         for what, found in rows.items()

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.analytics.models import StaleDay
-from apps.analytics.services.figures import sum_up_days
+from apps.analytics.services.figures import sum_up_days, sum_up_months
 from apps.contracts.models import Contract, Customer, IdToken, TariffAssignment, Vehicle
 from apps.sessions.models import ChargingSession
 from apps.sessions.services.rating import inputs_document, price
@@ -89,6 +89,7 @@ def seed_volume(*, sessions: int, stations: int, days: int, at: datetime) -> int
         cursor.execute("SELECT count(*) FROM volume_session")
         (count,) = cursor.fetchone()
     sum_up_days()
+    sum_up_months(before=at.date())
     assert not StaleDay.objects.filter(seller=owner).exists()
     return int(count)
 

@@ -1,5 +1,6 @@
 """Which days a question is about: presets of an owner's local days, and the instants they cover."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
@@ -64,3 +65,28 @@ def year_before(day: date) -> date:
         return day.replace(year=day.year - 1)
     except ValueError:
         return day.replace(year=day.year - 1, day=28)
+
+
+def next_month(month: date) -> date:
+    """Return the first day of the month after the one that a day lies in."""
+    return (month.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
+def whole_months(first: date, last: date) -> list[date]:
+    """Return the first days of the months that lie wholly within days, both inclusive."""
+    month = first if first.day == 1 else next_month(first)
+    months = []
+    while next_month(month) - timedelta(days=1) <= last:
+        months.append(month)
+        month = next_month(month)
+    return months
+
+
+def days_beside(months: Collection[date], first: date, last: date) -> list[tuple[date, date]]:
+    """Return the spans of the days, both inclusive, that lie in none of these whole months."""
+    spans, begin = [], first
+    for month in sorted(months):
+        if begin < month:
+            spans.append((begin, month - timedelta(days=1)))
+        begin = next_month(month)
+    return [*spans, (begin, last)] if begin <= last else spans

@@ -77,8 +77,8 @@ class SessionHour(TenantModel):
         return f"{self.session_id} {self.starts_at:%Y-%m-%d %H:%M} UTC"
 
 
-class DayFigure(TenantModel):
-    """A seller's local day by one of the things that people ask by, summed up from its ``SessionHour``.
+class _Figure(TenantModel):
+    """A seller's sum by one of the things that people ask by.
 
     key  of ``by``: the hour, or the row's; 0 = nobody, none
     """
@@ -93,7 +93,6 @@ class DayFigure(TenantModel):
         CONNECTOR = "connector", "connector"
 
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.CASCADE, related_name="+", db_index=False)
-    local_date = models.DateField()
     by = models.CharField(max_length=9, choices=By.choices)
     key = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -104,6 +103,15 @@ class DayFigure(TenantModel):
     charging_ms = models.BigIntegerField()
 
     class Meta:
+        abstract = True
+
+
+class DayFigure(_Figure):
+    """A local day, summed up from its ``SessionHour``."""
+
+    local_date = models.DateField()
+
+    class Meta:
         constraints = [
             models.UniqueConstraint(fields=["seller", "by", "local_date", "key", "currency"], name="day_figure_once"),
             is_rounded_money("net", name="day_figure_net_is_rounded"),
@@ -111,6 +119,24 @@ class DayFigure(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.seller_id} {self.local_date} {self.by} {self.key}"
+
+
+class MonthFigure(_Figure):
+    """A month that is over, summed up from its ``DayFigure``; true while no ``StaleMonth`` names it.
+
+    month  its first day
+    """
+
+    month = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "by", "month", "key", "currency"], name="month_figure_once"),
+            is_rounded_money("net", name="month_figure_net_is_rounded"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller_id} {self.month:%Y-%m} {self.by} {self.key}"
 
 
 class StaleDay(TenantModel):
@@ -130,3 +156,18 @@ class StaleDay(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.seller_id} {self.local_date}"
+
+
+class StaleMonth(TenantModel):
+    """A seller's month of which a day was summed up since the month was: what it came to is asked of its days."""
+
+    TENANT = ("seller",)
+
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.CASCADE, related_name="+", db_index=False)
+    month = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["seller", "month"], name="stale_month_once")]
+
+    def __str__(self) -> str:
+        return f"{self.seller_id} {self.month:%Y-%m}"

@@ -22,7 +22,16 @@ class StationDay(TenantModel):
     faulted_ms = models.PositiveIntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["local_date"], name="station_day_by_day")]
+        indexes = [
+            models.Index(fields=["local_date"], name="station_day_by_day"),
+            # Few days are not whole: which stations were away longest is asked of these alone.
+            models.Index(
+                fields=["local_date"],
+                include=["station", "offline_ms", "faulted_ms"],
+                condition=Q(available_ms__lt=F("watched_ms")),
+                name="station_day_not_whole",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["station", "local_date"], name="station_day_once"),
             models.CheckConstraint(

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from apps.analytics.domain.hours import Counted, Stretch, shares_of
-from apps.analytics.models import CountedSession, DayFigure, SessionHour, StaleDay
+from apps.analytics.models import CountedSession, DayFigure, MonthFigure, SessionHour, StaleDay, StaleMonth
 from apps.analytics.stale import stale_between, stale_of
 from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.core.domain.money import minor_unit
@@ -202,6 +202,7 @@ def sum_up_days(*, limit: int | None = None) -> int:
     return len(keys)
 
 
+_TAKE_TURNS: Final = "SELECT pg_advisory_xact_lock(hashtext('analytics_dayfigure'), %s)"
 _SUM_UP: Final = """
     INSERT INTO analytics_dayfigure
         (seller_id, local_date, currency, by, key, sessions, energy_milliwh, net, in_use_ms, charging_ms)
@@ -222,9 +223,43 @@ def _sum_up(seller_id: int, day: date) -> None:
     StaleDay.objects.filter(seller=seller_id, local_date=day).delete()
     with connection.cursor() as cursor:
         # Two who sum up the same day would both delete and both insert.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('analytics_dayfigure'), %s)", [seller_id])
+        cursor.execute(_TAKE_TURNS, [seller_id])
         cursor.execute("DELETE FROM analytics_dayfigure WHERE seller_id = %s AND local_date = %s", [seller_id, day])
         cursor.execute(_SUM_UP, [seller_id, day])
+    StaleMonth.objects.bulk_create([StaleMonth(seller_id=seller_id, month=day.replace(day=1))], ignore_conflicts=True)
+
+
+def sum_up_months(*, before: date) -> int:
+    """Sum up the stale months that were over by a day, each in a transaction of its own; return how many.
+
+    The month that runs would be stale again with the next session; it is read by its days.
+    """
+    months = StaleMonth.objects.filter(month__lt=before.replace(day=1)).order_by("-month", "seller")
+    keys = list(months.values_list("seller", "month"))
+    for seller_id, month in keys:
+        _sum_up_month(seller_id, month)
+    return len(keys)
+
+
+_SUM_UP_MONTH: Final = """
+    INSERT INTO analytics_monthfigure
+        (seller_id, month, currency, by, key, sessions, energy_milliwh, net, in_use_ms, charging_ms)
+    SELECT seller_id, %(month)s, currency, by, key,
+        sum(sessions), sum(energy_milliwh), sum(net), sum(in_use_ms), sum(charging_ms)
+    FROM analytics_dayfigure
+    WHERE seller_id = %(seller)s AND local_date >= %(month)s AND local_date < %(month)s::date + interval '1 month'
+    GROUP BY seller_id, currency, by, key
+"""
+
+
+@transaction.atomic
+def _sum_up_month(seller_id: int, month: date) -> None:
+    with connection.cursor() as cursor:
+        # Whoever sums up a day of it waits, and then says again that the month is stale.
+        cursor.execute(_TAKE_TURNS, [seller_id])
+        StaleMonth.objects.filter(seller=seller_id, month=month).delete()
+        MonthFigure.objects.filter(seller=seller_id, month=month)._raw_delete(using=connection.alias)
+        cursor.execute(_SUM_UP_MONTH, {"seller": seller_id, "month": month})
 
 
 def count_record(*, cdr_id: int) -> None:
@@ -273,7 +308,8 @@ def count_all() -> int:
 def recount_all() -> int:
     """Throw every figure away and count anew, as after a change of how it is counted; return how many sessions."""
     with transaction.atomic():
-        StaleDay.objects.all().delete()
-        for model in (DayFigure, SessionHour, CountedSession):
+        for stale in (StaleDay, StaleMonth):
+            stale.objects.all().delete()
+        for model in (MonthFigure, DayFigure, SessionHour, CountedSession):
             model.objects.all()._raw_delete(using=connection.alias)
     return count_all()
