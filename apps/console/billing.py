@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES, Role
 from apps.accounts.scope import has_role, operated_rows, operator_of
 from apps.core import clock
-from apps.invoices.comparing import compare, holds_of
+from apps.invoices.comparing import compare, corrections_of, holds_of
 from apps.invoices.domain.status import RunStatus
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.models import BillingHold, BillingRun, Invoice
@@ -38,6 +38,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "is_waiting": is_waiting,
         "may_decide": has_role(request, MONEY_ROLES),
         "compared": compare(found) if is_waiting else [],
+        "corrections": corrections_of(found) if is_waiting else [],
         "holds": holds_of(found),
         "documents": documents_of(found)[:200],
     }

@@ -76,4 +76,5 @@ urlpatterns = [
     path("find-charge/", admin.site.admin_view(finding.find_charge), name="find-charge"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
     path("to-give-back/", admin.site.admin_view(views.to_give_back), name="to-give-back"),
+    path("to-give-back/<uuid:uid>/", admin.site.admin_view(views.refund_again), name="refund-again"),
 ]

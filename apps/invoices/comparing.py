@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 from django.db.models import Count, Sum
 
@@ -11,7 +12,7 @@ from apps.contracts.models import Contract
 from apps.invoices.domain.comparison import Billed, Remark, change_percent, remark_on
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import BillingHold, BillingRun, Invoice, InvoiceLine
-from apps.invoices.selectors import drafts_of, open_holds
+from apps.invoices.selectors import awaiting_correction, drafts_of, open_holds
 
 LOOKED_BACK: Final = timedelta(days=100)
 """A contract billed within a quarter and some days, of which nothing is due now, is missing."""
@@ -54,6 +55,38 @@ def compare(run: BillingRun) -> list[Compared]:
     ]
     order = list(Remark)
     return sorted(rows, key=lambda row: (order.index(row.remark), row.contract.customer.name, row.contract.number))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What is credited of an issued invoice when a run is let go; ``amount`` as the invoice states its lines, > 0."""
+
+    invoice: Invoice
+    amount: Decimal
+    reason: str
+
+
+def corrections_of(run: BillingRun) -> list[Correction]:
+    """Return what is credited when the drafts of a run are issued, since they bill it anew."""
+    drafted = InvoiceLine.objects.filter(invoice__in=drafts_of(run), cdr__revision__gt=1)
+    reasons: dict[int, str] = dict(drafted.values_list("cdr__session_id", "cdr__reason"))
+    lines = awaiting_correction(seller=run.seller).filter(cdr__session__in=reasons, invoice__contract__isnull=False)
+    by_invoice: dict[Invoice, list[InvoiceLine]] = {}
+    for line in lines.select_related("invoice__customer", "cdr"):
+        by_invoice.setdefault(line.invoice, []).append(line)
+    return [
+        Correction(
+            invoice=invoice,
+            amount=sum((_left(line) for line in found), Decimal(0)),
+            reason="; ".join(dict.fromkeys(reasons[line.cdr.session_id] for line in found if line.cdr)),
+        )
+        for invoice, found in by_invoice.items()
+    ]
+
+
+def _left(line: Any) -> Decimal:
+    stated: Decimal = (line.net if line.gross is None else line.gross).amount
+    return stated + (line.taken or 0)
 
 
 def holds_of(run: BillingRun) -> Sequence[BillingHold]:

@@ -164,6 +164,12 @@ def uncredited_lines() -> QuerySet[InvoiceLine]:
     return with_something_left(billed).order_by()
 
 
+def correcting_records(cdr_ids: Collection[int]) -> list[int]:
+    """Return those of these charge records of which another revision is billed, and not taken back."""
+    revised = Cdr.objects.filter(pk__in=cdr_ids, revision__gt=1)
+    return list(revised.filter(Exists(uncredited_lines())).order_by("pk").values_list("pk", flat=True))
+
+
 def due_receipts() -> QuerySet[Cdr]:
     """Return the charge records to write receipts for: of anonymous grants, their session settled, oldest first.
 

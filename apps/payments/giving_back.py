@@ -13,16 +13,19 @@ from apps.payments.models import Allocation, Dispute, Refund
 from apps.payments.selectors import under_collection, with_open_amounts
 
 
-def refundable_ids(documents: QuerySet[Any] | None = None) -> list[int]:
+def refundable_ids(documents: QuerySet[Any] | None = None, *, after_failure: bool = False) -> list[int]:
     """Return the customers' invoices of which money of a card or account is to go back by itself, oldest first.
 
-    documents  among these; None: among all
+    documents      among these; None: among all
+    after_failure  also those of which a refund came back: a person asks for another
     """
     theirs = _overpaid(Invoice.objects.all() if documents is None else documents).filter(
         kind=Invoice.Kind.INVOICE, customer__isnull=False
     )
     busy = _paying().filter(payment__operations__status__in=UNFINISHED)
-    free = theirs.filter(Exists(_paying())).exclude(Exists(_came_back()) | Exists(_disputes()) | Exists(busy))
+    free = theirs.filter(Exists(_paying())).exclude(Exists(_disputes()) | Exists(busy))
+    if not after_failure:
+        free = free.exclude(Exists(_came_back()))
     return list(free.exclude(under_collection()).order_by("pk").values_list("pk", flat=True))
 
 

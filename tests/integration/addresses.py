@@ -176,6 +176,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "console:payer": _session,
     "console:signed-record": lambda tenant: {"record_id": tenant.session.signed_records.latest("pk").pk},
     "console:invoice": _invoice,
+    "console:refund-again": _invoice,
     "console:refund": _invoice,
     "console:preview": lambda tenant: {"contract_id": tenant.site.contract.pk},
     "console:customer": lambda tenant: {"customer_id": tenant.site.customer.pk},

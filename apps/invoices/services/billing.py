@@ -1,7 +1,8 @@
 """The billing run: pull what is due, correct what was revised, draft, issue. Repeatable at any point.
 
 A run under review stops between the two: a person looks at its drafts, keeps back what must not go out, and lets the
-rest go. What comes in meanwhile is left to the next run.
+rest go. Only then what they correct is credited, just before they are issued: nothing goes out that nobody has looked
+at. What comes in meanwhile is left to the next run.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Least
 
 from apps.accounts.models import Organisation, User
@@ -22,7 +23,7 @@ from apps.core.bells import ring_on_commit
 from apps.core.domain.zones import zone
 from apps.invoices.domain.status import InvoiceStatus, RunStatus
 from apps.invoices.errors import DocumentRefused, RunRefused
-from apps.invoices.models import BillingRun, Invoice
+from apps.invoices.models import BillingRun, Invoice, InvoiceLine
 from apps.invoices.selectors import awaiting_correction, drafts_of, due_records, open_holds
 from apps.invoices.services.charges import due_charges
 from apps.invoices.services.crediting import credit_lines
@@ -139,7 +140,8 @@ def bill_contracts(
     """
     # All contracts before anything else, in their order: two runs at once wait here, and never for each other.
     lock_contracts(contract_ids)
-    _credit_revised(contract_ids, seller=seller, until_date=until_date, run=run, at=at)
+    due = due_records(seller=seller, until_date=until_date).filter(session__contract__in=contract_ids)
+    _credit_revised(contract_ids, revised=due.filter(revision__gt=1), seller=seller, run=run, at=at)
     left = contract_ids
     while drafts := draft_contracts(contract_ids=left, until_date=until_date, run=run):
         failpoints.hit("billing.drafted")
@@ -150,25 +152,27 @@ def bill_contracts(
 
 @transaction.atomic
 def _draft(contract_ids: Sequence[int], *, run: BillingRun, at: datetime) -> None:
-    """Credit what was revised since it was billed, and draft what is due, the corrected included.
+    """Draft what is due, also what corrects a record that is billed already, which is credited when it is let go.
 
     The run is held meanwhile, so that one that still drafts never writes over what somebody looks at already.
     """
     drafting = BillingRun.objects.select_for_update(no_key=True).filter(status=RunStatus.RUNNING, approved_at=None)
     if not drafting.filter(pk=run.pk).exists():
         return
-    lock_contracts(contract_ids)
-    _credit_revised(contract_ids, seller=run.seller, until_date=run.until_date, run=run, at=at)
     draft_contracts(contract_ids=contract_ids, until_date=run.until_date, run=run)
 
 
+@transaction.atomic
 def _issue_drafts(contract_ids: Sequence[int], *, run: BillingRun, at: datetime) -> None:
-    """Issue the drafts of a run as they were looked at.
+    """Credit what the drafts of a run correct, and issue them as they were looked at; all or nothing.
 
-    :raises DraftOutdated: what one of them bills has changed since; they stay drafts
+    :raises DraftOutdated: what one of them bills has changed since; they stay drafts, and nothing is credited
     """
-    drafts = drafts_of(run).filter(contract__in=contract_ids).values_list("pk", flat=True)
-    issue_invoices(invoice_ids=list(drafts), issued_at=at, issued_by=run.approved_by)
+    lock_contracts(contract_ids)
+    drafts = list(drafts_of(run).filter(contract__in=contract_ids).values_list("pk", flat=True))
+    listed = Cdr.objects.filter(pk__in=InvoiceLine.objects.filter(invoice__in=drafts).values("cdr"))
+    _credit_revised(contract_ids, revised=listed.filter(revision__gt=1), seller=run.seller, run=run, at=at)
+    issue_invoices(invoice_ids=drafts, issued_at=at, issued_by=run.approved_by)
 
 
 @transaction.atomic
@@ -301,23 +305,22 @@ def _do(run: BillingRun, contract_ids: Sequence[int], work: Callable[[Sequence[i
 
 
 def _credit_revised(
-    contract_ids: Sequence[int], *, seller: Organisation, until_date: date, run: BillingRun | None, at: datetime
+    contract_ids: Sequence[int], *, revised: QuerySet[Cdr], seller: Organisation, run: BillingRun | None, at: datetime
 ) -> None:
-    """Credit the lines whose record has a newer revision that is due now; that revision is billed next."""
-    due = due_records(seller=seller, until_date=until_date).filter(session__contract__in=contract_ids)
-    revised_due = due.filter(revision__gt=1).select_related(None).prefetch_related(None).only("session_id", "reason")
-    revision_of = {cdr.session_id: cdr for cdr in revised_due}
+    """Credit the lines that bill an earlier revision of these records, which are billed next."""
+    bare = revised.select_related(None).prefetch_related(None).only("session_id", "reason")
+    revision_of = {cdr.session_id: cdr for cdr in bare}
     if not revision_of:
         return
     lines = awaiting_correction(seller=seller).filter(
         invoice__contract__in=contract_ids, cdr__session_id__in=list(revision_of)
     )
-    revised: dict[int, dict[int, Cdr]] = defaultdict(dict)
+    corrected: dict[int, dict[int, Cdr]] = defaultdict(dict)
     for line_id, invoice_id, session_id in lines.order_by("invoice__contract", "invoice", "position").values_list(
         "pk", "invoice_id", "cdr__session_id"
     ):
-        revised[invoice_id][line_id] = revision_of[session_id]
-    for invoice_id, revisions in revised.items():
+        corrected[invoice_id][line_id] = revision_of[session_id]
+    for invoice_id, revisions in corrected.items():
         credit_lines(
             invoice_id=invoice_id,
             line_ids=list(revisions),

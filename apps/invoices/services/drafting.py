@@ -23,7 +23,7 @@ from apps.invoices.domain.bands import PriceBand, price_bands, prices_energy
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words, legal_text
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine
-from apps.invoices.selectors import due_records, open_holds, uncredited_lines
+from apps.invoices.selectors import correcting_records, due_records, open_holds, uncredited_lines
 from apps.invoices.services.charges import TaxedCharge, due_charges, keep_lines, taxed_charges, taxed_line
 from apps.invoices.services.documents import DocumentInHand, compose, lock_contracts, write_documents
 from apps.invoices.services.plan_charges import charge_line, keep_charges
@@ -82,6 +82,8 @@ def draft_contracts(
     invoice states one currency and one VAT identifier of the seller, or none where what it charges is not subject to
     VAT. A contract that is held has none.
 
+    A run under review drafts revisions of what is billed already: they are issued when that is credited.
+
     A record that cost nothing is listed where it says something: it makes an invoice of its own accord if energy was
     delivered; one without energy waits until an invoice is written anyway.
 
@@ -91,7 +93,8 @@ def draft_contracts(
     contracts = lock_contracts(contract_ids)
     emptied = _empty_drafts(contracts)
     held = set(open_holds().filter(contract__in=contracts).values_list("contract_id", flat=True))
-    groups = _groups([contract for contract in contracts if contract.pk not in held], until_date=until_date)
+    free = [contract for contract in contracts if contract.pk not in held]
+    groups = _groups(free, until_date=until_date, corrects=run is not None and run.is_reviewed)
     drafts: list[tuple[DocumentInHand, Contract, DueGroup]] = []
     for contract in contracts:
         # Filled again under the same key: whoever is about to issue it issues what it lists now.
@@ -125,23 +128,28 @@ def _empty_drafts(contracts: Sequence[Contract]) -> dict[int, list[Invoice]]:
     return found
 
 
-def _groups(contracts: Sequence[Contract], *, until_date: date) -> dict[int, list[DueGroup]]:
+def _groups(contracts: Sequence[Contract], *, until_date: date, corrects: bool) -> dict[int, list[DueGroup]]:
     """Return what the next invoices of each contract list: each currency and country with something to bill.
 
     A revision that was made since the run credited what was revised waits for the next run, which credits first. What
     comes to less than nothing waits for more to bill: an invoice does not give money back.
+
+    corrects  revisions of what is billed are listed too, also those that cost nothing: what they correct is credited
+              when the draft is issued
     """
     if not contracts:
         return {}
     seller = contracts[0].seller
     plans = plan_spans(contracts)
     closing = {contract.pk: _closing(contract, plans[contract.pk], until_date=until_date) for contract in contracts}
-    due = _due_by_contract(seller, closing=closing)
+    due = _due_by_contract(seller, closing=closing, corrects=corrects)
+    corrections = set(correcting_records([cdr.pk for found in due.values() for cdr in found])) if corrects else set()
     charged = set(due_charges(seller=seller, until_date=until_date).values_list("contract_id", flat=True))
     registrations = registrations_of(seller)
     return {
         contract.pk: _groups_of(
             due[contract.pk],
+            corrections=corrections,
             charges=_plan_charges(contract, plans[contract.pk], until_date=until_date),
             others=taxed_charges(contract, until_date=closing[contract.pk]) if contract.pk in charged else [],
             registrations=registrations,
@@ -157,17 +165,21 @@ def _closing(contract: Contract, spans: Sequence[PlanSpan], *, until_date: date)
     return min(cycle_day, closing_day(spans, until_date=until_date))
 
 
-def _due_by_contract(seller: Organisation, *, closing: Mapping[int, date]) -> dict[int | None, list[Cdr]]:
+def _due_by_contract(
+    seller: Organisation, *, closing: Mapping[int, date], corrects: bool
+) -> dict[int | None, list[Cdr]]:
     """Return the due records of contracts, the oldest first; most are billed up to the same day.
 
-    closing  contract → the last day of which its sessions are billed
+    closing  contract → the last day of which its sessions are billed · corrects  with revisions of what is billed
     """
     found: dict[int | None, list[Cdr]] = {contract_id: [] for contract_id in closing}
     for day in set(closing.values()):
         contract_ids = [contract_id for contract_id, last in closing.items() if last == day]
         due = due_records(seller=seller, until_date=day).filter(session__contract__in=contract_ids)
-        # A first revision has no other that could be billed: most records need no look at their lines.
-        for cdr in due.filter(Q(revision=1) | ~Exists(uncredited_lines())).only(*_READ):
+        if not corrects:
+            # A first revision has no other that could be billed: most records need no look at their lines.
+            due = due.filter(Q(revision=1) | ~Exists(uncredited_lines()))
+        for cdr in due.only(*_READ):
             found[cdr.session.contract_id].append(cdr)
     return found
 
@@ -175,6 +187,7 @@ def _due_by_contract(seller: Organisation, *, closing: Mapping[int, date]) -> di
 def _groups_of(
     records: Sequence[Cdr],
     *,
+    corrections: Collection[int],
     charges: Sequence[DueCharge],
     others: Sequence[TaxedCharge],
     registrations: tuple[Registration, ...],
@@ -191,7 +204,7 @@ def _groups_of(
         of_key = due.get(key, [])
         of_plan = tuple(charge for charge in charges if _charge_key(charge) == key)
         besides = tuple(other for other in others if _other_key(other) == key)
-        if of_plan or besides or any(cdr.gross.amount or cdr.energy_milliwh for cdr in of_key):
+        if of_plan or besides or any(_says_something(cdr, corrections) for cdr in of_key):
             taxed = [
                 TaxedRecord(cdr=cdr, parts=decide_for(cdr, country=key[1], registrations=registrations, buyer=buyer))
                 for cdr in of_key
@@ -200,6 +213,10 @@ def _groups_of(
             if _net_of(group) >= 0:
                 groups.append(group)
     return groups
+
+
+def _says_something(cdr: Cdr, corrections: Collection[int]) -> bool:
+    return bool(cdr.gross.amount or cdr.energy_milliwh) or cdr.pk in corrections
 
 
 def _plan_charges(contract: Contract, spans: Sequence[PlanSpan], *, until_date: date) -> tuple[DueCharge, ...]:

@@ -11,7 +11,7 @@ from apps.invoices.errors import HoldRefused
 from apps.invoices.models import BillingHold, BillingRun, Invoice, InvoiceLine
 from apps.invoices.selectors import open_holds, with_something_left
 from apps.invoices.services.drafting import discard_drafts, draft_contract
-from apps.sessions.models import ChargingSession
+from apps.sessions.models import Cdr, ChargingSession
 
 
 @transaction.atomic
@@ -31,7 +31,10 @@ def hold_session(*, session_id: int, reason: str, by: User | None, at: datetime)
     if held is not None:
         return held
     lines = InvoiceLine.objects.filter(cdr__session=session)
-    if with_something_left(lines.filter(invoice__status=InvoiceStatus.ISSUED)).exists():
+    # What corrects a line that is billed may wait; the line then stands as it is.
+    current = session.cdrs.filter(purpose=Cdr.Purpose.RETAIL).order_by("-revision")[:1]
+    billed = lines.filter(cdr__in=current.values("pk"), invoice__status=InvoiceStatus.ISSUED)
+    if with_something_left(billed).exists():
         raise HoldRefused("An invoice bills this session already: credit its line instead.")
     hold = BillingHold.objects.create(
         seller_id=session.seller_id, session=session, reason=reason, held_at=at, held_by=by

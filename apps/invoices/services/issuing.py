@@ -19,7 +19,7 @@ from apps.invoices.domain.numbers import due_date, format_number
 from apps.invoices.domain.status import InvoiceStatus, advance
 from apps.invoices.errors import AmountsDisagree, DraftOutdated, NothingToIssue, PartyIncomplete, TaxRefused
 from apps.invoices.models import Invoice, InvoiceLine, InvoiceTax, NumberSeries
-from apps.invoices.selectors import open_holds, outdated_records
+from apps.invoices.selectors import correcting_records, open_holds, outdated_records
 from apps.invoices.services.content import content_hash
 from apps.invoices.services.deferring import Deferral, deferrals_of, deferred_total, keep
 from apps.invoices.services.delivering import deliver
@@ -151,7 +151,8 @@ def _payment_days(invoice: Invoice) -> int:
 def _check_current(documents: Sequence[DocumentInHand]) -> None:
     """Look at what invoices on contracts bill as it is now; minutes or days may lie between draft and issue.
 
-    :raises DraftOutdated: a record was revised, sent to review or held, or the contract was held
+    :raises DraftOutdated: a record was revised, sent to review or held, what it corrects is not credited, or the
+        contract was held
     """
     of_contracts = [
         document
@@ -164,6 +165,8 @@ def _check_current(documents: Sequence[DocumentInHand]) -> None:
     changed = outdated_records(cdr_ids).first()
     if changed is not None:
         raise DraftOutdated(f"{changed.session} has changed since it was drafted. Draft it again and look at it.")
+    if correcting_records(cdr_ids):
+        raise DraftOutdated("It corrects what is billed already. Let its billing run go, which credits that first.")
     if open_holds().filter(contract__in=[document.invoice.contract_id for document in of_contracts]).exists():
         raise DraftOutdated("The contract is held from billing.")
 

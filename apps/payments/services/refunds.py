@@ -93,15 +93,17 @@ def refund_surplus(*, payment_id: int, at: datetime) -> Refund | None:
     return operation.refund
 
 
-def refund_credited(*, invoice_id: int, at: datetime) -> tuple[Refund, ...]:
+def refund_credited(*, invoice_id: int, at: datetime, by: User | None = None) -> tuple[Refund, ...]:
     """Give back to card or account what it paid for a customer's invoice that was credited since, as by a billing run.
 
     What is billed anew is charged anew: the refund is of what was taken for the old document. Money that came by bank
     becomes the customer's credit first. Repeated, by bell and sweep at once or killed in between, it is one refund.
-    Nothing is done while something of it is under way, where its bank is asked for the money, or where a refund of it
-    came back: about these a person decides (``giving_back``). For a credit note the invoice it credits is meant.
+    Nothing is done while something of it is under way, where its bank is asked for the money, or, by itself, where a
+    refund of it came back. For a credit note the invoice it credits is meant.
+
+    by  who asks again after a refund came back; None: the system
     """
-    operations = _begin_credited(invoice_id, at=at)
+    operations = _begin_credited(invoice_id, by=by, at=at)
     for operation in operations:
         drive_operation(operation_id=operation.pk, at=at)
     return tuple(Refund.objects.filter(operations__in=operations).order_by("pk"))
@@ -253,19 +255,20 @@ def ask_for(refund: Refund, *, at: datetime) -> PaymentOperation:
 
 
 @transaction.atomic
-def _begin_credited(invoice_id: int, *, at: datetime) -> list[PaymentOperation]:
+def _begin_credited(invoice_id: int, *, by: User | None, at: datetime) -> list[PaymentOperation]:
     given = Invoice.objects.get(pk=invoice_id)
     document_id = given.credits_id or given.pk
-    if document_id not in refundable_ids(Invoice.objects.filter(pk=document_id)):
+    candidate, is_repeat = Invoice.objects.filter(pk=document_id), by is not None
+    if not refundable_ids(candidate, after_failure=is_repeat):
         return []
     document = lock_document(document_id)
     give_back_surplus(document=document, at=at)
     payments = _lock_payments(document, None)
     # Again, for whoever was here at the same moment has written down what goes back.
-    if not refundable_ids(Invoice.objects.filter(pk=document_id)):
+    if not refundable_ids(candidate, after_failure=is_repeat):
         return []
     note = document.credit_notes.latest("pk")
-    refunds = list(_refunds(document, note, payments, reason=note.reason, by=None, at=at))
+    refunds = list(_refunds(document, note, payments, reason=note.reason, by=by, at=at))
     return [ask_for(refund, at=at) for refund in refunds]
 
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from apps.core import clock
 from apps.core.audit import find_violations
 from apps.documents.models import Mail
-from apps.invoices.comparing import compare
+from apps.invoices.comparing import compare, corrections_of
 from apps.invoices.domain.comparison import Remark
 from apps.invoices.errors import DraftOutdated, HoldRefused, RunRefused
 from apps.invoices.models import BillingHold, BillingRun, Invoice
@@ -20,7 +20,7 @@ from apps.ledger.models import Journal
 from apps.sessions.models import Cdr
 from apps.sessions.services.rating import repeat_cdr
 from tests.factories import make_contract, make_customer, make_token, make_user
-from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr
+from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr, revise
 
 pytestmark = pytest.mark.django_db
 MAY = APRIL + timedelta(days=30)
@@ -194,6 +194,67 @@ class TestARunUnderReview:
 
         with pytest.raises(IntegrityError, match=says), transaction.atomic():
             BillingRun.objects.filter(pk=run.pk).update(**change)
+
+
+class TestACorrectionUnderReview:
+    """Billed: 20 kWh, 10 by day and 10 by night, 4.90 + 2.90 = 7.80. Read again: 10 kWh, 2.45 + 1.45 = 3.90."""
+
+    @pytest.fixture
+    def revised(self, site) -> Cdr:
+        cdr = make_cdr(site=site)
+        bill(site)
+        return revise(cdr, kwh="10")
+
+    def test_credits_when_it_is_let_go_and_not_before(self, site, revised, clerk):
+        run = drafted(site)
+        before = Invoice.objects.filter(kind="credit_note").exists()
+        (correction,) = corrections_of(run)
+        draft = run.invoices.get()
+
+        with pytest.raises(DraftOutdated, match="Let its billing run go"):
+            issue_invoice(invoice_id=draft.pk, issued_at=APRIL)
+        done = let_go(run, by=clerk)
+
+        assert (before, correction.amount, correction.reason) == (False, Decimal("7.80"), "Meter was read again")
+        assert [(one.kind, one.net.amount) for one in issued(done)] == [
+            ("invoice", Decimal("3.90")),
+            ("credit_note", Decimal("-7.80")),
+        ]
+        assert (issued(done)[1].credits, issued(done)[0].lines.get().cdr) == (correction.invoice, revised)
+        assert bill(site) == []
+        assert [found for found in find_violations() if found.invariant in {"I2", "I4", "I5", "I6", "I7", "I13"}] == []
+
+    def test_given_up_has_credited_nothing(self, site, revised):
+        billing.give_up_run(run_id=drafted(site).pk, at=APRIL)
+
+        assert [invoice.status for invoice in Invoice.objects.all()] == ["issued"]
+        note, invoice = bill(site)
+        assert (note.net.amount, invoice.net.amount) == (Decimal("-7.80"), Decimal("3.90"))
+
+    def test_corrected_again_meanwhile_credits_nothing_and_is_named(self, site, revised):
+        run = drafted(site)
+        revise(revised, kwh="5")
+
+        again = let_go(run)
+
+        assert (again.status, issued(again)) == ("drafted", [])
+        assert "has changed since it was drafted" in again.problems[0]
+        assert not Invoice.objects.filter(kind="credit_note").exists()
+
+    def test_held_leaves_what_is_billed_as_it_is(self, site, revised, clerk):
+        run = drafted(site)
+
+        holding.hold_session(session_id=revised.session_id, reason="Customer asks", by=clerk, at=APRIL)
+
+        assert (let_go(run).status, Invoice.objects.count()) == ("done", 1)
+
+    def test_to_nothing_is_listed_for_what_it_corrects(self, site, revised):
+        revise(revised, kwh="0")
+        run = drafted(site)
+
+        done = let_go(run)
+
+        assert [one.net.amount for one in issued(done)] == [0, Decimal("-7.80")]
 
 
 class TestWhatStandsOut:

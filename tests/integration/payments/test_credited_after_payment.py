@@ -94,6 +94,12 @@ class TestWhatACardPaidForWhatARunCredited:
             seen[owner] = [str(paid_and_credited) in page, "58.31" in page, "document to give money back of" in home]
         assert list(seen.values()) == [[True, True, True], [False, False, False]]
 
+        again = reverse("console:refund-again", args=[paid_and_credited.uid])
+        clerk, stranger = (signed_in(make_member(organisation=one, role=Role.FINANCE).user) for one in seen)
+        answers = [clerk.post(again).status_code, stranger.post(again).status_code, clerk.post(again).status_code]
+        assert (answers, given_back(sandbox)) == ([302, 404, 302], [5831, 5831])
+        assert (open_amount(paid_and_credited), violations()) == (0, [])
+
 
 @pytest.mark.django_db(transaction=True)
 class TestGivingBackWhatARunCredited:
