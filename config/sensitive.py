@@ -30,6 +30,7 @@ _EVERYBODY: Final = frozenset(Role)
 SENSITIVE: Final[Mapping[str, frozenset[Role]]] = {
     # Money that goes elsewhere.
     "admin:payments_refundrequest_confirm": MONEY_ROLES,
+    "admin:payments_bankrepayment_confirm": MONEY_ROLES,
     "admin:accounts_organisation_add": _PLATFORM,
     "admin:accounts_organisation_change": MASTER_DATA_ROLES,
     "admin:contracts_homedriver_add": MASTER_DATA_ROLES,
