@@ -14,7 +14,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from apps.accounts.domain.roles import Role, may_manage
+from apps.accounts.domain.roles import MANAGES, MASTER_DATA_ROLES, Role, may_manage
 from apps.accounts.models import Invitation, Membership, Organisation, User
 from apps.accounts.services import let_in_or_out
 
@@ -34,21 +34,48 @@ class NewInvitation:
     token: str
 
 
-def may_invite(*, by: User, organisation_id: int, role: Role) -> bool:
-    """Whether ``by`` decides about members in ``role``: the platform everywhere, others where they manage."""
+def may_invite(*, by: User, organisation_id: int, role: Role, vouched_by_id: int | None = None) -> bool:
+    """Whether ``by`` decides about members in ``role``: the platform everywhere, others where they manage.
+
+    vouched_by_id  the seller for whom ``by`` lets a customer's first administrator in; nobody after the first
+    """
     if by.is_active and by.is_superuser:
         return True
-    own = Membership.objects.filter(user=by, organisation=organisation_id, user__is_active=True).first()
-    return own is not None and may_manage(Role(own.role), role)
+    place = organisation_id if vouched_by_id is None else vouched_by_id
+    own = Membership.objects.filter(user=by, organisation=place, user__is_active=True).first()
+    if own is None:
+        return False
+    if vouched_by_id is None:
+        return may_manage(Role(own.role), role)
+    is_first = role is Role.FLEET_ADMIN and not has_somebody_in_charge(organisation_id)
+    return Role(own.role) in MASTER_DATA_ROLES and is_first
+
+
+def has_somebody_in_charge(organisation_id: int) -> bool:
+    """Whether somebody in the organisation invites its other people."""
+    return bool(
+        Membership.objects.filter(organisation=organisation_id, role__in=[role.value for role in MANAGES]).exists()
+    )
 
 
 @transaction.atomic
-def invite(*, organisation: Organisation, email: str, role: Role, by: User, at: datetime) -> NewInvitation:
+def invite(
+    *,
+    organisation: Organisation,
+    email: str,
+    role: Role,
+    by: User,
+    at: datetime,
+    vouched_by: Organisation | None = None,
+) -> NewInvitation:
     """Keep a place for whoever reads the mailbox; inviting an address again ends its earlier link.
+
+    vouched_by  see ``may_invite``
 
     :raises InvitationRefused: the inviter may not, the person is a member already, or too many are open
     """
-    if not may_invite(by=by, organisation_id=organisation.pk, role=role):
+    vouched_by_id = vouched_by.pk if vouched_by else None
+    if not may_invite(by=by, organisation_id=organisation.pk, role=role, vouched_by_id=vouched_by_id):
         raise InvitationRefused("Your role does not invite people to this one.")
     # So that two invitations of one address at once do not both find it free.
     Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
@@ -67,6 +94,7 @@ def invite(*, organisation: Organisation, email: str, role: Role, by: User, at: 
         role=role.value,
         token_hash=hash_of(token),
         invited_by=by,
+        vouched_by=vouched_by,
         invited_at=at,
         expires_at=at + LIVES,
     )
@@ -142,13 +170,21 @@ def accept_as(*, token: str, user: User, at: datetime) -> Membership:
 def _locked(token: str, *, at: datetime) -> Invitation:
     """Return the invitation that a link is for, locked, so that it is taken once."""
     invitation = open_invitations(at=at).select_for_update(of=("self",)).filter(token_hash=hash_of(token)).first()
+    if invitation is not None and invitation.vouched_by_id is not None:
+        # So that two links to the first place, taken at once, do not both find it free.
+        Organisation.objects.select_for_update(no_key=True).get(pk=invitation.organisation_id)
     if invitation is None or not _still_holds(invitation):
         raise InvitationRefused("This link is over. Ask for another one.")
     return invitation
 
 
 def _still_holds(invitation: Invitation) -> bool:
-    return may_invite(by=invitation.invited_by, organisation_id=invitation.organisation_id, role=Role(invitation.role))
+    return may_invite(
+        by=invitation.invited_by,
+        organisation_id=invitation.organisation_id,
+        role=Role(invitation.role),
+        vouched_by_id=invitation.vouched_by_id,
+    )
 
 
 def _join(invitation: Invitation, user: User, *, at: datetime) -> Membership:

@@ -284,6 +284,7 @@ class Invitation(TenantModel):
     """A place in an organisation, kept by a mailed link for whoever reads that mailbox; see ``invitations``.
 
     token_hash  SHA-256 of the link's token, hexadecimal: the token itself stands in the mail alone
+    vouched_by  the seller whose customer's first administrator is invited; null: the organisation itself invites
     """
 
     TENANT = ("organisation",)
@@ -293,6 +294,7 @@ class Invitation(TenantModel):
     role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in Role])
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    vouched_by = models.ForeignKey(Organisation, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     invited_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
@@ -310,6 +312,10 @@ class Invitation(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(role__in=[role.value for role in Role]), name="invitation_role_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(vouched_by__isnull=True) | Q(role=Role.FLEET_ADMIN.value),
+                name="invitation_vouched_for_is_an_administrators",
             ),
             models.CheckConstraint(
                 condition=Q(token_hash__regex=r"^[0-9a-f]{64}$"),  # noqa: S106 - a pattern

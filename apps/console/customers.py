@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from apps.accounts.invitations import has_somebody_in_charge
 from apps.accounts.scope import operated_rows
 from apps.contracts.models import Contract, Customer, IdToken
 from apps.core import clock
@@ -48,6 +49,7 @@ class CustomerPage:
     """Everything on the page; lists are the newest few, what is open is all there, the longest due first.
 
     open_items  invoices · opening_items: what was brought along from another system
+    has_administrator  somebody of theirs invites people into the portal
     """
 
     customer: Customer
@@ -65,6 +67,7 @@ class CustomerPage:
     disputes: Sequence[Dispute]
     budgets: Sequence[BudgetUse]
     mails: Sequence[Mail]
+    has_administrator: bool
     today: date
 
     @property
@@ -130,6 +133,7 @@ def page_of(request: HttpRequest, customer_id: int, *, at: datetime) -> Customer
             budgets.select_related("contract__customer", "vehicle", "cost_centre"), month=today.replace(day=1)
         ),
         mails=operated_rows(request, Mail.objects.filter(recipient__iexact=found.email)).order_by("-pk")[:FEW],
+        has_administrator=found.organisation_id is not None and has_somebody_in_charge(found.organisation_id),
         today=today,
     )
 

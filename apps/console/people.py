@@ -1,23 +1,28 @@
-"""Inviting a person to the organisation that one acts for."""
+"""Inviting a person to the organisation that one acts for, or a customer's first person into the portal."""
 
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
-from apps.accounts.domain.roles import CUSTOMER_ROLES, OPERATOR_ROLES, Role
+from apps.accounts.admin_history import add_line
+from apps.accounts.domain.roles import CUSTOMER_ROLES, MASTER_DATA_ROLES, OPERATOR_ROLES, Role
 from apps.accounts.invitations import InvitationRefused, may_invite
 from apps.accounts.models import Organisation
-from apps.accounts.scope import acting_membership, is_platform_operator, operator_of
+from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows, operator_of
 from apps.accounts.tenant_admin import choice_field
+from apps.contracts.first_administrators import invite_first_administrator
+from apps.contracts.models import Customer
 from apps.core import clock
 from apps.documents.inviting import invitation_link, invite_by_mail
 
@@ -74,6 +79,40 @@ def invite(request: HttpRequest) -> HttpResponse:
         "submit_label": "Invite",
         "form": form,
         "back": reverse("admin:accounts_membership_changelist"),
+    }
+    return TemplateResponse(request, "admin/act.html", context)
+
+
+class FirstAdministratorForm(forms.Form):
+    email = forms.EmailField(label="E-mail address", widget=UnfoldAdminEmailInputWidget)
+
+
+@require_http_methods(["GET", "POST"])
+def invite_customer(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """Ask who administers a customer in the portal (GET); mail them a link (POST)."""
+    if not has_role(request, MASTER_DATA_ROLES):
+        raise PermissionDenied
+    customer = get_object_or_404(operated_rows(request, Customer.objects.all()), pk=customer_id)
+    form = FirstAdministratorForm(request.POST if request.method == "POST" else None, initial={"email": customer.email})
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                by, email = operator_of(request), form.cleaned_data["email"]
+                new = invite_first_administrator(customer_id=customer.pk, email=email, by=by, at=clock.now())
+                add_line(customer, by_id=by.pk, flag=CHANGE, told=f"Invited {email} into the portal.")
+        except InvitationRefused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _said(new.invitation.email, new.token))
+            return redirect("console:customer", customer.pk)
+    context = {
+        **admin.site.each_context(request),
+        "title": f"Invite {customer} into the portal",
+        "text": "They get a link by mail, which works once and for a week, and choose their own password. As "
+        "administrator they see sessions and invoices, accept contracts, keep cards, and invite their colleagues.",
+        "submit_label": "Invite",
+        "form": form,
+        "back": reverse("console:customer", args=[customer.pk]),
     }
     return TemplateResponse(request, "admin/act.html", context)
 

@@ -36,6 +36,7 @@ urlpatterns = [
     path("onboarding/", admin.site.admin_view(onboarding.onboarding), name="onboarding"),
     path("live/", admin.site.admin_view(station_views.live), name="live"),
     path("customers/<int:customer_id>/", admin.site.admin_view(customers.customer), name="customer"),
+    path("customers/<int:customer_id>/invite/", admin.site.admin_view(people.invite_customer), name="customer-invite"),
     path("stations/import/", admin.site.admin_view(provisioning.import_stations), name="import-stations"),
     path("stations/import/template/", admin.site.admin_view(provisioning.plan_template), name="import-template"),
     path("stations/<int:station_id>/reported/", admin.site.admin_view(provisioning.reported), name="station-reported"),

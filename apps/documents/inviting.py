@@ -16,13 +16,20 @@ from apps.documents.mails import enqueue_mail
 
 @transaction.atomic
 def invite_by_mail(
-    *, organisation: Organisation, email: str, role: Role, by: User, language: str, at: datetime
+    *,
+    organisation: Organisation,
+    email: str,
+    role: Role,
+    by: User,
+    language: str,
+    at: datetime,
+    vouched_by: Organisation | None = None,
 ) -> NewInvitation:
     """Invite somebody and mail them the link, in ``language`` (de, en, fr, nl).
 
     :raises InvitationRefused: see ``invite``
     """
-    new = invite(organisation=organisation, email=email, role=role, by=by, at=at)
+    new = invite(organisation=organisation, email=email, role=role, by=by, at=at, vouched_by=vouched_by)
     with translation.override(language):
         enqueue_mail(
             organisation_id=organisation.pk,

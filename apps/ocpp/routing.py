@@ -11,13 +11,13 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 # Many a charger is given a URL that ends in a slash and adds its own.
-_PATH: Final = re.compile(r"/+ocpp/+([^/]+)")
+STATION_PATH: Final = re.compile(r"/+ocpp/+([^/]+)")
 _consumer: Final = StationConsumer.as_asgi()
 
 
 async def websocket_application(scope: Scope, receive: Receive, send: Send) -> None:
     """Hand a station's path to its consumer and answer 404 to any other."""
-    match = _PATH.fullmatch(scope["path"])
+    match = STATION_PATH.fullmatch(scope["path"])
     if match is not None:
         await _consumer({**scope, "ocpp_identity": match[1]}, receive, send)
         return

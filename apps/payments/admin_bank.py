@@ -1,7 +1,7 @@
 """Money by bank in the console: recorded by hand, matched, allocated and taken back, or paid back."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -43,11 +43,15 @@ from apps.payments.services.bank import (
     StatementLine,
     allocate_receipt,
     assign_receipt,
+    confirm_repayment,
     execute_repayment,
     record_receipt,
     request_repayment,
+    waits_for_second_person,
     withdraw_repayment,
 )
+
+_NOTE_IT: Final = "Note it here when the bank has."
 
 
 class MoneyActs(TenantAdmin):
@@ -309,7 +313,8 @@ class BankReceiptAdmin(MoneyActs):
             made = request_repayment(
                 receipt_id=receipt.pk, reason=cleaned["reason"], by=operator_of(request), at=clock.now()
             )
-            self.message_user(request, f"{money(made.amount)} are to be paid back. Note it here when the bank has.")
+            then = "Somebody else has to confirm it here first." if waits_for_second_person(made) else _NOTE_IT
+            self.message_user(request, f"{money(made.amount)} are to be paid back. {then}")
             return HttpResponseRedirect(reverse("admin:payments_bankrepayment_change", args=[made.pk]))
 
         return self.act(
@@ -391,11 +396,11 @@ class BankRepaymentAdmin(MoneyActs):
         "account",
         ("state", "executed_on"),
         "reason",
-        ("requested_by", "requested_at"),
+        ("requested_by", "requested_at", "confirmed_by"),
         ("ended_by", "ended_at"),
     )
     readonly_fields = ("gives_back", "account", "state")
-    actions_detail = ("executed", "withdraw")
+    actions_detail = ("confirm", "executed", "withdraw")
 
     @admin.display(description="amount", ordering="amount")
     def gives_back(self, repayment: BankRepayment) -> str:
@@ -416,8 +421,30 @@ class BankRepaymentAdmin(MoneyActs):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         repayment = self.get_object(request, object_id)
-        is_waiting = repayment is not None and repayment.status == "requested"
-        return super().get_actions_detail(request, object_id) if is_waiting else []
+        if repayment is None or repayment.status != "requested":
+            return []
+        # One that waits for a second person is not said to be paid, one that does not is not confirmed.
+        hidden = "executed" if waits_for_second_person(repayment) else "confirm"
+        return [one for one in super().get_actions_detail(request, object_id) if one.path != hidden]
+
+    @action(description="Confirm", url_path="confirm", permissions=["money"], icon="how_to_reg")
+    def confirm(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        repayment = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            confirm_repayment(repayment_id=repayment.pk, by=operator_of(request))
+            return f"{money(repayment.amount)} may be paid back by bank."
+
+        return self.act(
+            request,
+            obj=repayment,
+            title=f"Confirm that {money(repayment.amount)} are paid back",
+            text=f"{repayment.requested_by or 'Somebody'} wants them to go to {self.account(repayment)}: "
+            f"“{repayment.reason}”.",
+            submit="Confirm",
+            refused=(NotRepayable,),
+            do=do,
+        )
 
     @action(description="The bank has paid it", url_path="executed", permissions=["money"], icon="check")
     def executed(self, request: HttpRequest, object_id: str) -> HttpResponse:

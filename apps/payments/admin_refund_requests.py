@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -32,20 +34,28 @@ class RefundRequestAdmin(MoneyActs):
         "Refunds above your limit (Settings → Company), and those that support asks for, wait here until another "
         "person confirms them."
     )
-    list_display = ("requested_at", "document", "goes_back", "state", "requested_by", "decided_by")
+    list_display = ("requested_at", "of_what", "goes_back", "state", "requested_by", "decided_by")
     list_filter = ("status",)
-    list_select_related = ("document", "requested_by", "decided_by")
-    search_fields = ("document__number", "reason")
+    list_select_related = ("document", "wallet__contract", "requested_by", "decided_by")
+    search_fields = ("document__number", "wallet__contract__number", "reason")
     fields = (
-        ("document", "goes_back", "state"),
+        ("of_what", "goes_back", "state"),
         "reason",
         ("requested_by", "requested_at", "expires_at"),
         ("decided_by", "decided_at"),
         "decision_reason",
         "credit_note",
     )
-    readonly_fields = ("goes_back", "state")
+    readonly_fields = ("of_what", "goes_back", "state")
     actions_detail = ("confirm", "decline", "withdraw")
+
+    @admin.display(description="of")
+    def of_what(self, row: RefundRequest) -> str:
+        found, name = (row.document, "invoices_invoice") if row.document else (row.wallet, "payments_wallet")
+        assert found is not None, "a request is of a document or a wallet"
+        return format_html(
+            '<a class="wl-link" href="{}">{}</a>', reverse(f"admin:{name}_change", args=[found.pk]), found
+        )
 
     @admin.display(description="goes back", ordering="amount")
     def goes_back(self, row: RefundRequest) -> str:

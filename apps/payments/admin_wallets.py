@@ -1,6 +1,6 @@
 """Prepaid wallets in the console: what is offered, what is left, every movement, and the rest given back."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
@@ -22,10 +22,13 @@ from apps.core.words import money
 from apps.payments.domain.status import RefundStatus
 from apps.payments.models import Wallet, WalletMovement, WalletOffer
 from apps.payments.papers import with_receipts
-from apps.payments.services.refunds import NotRefundable
+from apps.payments.services.refund_requests import request_wallet_refund
+from apps.payments.services.refunds import NeedsSecondPerson, NotRefundable
 from apps.payments.services.wallet_refunds import GivenBack, refund_wallet, refundable
 from apps.payments.services.wallets import NoWallet, open_wallet
 from apps.payments.wallets import disputed_in, limit_of
+
+_ELSEWHERE: Final = "Somebody else has to confirm it here."
 
 
 @admin.register(WalletOffer)
@@ -159,13 +162,14 @@ class WalletAdmin(TenantAdmin):
             seen = forms.DecimalField(widget=forms.HiddenInput)
 
         def do(cleaned: dict[str, Any]) -> HttpResponse:
-            given = refund_wallet(
-                wallet_id=wallet.pk,
-                seen=cleaned["seen"],
-                reason=cleaned["reason"],
-                by=operator_of(request),
-                at=clock.now(),
-            )
+            told = {"wallet_id": wallet.pk, **cleaned, "by": operator_of(request), "at": clock.now()}
+            try:
+                given = refund_wallet(**told)
+            except NeedsSecondPerson as needed:
+                waiting = request_wallet_refund(amount=needed.amount, **told)
+                said = in_words(needed.amount, wallet.currency)
+                self.message_user(request, f"{said} are more than one person gives back alone. {_ELSEWHERE}")
+                return HttpResponseRedirect(reverse("admin:payments_refundrequest_change", args=[waiting.pk]))
             self.message_user(request, _outcome(given, wallet))
             return HttpResponseRedirect(reverse("admin:payments_wallet_change", args=[wallet.pk]))
 

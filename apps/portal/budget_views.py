@@ -16,6 +16,7 @@ from apps.contracts.models import Contract, CostCentre, Vehicle
 from apps.core import clock
 from apps.portal import selectors
 from apps.portal.access import administrators_page, customer_page, is_administrator
+from apps.portal.history import history_of
 from apps.portal.pages import page_for
 from apps.sessions.domain.budgets import DEFAULT_THRESHOLDS
 from apps.sessions.models import Budget
@@ -83,7 +84,8 @@ def budget_add(request: HttpRequest, contract_id: int, *, membership: Membership
     form = NewBudgetForm(request.POST if request.method == "POST" else None, contract=contract)
     if request.method == "POST" and form.is_valid():
         try:
-            make_budget(contract=contract, **form.cleaned_data)
+            with history_of(membership) as history:
+                history.added(make_budget(contract=contract, **form.cleaned_data))
         except BudgetRefused as refusal:
             form.add_error(None, _(str(refusal)))
         else:
@@ -101,7 +103,9 @@ def budget(request: HttpRequest, budget_id: int, *, membership: Membership) -> H
     form = BudgetForm(request.POST if request.method == "POST" else None, initial=initial, chosen=found.thresholds)
     if request.method == "POST" and form.is_valid():
         try:
-            change_budget(budget_id=found.pk, **form.cleaned_data)
+            with history_of(membership) as history:
+                change_budget(budget_id=found.pk, **form.cleaned_data)
+                history.changed(found, form)
         except BudgetRefused as refusal:
             form.add_error("amount", _(str(refusal)))
         else:
@@ -114,7 +118,10 @@ def budget(request: HttpRequest, budget_id: int, *, membership: Membership) -> H
 @administrators_page
 def budget_drop(request: HttpRequest, budget_id: int, *, membership: Membership) -> HttpResponse:
     """Forget a budget."""
-    drop_budget(budget_id=_budget_of(membership, budget_id).pk)
+    found = _budget_of(membership, budget_id)
+    with history_of(membership) as history:
+        history.removed(found)
+        drop_budget(budget_id=found.pk)
     messages.success(request, _("The budget is removed."))
     return redirect("portal:budgets")
 

@@ -21,6 +21,7 @@ from apps.contracts.models import Contract, IdToken
 from apps.core import clock
 from apps.portal.access import administrators_page, customer_page, is_administrator
 from apps.portal.card_forms import CardForm, NewCardForm, NumberForm
+from apps.portal.history import history_of
 from apps.portal.pages import PAGE_SIZE, page_for
 
 
@@ -47,7 +48,7 @@ def cards(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "status": status,
         "asked": asked,
         "query": query.urlencode(),
-        "contracts": _open_contracts(membership).order_by("seller__name", "number"),
+        "contracts": open_contracts(membership).order_by("seller__name", "number"),
         "may_change": is_administrator(membership),
     }
     return page_for(request, "portal/cards.html", membership, **context)
@@ -57,13 +58,15 @@ def cards(request: HttpRequest, *, membership: Membership) -> HttpResponse:
 @administrators_page
 def add(request: HttpRequest, contract_id: int, *, membership: Membership) -> HttpResponse:
     """Add a card to a contract."""
-    contract = _open_contracts(membership).filter(pk=contract_id).first()
+    contract = open_contracts(membership).filter(pk=contract_id).first()
     if contract is None:
         raise Http404("no such contract")
     form = NewCardForm(request.POST if request.method == "POST" else None, contract=contract)
     if request.method == "POST" and form.is_valid():
         try:
-            card = add_card(contract_id=contract.pk, at=clock.now(), **form.cleaned_data)
+            with history_of(membership) as history:
+                card = add_card(contract_id=contract.pk, at=clock.now(), **form.cleaned_data)
+                history.added(card)
         except FleetRefused as refusal:
             form.add_error("last_day" if form.cleaned_data["last_day"] else "uid", _(str(refusal)))
         else:
@@ -80,22 +83,19 @@ def card(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResp
     if request.method == "POST":
         return _change(request, uid=uid)
     found = _card_of(membership, uid)
-    initial = {
-        "driver": found.driver,
-        "vehicle": found.vehicle_id,
-        "cost_centre": found.cost_centre_id,
-        "last_day": last_day_of(found),
-    }
-    return _card_page(request, membership, found, CardForm(initial=initial, contract=found.contract), NumberForm())
+    form = CardForm(initial=_initial(found), contract=found.contract)
+    return _card_page(request, membership, found, form, NumberForm())
 
 
 @administrators_page
 def _change(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
     found = _card_of(membership, uid)
-    form = CardForm(request.POST, contract=found.contract)
+    form = CardForm(request.POST, initial=_initial(found), contract=found.contract)
     if form.is_valid():
         try:
-            change_card(token_id=found.pk, at=clock.now(), **form.cleaned_data)
+            with history_of(membership) as history:
+                change_card(token_id=found.pk, at=clock.now(), **form.cleaned_data)
+                history.changed(found, form)
         except FleetRefused as refusal:
             messages.error(request, _(str(refusal)))
         else:
@@ -111,10 +111,15 @@ def act(request: HttpRequest, uid: UUID, act: str, *, membership: Membership) ->
     found = _card_of(membership, uid)
     if act not in _ACTS:
         raise Http404("no such act")
+    do, done, words = _ACTS[act]
     try:
-        messages.success(request, _ACTS[act](found))
+        with history_of(membership) as history:
+            do(found)
+            history.did(found, words)
     except FleetRefused as refusal:
         messages.error(request, _(str(refusal)))
+    else:
+        messages.success(request, done() % {"card": found})
     return redirect("portal:card", uid)
 
 
@@ -128,7 +133,10 @@ def replace(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         change = CardForm(initial={"driver": found.driver}, contract=found.contract)
         return _card_page(request, membership, found, change, form)
     try:
-        successor = replace_card(token_id=found.pk, uid=form.cleaned_data["uid"])
+        with history_of(membership) as history:
+            successor = replace_card(token_id=found.pk, uid=form.cleaned_data["uid"])
+            history.did(found, f"Replaced by {successor}.")
+            history.added(successor)
     except CardRefused:
         # Which contract has the number is another customer's business.
         messages.error(request, _("This number cannot be added. Look whether it is typed right, or ask your seller."))
@@ -137,22 +145,34 @@ def replace(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
     return redirect("portal:card", successor.public_uid)
 
 
-def _block(card: IdToken) -> str:
-    block_own_card(token_id=card.pk, is_lost=False)
-    return _("Card %(card)s is blocked: it starts no charge. What runs goes on.") % {"card": card}
+# Act → the service, what the page says, what the history says.
+_ACTS: dict[str, tuple[Callable[[IdToken], object], Callable[[], str], str]] = {
+    "block": (
+        lambda card: block_own_card(token_id=card.pk, is_lost=False),
+        lambda: _("Card %(card)s is blocked: it starts no charge. What runs goes on."),
+        "Blocked.",
+    ),
+    "lost": (
+        lambda card: block_own_card(token_id=card.pk, is_lost=True),
+        lambda: _("Card %(card)s is reported lost and blocked. Put a new card in its stead below."),
+        "Reported lost and blocked.",
+    ),
+    "unblock": (
+        lambda card: unblock_own_card(token_id=card.pk),
+        lambda: _("Card %(card)s charges again."),
+        "Unblocked.",
+    ),
+}
 
 
-def _lose(card: IdToken) -> str:
-    block_own_card(token_id=card.pk, is_lost=True)
-    return _("Card %(card)s is reported lost and blocked. Put a new card in its stead below.") % {"card": card}
-
-
-def _unblock(card: IdToken) -> str:
-    unblock_own_card(token_id=card.pk)
-    return _("Card %(card)s charges again.") % {"card": card}
-
-
-_ACTS: dict[str, Callable[[IdToken], str]] = {"block": _block, "lost": _lose, "unblock": _unblock}
+def _initial(card: IdToken) -> dict[str, Any]:
+    """Return what a card's form shows before anybody types."""
+    return {
+        "driver": card.driver,
+        "vehicle": card.vehicle_id,
+        "cost_centre": card.cost_centre_id,
+        "last_day": last_day_of(card),
+    }
 
 
 def _card_page(
@@ -183,6 +203,7 @@ def _card_of(membership: Membership, uid: UUID) -> IdToken:
     return found
 
 
-def _open_contracts(membership: Membership) -> Any:
+def open_contracts(membership: Membership) -> Any:
+    """Return the organisation's contracts to which cards may be added."""
     contracts = bought_rows(membership, Contract.objects.exclude(status=Contract.Status.ENDED))
     return contracts.select_related("seller", "customer")

@@ -16,6 +16,7 @@ from apps.contracts.models import CostCentre, Customer, IdToken, Vehicle
 from apps.portal import selectors
 from apps.portal.access import administrators_page, customer_page, is_administrator
 from apps.portal.card_forms import CostCentreForm, VehicleForm
+from apps.portal.history import history_of
 from apps.portal.pages import page_for
 
 _USED = Count("tokens", filter=~Q(tokens__status=IdToken.Status.RETIRED))
@@ -49,7 +50,7 @@ def vehicle(request: HttpRequest, vehicle_id: int, *, membership: Membership) ->
 @require_POST
 @administrators_page
 def vehicle_remove(request: HttpRequest, vehicle_id: int, *, membership: Membership) -> HttpResponse:
-    return _remove(request, _one(membership, Vehicle, vehicle_id), to="portal:vehicles")
+    return _remove(request, membership, _one(membership, Vehicle, vehicle_id), to="portal:vehicles")
 
 
 @require_http_methods(["GET", "POST"])
@@ -67,7 +68,7 @@ def cost_centre(request: HttpRequest, centre_id: int, *, membership: Membership)
 @require_POST
 @administrators_page
 def cost_centre_remove(request: HttpRequest, centre_id: int, *, membership: Membership) -> HttpResponse:
-    return _remove(request, _one(membership, CostCentre, centre_id), to="portal:cost-centres")
+    return _remove(request, membership, _one(membership, CostCentre, centre_id), to="portal:cost-centres")
 
 
 def _list(request: HttpRequest, membership: Membership, template: str, model: Any) -> HttpResponse:
@@ -85,7 +86,10 @@ def _vehicle_page(request: HttpRequest, membership: Membership, row: Vehicle) ->
     form = VehicleForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            save_vehicle(vehicle=row, **form.cleaned_data)
+            with history_of(membership) as history:
+                is_new = row.pk is None
+                save_vehicle(vehicle=row, **form.cleaned_data)
+                history.saved(row, form, is_new=is_new)
         except FleetRefused as refusal:
             form.add_error("plate", _(str(refusal)))
         else:
@@ -100,7 +104,10 @@ def _centre_page(request: HttpRequest, membership: Membership, row: CostCentre) 
     form = CostCentreForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            save_cost_centre(centre=row, **form.cleaned_data)
+            with history_of(membership) as history:
+                is_new = row.pk is None
+                save_cost_centre(centre=row, **form.cleaned_data)
+                history.saved(row, form, is_new=is_new)
         except FleetRefused as refusal:
             form.add_error("code", _(str(refusal)))
         else:
@@ -109,10 +116,12 @@ def _centre_page(request: HttpRequest, membership: Membership, row: CostCentre) 
     return page_for(request, "portal/cost_centre.html", membership, form=form, row=row, customer=row.customer)
 
 
-def _remove(request: HttpRequest, row: Any, *, to: str) -> HttpResponse:
+def _remove(request: HttpRequest, membership: Membership, row: Any, *, to: str) -> HttpResponse:
     name = str(row)
     try:
-        remove_unused(row=row)
+        with history_of(membership) as history:
+            history.removed(row)
+            remove_unused(row=row)
     except FleetRefused as refusal:
         messages.error(request, _(str(refusal)))
     else:

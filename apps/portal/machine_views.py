@@ -82,12 +82,9 @@ def open_endpoint(request: HttpRequest, *, membership: Membership) -> HttpRespon
 @require_POST
 @administrators_page
 def act_on_endpoint(request: HttpRequest, endpoint_id: int, act: str, *, membership: Membership) -> HttpResponse:
-    """Test an endpoint, switch it off or on, send again what failed of the last days, or give it a new secret."""
+    """Test an endpoint, switch it off or on, or send again what failed of the last days."""
     if not _endpoints(membership).filter(pk=endpoint_id).exists():
         raise Http404("no such endpoint")
-    if act == "secret":
-        opened = endpoints.renew_secret(endpoint_id=endpoint_id, at=clock.now())
-        return _shown_once(request, membership, title=opened.endpoint.url, secret=opened.secret, is_key=False)
     if act not in ACTS:
         raise Http404("no such act")
     try:
@@ -95,6 +92,16 @@ def act_on_endpoint(request: HttpRequest, endpoint_id: int, act: str, *, members
     except endpoints.EndpointRefused as refusal:
         messages.error(request, _(str(refusal)))
     return redirect("portal:machines")
+
+
+@require_POST
+@administrators_page
+def renew_secret(request: HttpRequest, endpoint_id: int, *, membership: Membership) -> HttpResponse:
+    """Give an endpoint a new secret and show it once."""
+    if not _endpoints(membership).filter(pk=endpoint_id).exists():
+        raise Http404("no such endpoint")
+    opened = endpoints.renew_secret(endpoint_id=endpoint_id, at=clock.now())
+    return _shown_once(request, membership, title=opened.endpoint.url, secret=opened.secret, is_key=False)
 
 
 def _ping(endpoint_id: int) -> str:

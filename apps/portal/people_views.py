@@ -17,6 +17,7 @@ from apps.accounts.services import MemberRefused, change_role, end_membership
 from apps.core import clock
 from apps.documents.inviting import invite_by_mail
 from apps.portal.access import administrators_page
+from apps.portal.history import history_of
 from apps.portal.pages import page_for
 from apps.tariffs.spoken import page_language
 
@@ -48,14 +49,17 @@ def invite(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     if not form.is_valid():
         return _page(request, membership, form)
     try:
-        new = invite_by_mail(
-            organisation=membership.organisation,
-            email=form.cleaned_data["email"],
-            role=Role(form.cleaned_data["role"]),
-            by=membership.user,
-            language=page_language(),
-            at=clock.now(),
-        )
+        language = page_language()
+        with history_of(membership) as history:
+            new = invite_by_mail(
+                organisation=membership.organisation,
+                email=form.cleaned_data["email"],
+                role=Role(form.cleaned_data["role"]),
+                by=membership.user,
+                language=language,
+                at=clock.now(),
+            )
+            history.added(new.invitation)
     except InvitationRefused as refusal:
         form.add_error("email", _(str(refusal)))
         return _page(request, membership, form)
@@ -68,10 +72,13 @@ def invite(request: HttpRequest, *, membership: Membership) -> HttpResponse:
 @administrators_page
 def withdraw(request: HttpRequest, invitation_id: int, *, membership: Membership) -> HttpResponse:
     """End an invitation that nobody has taken."""
-    if not _invitations(membership).filter(pk=invitation_id).exists():
+    found = _invitations(membership).filter(pk=invitation_id).first()
+    if found is None:
         raise Http404("no such invitation")
     try:
-        withdraw_invitation(invitation_id=invitation_id, at=clock.now())
+        with history_of(membership) as history:
+            withdraw_invitation(invitation_id=found.pk, at=clock.now())
+            history.did(found, "Withdrawn.")
     except InvitationRefused as refusal:
         messages.error(request, _(str(refusal)))
     else:
@@ -88,7 +95,9 @@ def set_role(request: HttpRequest, member_id: int, *, membership: Membership) ->
     if role not in dict(ROLES):
         raise Http404("no such role")
     try:
-        change_role(membership_id=found.pk, role=Role(role), by=membership.user)
+        with history_of(membership) as history:
+            change_role(membership_id=found.pk, role=Role(role), by=membership.user)
+            history.did(found, f"Role: {Role(found.role).label} → {Role(role).label}.")
     except MemberRefused as refusal:
         messages.error(request, _(str(refusal)))
     else:
@@ -102,7 +111,9 @@ def remove(request: HttpRequest, member_id: int, *, membership: Membership) -> H
     """Let a person go."""
     found = _member_of(membership, member_id)
     try:
-        end_membership(membership_id=found.pk, by=membership.user)
+        with history_of(membership) as history:
+            history.removed(found)
+            end_membership(membership_id=found.pk, by=membership.user)
     except MemberRefused as refusal:
         messages.error(request, _(str(refusal)))
     else:

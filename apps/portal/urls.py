@@ -6,6 +6,7 @@ from django.views.i18n import set_language
 
 from apps.portal import (
     budget_views,
+    card_import_views,
     card_views,
     community_views,
     contract_views,
@@ -56,6 +57,8 @@ urlpatterns = [
     path("cards/<uuid:uid>/replace/", card_views.replace, name="card-replace"),
     path("cards/<uuid:uid>/<str:act>/", card_views.act, name="card-act"),
     path("contracts/<int:contract_id>/cards/", card_views.add, name="card-add"),
+    path("contracts/<int:contract_id>/cards/import/", card_import_views.import_cards, name="card-import"),
+    path("cards/file-to-fill-in.csv", card_import_views.file_to_fill_in, name="card-file"),
     path("vehicles/", fleet_views.vehicles, name="vehicles"),
     path("vehicles/<int:vehicle_id>/", fleet_views.vehicle, name="vehicle"),
     path("vehicles/<int:vehicle_id>/remove/", fleet_views.vehicle_remove, name="vehicle-remove"),
@@ -98,6 +101,7 @@ urlpatterns = [
     path("machines/keys/", machine_views.make_key, name="key-make"),
     path("machines/keys/<int:key_id>/revoke/", machine_views.revoke_key, name="key-revoke"),
     path("machines/endpoints/", machine_views.open_endpoint, name="endpoint-open"),
+    path("machines/endpoints/<int:endpoint_id>/secret/", machine_views.renew_secret, name="endpoint-secret"),
     path("machines/endpoints/<int:endpoint_id>/<str:act>/", machine_views.act_on_endpoint, name="endpoint-act"),
     path("pay/<str:token>/", pay_views.pay, name="pay"),
     path("prepaid/<uuid:uid>/", wallet_views.wallet, name="wallet"),

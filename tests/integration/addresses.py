@@ -60,6 +60,11 @@ def addresses(tenant: Tenant) -> list[Address]:
     return found
 
 
+def names() -> set[str]:
+    """Return the name of every address, as it is reversed."""
+    return {name for name, _ in _patterns()}
+
+
 def _patterns(
     resolver: URLResolver | None = None, spaces: tuple[str, ...] = (), held: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, frozenset[str]]]:
@@ -180,6 +185,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "console:refund": _invoice,
     "console:preview": lambda tenant: {"contract_id": tenant.site.contract.pk},
     "console:customer": lambda tenant: {"customer_id": tenant.site.customer.pk},
+    "console:customer-invite": lambda tenant: {"customer_id": tenant.site.customer.pk},
     "console:community": lambda tenant: {"customer_id": _first("unit", tenant).customer_id},
     "console:station": _station,
     "console:station-reported": _station,
@@ -222,6 +228,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "portal:card-replace": lambda tenant: {"uid": tenant.site.token.public_uid},
     "portal:card-act": lambda tenant: {"uid": tenant.site.token.public_uid, "act": "block"},
     "portal:card-add": lambda tenant: {"contract_id": tenant.site.contract.pk},
+    "portal:card-import": lambda tenant: {"contract_id": tenant.site.contract.pk},
     "portal:vehicle": _vehicle,
     "portal:vehicle-remove": _vehicle,
     "portal:vehicle-add": lambda tenant: {"customer_id": tenant.site.customer.pk},
@@ -251,6 +258,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "portal:offer-document": lambda tenant: {"token": offer_token(_version(tenant))},
     "portal:key-revoke": lambda tenant: {"key_id": _first("apikey", tenant).pk},
     "portal:endpoint-act": lambda tenant: {"endpoint_id": _first("webhookendpoint", tenant).pk, "act": "ping"},
+    "portal:endpoint-secret": lambda tenant: {"endpoint_id": _first("webhookendpoint", tenant).pk},
     "portal:pay": lambda tenant: {"token": pay_token(tenant.invoice)},
     "portal:wallet": _wallet,
     "portal:wallet-top-up": _wallet,

@@ -101,6 +101,7 @@ def add_wallet(name: str, site: Site) -> Wallet:
 def add_refund_request(name: str, invoice: Invoice, by: User) -> None:
     """Make a refund of the invoice that waited for a second person and was withdrawn."""
     RefundRequest.objects.create(
+        seller=invoice.seller,
         document=invoice,
         seen_left=invoice.net.amount,
         currency=invoice.currency,

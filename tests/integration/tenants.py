@@ -4,11 +4,15 @@ Every name of the other tenant holds ``CANARY``; an answer to anybody else that 
 """
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.account.internal.flows.login import record_authentication
 from django.contrib import admin
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
 from django.test import Client
 
 from apps.accounts import api_keys
@@ -227,13 +231,27 @@ def platform(db) -> Client:
 
 
 def signed_in(user: User) -> Client:
-    """Return the browser of somebody whose sign-in is noted, so that no page is counted with what that asks."""
+    """Return the browser of somebody whose sign-in is noted and never too long ago.
+
+    So no page is counted with what noting asks, and no sensitive act asks for the password again.
+    """
     client = Client()
     client.force_login(user)
     session = client.session
+    session.update(proof_of(user, at=datetime(9999, 1, 1, tzinfo=UTC)))
     session[NotedSignIns.NOTE] = (session.session_key, "9999-01-01T00:00:00+00:00")
     session.save()
     return client
+
+
+def proof_of(user: User, *, at: datetime) -> dict[str, Any]:
+    """Return what allauth keeps in a session of a password that was given at that time."""
+    request = HttpRequest()
+    request.session = SessionStore()
+    record_authentication(request, user, method="password")
+    kept = dict(request.session.items())
+    kept[AUTHENTICATION_METHODS_SESSION_KEY][0]["at"] = at.timestamp()
+    return kept
 
 
 def row_of(model: Any, owner: Organisation) -> Any:

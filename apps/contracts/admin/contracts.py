@@ -96,7 +96,7 @@ class ContractForm(TenantForm):
         return cleaned
 
     def _post_clean(self) -> None:
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]  # Django's, which its stubs leave out.
         if self.instance.pk and "valid_to" in self.changed_data and (why := why_not_ended(self.instance)):
             self.add_error("valid_to", why)
 

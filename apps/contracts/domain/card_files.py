@@ -125,6 +125,29 @@ CARDS: Final = Table(
 )
 
 
+OWN_COLUMNS: Final = ("card", "driver", "vehicle", "cost_centre", "until")
+
+
+def own_cards(contract: str) -> Table[CardRow]:
+    """Return the file in which a customer brings along cards of one contract: less in it is theirs to say."""
+
+    def whole(values: Mapping[str, str]) -> dict[str, str]:
+        return {**dict.fromkeys(COLUMNS, ""), **values, "contract": contract}
+
+    return Table(
+        columns=OWN_COLUMNS,
+        example=(
+            ("04A1B2C3D4E5F6", "Ada Example", "B-WL 1", "4711 Sales", ""),
+            ("0411223344AABB", "A guest", "", "", "2026-12-31"),
+        ),
+        rows="cards",
+        problems=lambda values: _cell_problems(whole(values)),
+        row=lambda line, values: _row(line, whole(values)),
+        key=lambda row: row.uid,
+        again="this card",
+    )
+
+
 def read_cards(content: bytes) -> File[CardRow]:
     """Read a file of cards."""
     return read_table(content, CARDS)

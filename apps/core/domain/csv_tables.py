@@ -5,7 +5,7 @@ their order, empty lines skipped, nothing twice, as many lines and bytes as are 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
 from apps.core.domain.cells import as_written
@@ -27,10 +27,19 @@ Row = TypeVar("Row", bound=HasLine)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What is wrong where; line 0: the whole file."""
+    """What is wrong where; line 0: the whole file.
+
+    template, told  the message before it was filled in, and with what, for whoever says it in another language
+    """
 
     line: int
     message: str
+    template: str = field(default="", compare=False)
+    told: Mapping[str, object] = field(default_factory=dict, compare=False)
+
+
+def _filled(at_line: int, template: str, **told: object) -> Problem:
+    return Problem(line=at_line, message=template % told, template=template, told=told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +94,8 @@ def _read(lines: Iterator[tuple[int, list[str]]], table: Table[Row]) -> File[Row
         if len(rows) + len(problems) >= MOST_ROWS:
             return _refused(f"More than {MOST_ROWS:,} {table.rows}: part the file.", line=line)
         if len(cells) != len(columns):
-            problems.append(Problem(line=line, message=f"{len(cells)} columns instead of {len(columns)}."))
+            told = {"found": len(cells), "columns": len(columns)}
+            problems.append(_filled(line, "%(found)s columns instead of %(columns)s.", **told))
             continue
         values = dict(zip(columns, (as_written(cell.strip()) for cell in cells), strict=True))
         found = [Problem(line=line, message=message) for message in table.problems(values)]
@@ -94,7 +104,7 @@ def _read(lines: Iterator[tuple[int, list[str]]], table: Table[Row]) -> File[Row
             continue
         row = table.row(line, values)
         if (before := first_line.setdefault(table.key(row), line)) != line:
-            problems.append(Problem(line=line, message=f"Line {before} has {table.again} already."))
+            problems.append(_filled(line, f"Line %(line)s has {table.again} already.", line=before))
         else:
             rows.append(row)
     if not rows and not problems:

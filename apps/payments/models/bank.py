@@ -4,7 +4,7 @@ from typing import Final
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
@@ -113,7 +113,7 @@ class BankReceipt(TenantModel):
 class BankRepayment(TenantModel):
     """What is left of a bank receipt, to be paid back by bank: a payable until it is executed or withdrawn.
 
-    executed_on  the bank's day on which it left
+    executed_on  the bank's day on which it left · confirmed_by: the second person of one above the seller's limit
     """
 
     TENANT = ("bank_receipt__seller", "bank_receipt__customer__organisation")
@@ -127,6 +127,7 @@ class BankRepayment(TenantModel):
     )
     requested_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     requested_at = models.DateTimeField()
+    confirmed_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     executed_on = models.DateField(null=True, blank=True)
     ended_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -136,6 +137,11 @@ class BankRepayment(TenantModel):
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="bank_repayment_amount_is_positive"),
             models.CheckConstraint(condition=~Q(reason=""), name="bank_repayment_says_why"),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True)
+                | Q(requested_by__isnull=False, confirmed_by__isnull=False) & ~Q(confirmed_by=F("requested_by")),
+                name="bank_repayment_is_confirmed_by_somebody_else",
+            ),
             models.CheckConstraint(
                 condition=Q(status="requested", executed_on__isnull=True, ended_at__isnull=True)
                 | Q(status="executed", executed_on__isnull=False, ended_at__isnull=False)
@@ -148,7 +154,7 @@ class BankRepayment(TenantModel):
             *frozen(
                 "bank_repayment_wish_frozen",
                 what="bank repayments",
-                exempt=("status", "executed_on", "ended_by_id", "ended_at"),
+                exempt=("status", "confirmed_by_id", "executed_on", "ended_by_id", "ended_at"),
             ),
             *frozen("bank_repayment_frozen_when_ended", what="ended repayments", once="OLD.status <> 'requested'"),
             pgtrigger.Trigger(

@@ -10,11 +10,12 @@ from apps.accounts.tenancy import TenantModel
 class RefundRequest(TenantModel):
     """A refund above the seller's limit, as one person asked for it; another confirms or declines it.
 
+    document, wallet  of which of the two
     amounts    line id → how much, as the document states its lines, decimals as strings; null: all that is left
-    seen_left  what was left to be credited when it was asked for · amount  what goes back, gross
+    seen_left  what was left to be credited, or in the wallet, when it was asked for · amount  what goes back, gross
     """
 
-    TENANT = ("document__seller",)
+    TENANT = ("seller",)
 
     class Status(models.TextChoices):
         OPEN = "open"
@@ -22,7 +23,9 @@ class RefundRequest(TenantModel):
         DECLINED = "declined"
         WITHDRAWN = "withdrawn"
 
-    document = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="+")
+    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    document = models.ForeignKey("invoices.Invoice", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    wallet = models.ForeignKey("payments.Wallet", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     amounts = models.JSONField(null=True, blank=True)
     seen_left = models.DecimalField(max_digits=20, decimal_places=6)
     currency = models.CharField(max_length=3)
@@ -45,6 +48,14 @@ class RefundRequest(TenantModel):
             models.UniqueConstraint(
                 fields=["document"], condition=Q(status="open"), name="refund_request_one_open_per_document"
             ),
+            models.UniqueConstraint(
+                fields=["wallet"], condition=Q(status="open"), name="refund_request_one_open_per_wallet"
+            ),
+            models.CheckConstraint(
+                condition=Q(document__isnull=False, wallet__isnull=True)
+                | Q(document__isnull=True, wallet__isnull=False, amounts__isnull=True),
+                name="refund_request_is_of_a_document_or_a_wallet",
+            ),
             models.CheckConstraint(
                 condition=Q(status="open", decided_by__isnull=True, decided_at__isnull=True)
                 | Q(status="withdrawn", decided_at__isnull=False)
@@ -63,4 +74,4 @@ class RefundRequest(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"refund of {self.document}"
+        return f"refund of {self.document or self.wallet}"

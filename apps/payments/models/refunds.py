@@ -4,7 +4,7 @@ import uuid
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
@@ -20,6 +20,7 @@ class Refund(TenantModel):
     uid         our reference at Stripe, by which it is found before anything is asked again
     origin      CREDIT: what ``credit_note`` left too much · SURPLUS: what was paid beyond what was open, as by two
                 ways at once · WALLET: what was left of a top-up · ELSEWHERE: made at Stripe without our asking
+    confirmed_by  the second person of a refund above the seller's limit; null: none was needed
     invoice     the document that the money had settled, which is open again by so much; null: it had settled none
     """
 
@@ -47,6 +48,7 @@ class Refund(TenantModel):
     reason = models.CharField(max_length=200)
     failure_message = models.CharField(max_length=300, blank=True)
     requested_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    confirmed_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     requested_at = models.DateTimeField()
     succeeded_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
@@ -67,6 +69,11 @@ class Refund(TenantModel):
                 | Q(origin__in=["surplus", "wallet"], invoice__isnull=True, credit_note__isnull=True)
                 | Q(origin="elsewhere", credit_note__isnull=True, stripe_id__isnull=False),
                 name="refund_has_the_papers_of_its_origin",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True)
+                | Q(requested_by__isnull=False, confirmed_by__isnull=False) & ~Q(confirmed_by=F("requested_by")),
+                name="refund_is_confirmed_by_somebody_else",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_is_positive"),
             models.CheckConstraint(condition=~Q(reason=""), name="refund_says_why"),

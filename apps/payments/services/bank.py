@@ -19,6 +19,7 @@ from apps.payments.domain.postings import Lines, paid_back_by_bank, received_by_
 from apps.payments.domain.status import RepaymentStatus
 from apps.payments.models import Allocation, BankReceipt, BankRepayment, OpeningItem
 from apps.payments.openings import named_items, open_items
+from apps.payments.refund_limits import repayment_needs_second_person
 from apps.payments.selectors import open_invoices, under_collection
 from apps.payments.services.allocating import NotAllocatable, allocate
 from apps.payments.services.fees import settle_fees
@@ -177,16 +178,41 @@ def request_repayment(*, receipt_id: int, reason: str, by: User, at: datetime) -
 
 
 @transaction.atomic
+def confirm_repayment(*, repayment_id: int, by: User) -> BankRepayment:
+    """Take on oneself that a repayment above the limit is paid; confirming it again changes nothing.
+
+    :raises NotRepayable: it is one's own, or it is paid or withdrawn
+    """
+    repayment = _lock_repayment(repayment_id)
+    if repayment.status != RepaymentStatus.REQUESTED:
+        raise NotRepayable("It is paid or withdrawn already.")
+    if repayment.requested_by_id == by.pk:
+        raise NotRepayable("Nobody confirms their own repayment. Ask somebody else who moves money.")
+    if repayment.confirmed_by_id is None:
+        repayment.confirmed_by = by
+        repayment.save(update_fields=["confirmed_by"])
+    return repayment
+
+
+def waits_for_second_person(repayment: BankRepayment) -> bool:
+    """Whether it may not be paid before somebody else confirms it."""
+    is_waiting = repayment.status == RepaymentStatus.REQUESTED and repayment.confirmed_by_id is None
+    return is_waiting and repayment_needs_second_person(repayment)
+
+
+@transaction.atomic
 def execute_repayment(*, repayment_id: int, executed_on: date, by: User | None, at: datetime) -> BankRepayment:
     """Note that the bank has paid it, and post receivable against bank; noting it again changes nothing.
 
-    :raises NotRepayable: it was withdrawn
+    :raises NotRepayable: it was withdrawn, or is above the limit and nobody else has confirmed it
     """
     repayment = _lock_repayment(repayment_id)
     if repayment.status == RepaymentStatus.EXECUTED:
         return repayment
     if repayment.status == RepaymentStatus.WITHDRAWN:
         raise NotRepayable("It was withdrawn.")
+    if waits_for_second_person(repayment):
+        raise NotRepayable("It is more than one person gives back alone: somebody else has to confirm it first.")
     repayment.status, repayment.executed_on = RepaymentStatus.EXECUTED, executed_on
     repayment.ended_by, repayment.ended_at = by, at
     repayment.save()

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
 from apps.invoices.models import Invoice
-from apps.payments.models import PaymentOperation, Refund, RefundRequest
+from apps.payments.models import PaymentOperation, Refund, RefundRequest, Wallet
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.refunds import NotRefundable, begin_refund
+from apps.payments.services.wallet_refunds import begin_wallet_refund
 
 LIVES: Final = timedelta(days=7)
 Status = RefundRequest.Status
@@ -34,31 +35,49 @@ def request_refund(
     :raises NotRefundable: one of this document waits already
     """
     document = Invoice.objects.get(pk=document_id)
+    lines = None if amounts is None else {str(line): str(part) for line, part in amounts.items()}
+    told = {"seller_id": document.seller_id, "currency": document.currency, "amounts": lines}
+    return _ask({"document": document}, seen_left=seen_left, amount=amount, reason=reason, by=by, at=at, **told)
+
+
+def request_wallet_refund(
+    *, wallet_id: int, seen: Decimal, amount: Decimal, reason: str, by: User, at: datetime
+) -> RefundRequest:
+    """Ask a second person for what is left in a wallet; it stays there until then.
+
+    seen  as in ``refund_wallet`` · amount  what would go back to cards
+
+    :raises NotRefundable: one of this wallet waits already
+    """
+    wallet = Wallet.objects.select_related("contract").get(pk=wallet_id)
+    told = {"seller_id": wallet.contract.seller_id, "currency": wallet.currency}
+    return _ask({"wallet": wallet}, seen_left=seen, amount=amount, reason=reason, by=by, at=at, **told)
+
+
+def _ask(of: dict[str, Any], *, reason: str, by: User, at: datetime, **told: Any) -> RefundRequest:
     try:
         with transaction.atomic():
             # One that waited too long makes room.
-            RefundRequest.objects.filter(document=document, status=Status.OPEN, expires_at__lte=at).update(
+            RefundRequest.objects.filter(**of, status=Status.OPEN, expires_at__lte=at).update(
                 status=Status.WITHDRAWN, decided_at=at
             )
-            return RefundRequest.objects.create(
-                document=document,
-                amounts=None if amounts is None else {str(line): str(part) for line, part in amounts.items()},
-                seen_left=seen_left,
-                currency=document.currency,
-                amount=amount,
+            made: RefundRequest = RefundRequest.objects.create(
+                **of,
+                **told,
                 reason=reason.strip()[:200],
                 requested_by=by,
                 requested_at=at,
                 expires_at=at + LIVES,
             )
     except IntegrityError as error:
-        raise NotRefundable("A refund of this document waits for a second person already.") from error
+        raise NotRefundable("A refund of it waits for a second person already.") from error
+    return made
 
 
 def confirm_request(*, request_id: int, by: User, at: datetime) -> tuple[Refund, ...]:
     """Give back what another person asked for.
 
-    :raises NotRefundable: it is one's own, decided, too old, or the document moved since it was asked for
+    :raises NotRefundable: it is one's own, decided, too old, or the document or wallet moved since it was asked for
     """
     operations = _confirm(request_id, by=by, at=at)
     for operation in operations:
@@ -69,20 +88,27 @@ def confirm_request(*, request_id: int, by: User, at: datetime) -> tuple[Refund,
 @transaction.atomic
 def _confirm(request_id: int, *, by: User, at: datetime) -> list[PaymentOperation]:
     request = _locked(request_id, by=by, at=at)
-    refunds, operations = begin_refund(
-        request.document_id,
-        reason=request.reason,
-        by=request.requested_by,
-        at=at,
-        amounts=None
-        if request.amounts is None
-        else {int(line): Decimal(part) for line, part in request.amounts.items()},
-        seen_left=request.seen_left,
-        confirmed_by=by,
-    )
-    request.credit_note_id = refunds[0].credit_note_id if refunds else None
+    operations = _begin(request, confirmed_by=by, at=at)
     _decide(request, Status.CONFIRMED, by=by, at=at)
-    return list(operations)
+    return operations
+
+
+def _begin(request: RefundRequest, *, confirmed_by: User, at: datetime) -> list[PaymentOperation]:
+    told: dict[str, Any] = {
+        "reason": request.reason,
+        "by": request.requested_by,
+        "at": at,
+        "confirmed_by": confirmed_by,
+    }
+    if request.wallet_id is not None:
+        operations, _ = begin_wallet_refund(request.wallet_id, seen=request.seen_left, **told)
+        return operations
+    lines = request.amounts
+    amounts = None if lines is None else {int(line): Decimal(part) for line, part in lines.items()}
+    assert request.document_id is not None, "a request is of a document or a wallet"
+    refunds, calls = begin_refund(request.document_id, amounts=amounts, seen_left=request.seen_left, **told)
+    request.credit_note_id = refunds[0].credit_note_id if refunds else None
+    return list(calls)
 
 
 @transaction.atomic

@@ -143,8 +143,10 @@ def begin_refund(
         note = credit_invoice(invoice_id=document_id, reason=reason, at=at, by=by)
     else:
         note = credit_amounts(invoice_id=document_id, amounts=amounts, reason=reason, at=at, by=by)
-    refunds = list(_refunds(document, note, payments, reason=reason, by=by, at=at))
-    if confirmed_by is None and needs_second_person(document=document, refunds=refunds, by=by, at=at):
+    refunds = list(_refunds(document, note, payments, reason=reason, by=by, confirmed_by=confirmed_by, at=at))
+    if confirmed_by is None and needs_second_person(
+        seller=document.seller, refunds=refunds, same=Q(invoice=document), by=by, at=at
+    ):
         raise NeedsSecondPerson(sum((refund.amount.amount for refund in refunds), start=Decimal(0)))
     if not refunds and not left:
         latest = Refund.objects.filter(invoice=document_id).first()
@@ -198,7 +200,14 @@ def _check_finished(attempt: PaymentAttempt | None, payments: Sequence[Payment],
 
 
 def _refunds(
-    document: Invoice, note: Invoice, payments: Sequence[Payment], *, reason: str, by: User | None, at: datetime
+    document: Invoice,
+    note: Invoice,
+    payments: Sequence[Payment],
+    *,
+    reason: str,
+    by: User | None,
+    confirmed_by: User | None,
+    at: datetime,
 ) -> Iterator[Refund]:
     """Write the refunds down, the latest payment first, of each at most what it settles of the document.
 
@@ -219,6 +228,7 @@ def _refunds(
             amount=amount,
             reason=reason.strip()[:200],
             requested_by=by,
+            confirmed_by=confirmed_by,
             requested_at=at,
         )
     if left and (document.contract is None or wallet_of(document.contract.pk) is None):
@@ -268,7 +278,7 @@ def _begin_credited(invoice_id: int, *, by: User | None, at: datetime) -> list[P
     if not refundable_ids(candidate, after_failure=is_repeat):
         return []
     note = document.credit_notes.latest("pk")
-    refunds = list(_refunds(document, note, payments, reason=note.reason, by=by, at=at))
+    refunds = list(_refunds(document, note, payments, reason=note.reason, by=by, confirmed_by=None, at=at))
     return [ask_for(refund, at=at) for refund in refunds]
 
 

@@ -5,15 +5,17 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.accounts.models import User
 from apps.contracts.models import SpendingLimit
 from apps.payments.domain.status import UNFINISHED
 from apps.payments.domain.wallets import ZERO, Refundable, spread_back
-from apps.payments.models import Payment, PaymentOperation, Refund, Wallet
+from apps.payments.models import Payment, PaymentOperation, Refund, Wallet, WalletMovement
+from apps.payments.refund_limits import needs_second_person
 from apps.payments.services.driver import drive_operation
 from apps.payments.services.owing import state_owed
-from apps.payments.services.refunds import NotRefundable, ask_for
+from apps.payments.services.refunds import NeedsSecondPerson, NotRefundable, ask_for
 from apps.payments.services.voucher_credits import credit_lot, lock_with_papers
 from apps.payments.services.wallets import move
 from apps.payments.vouchers import get_lot, lots_of
@@ -44,8 +46,9 @@ def refund_wallet(*, wallet_id: int, seen: Decimal, reason: str, by: User | None
           is no second refund
 
     :raises NotRefundable: nothing is left, it changed since it was seen, a top-up's call is under way, or no reason
+    :raises NeedsSecondPerson: it is more than ``by`` may give back alone
     """
-    operations, left = _begin(wallet_id, seen=seen, reason=reason, by=by, at=at)
+    operations, left = begin_wallet_refund(wallet_id, seen=seen, reason=reason, by=by, at=at)
     for operation in operations:
         drive_operation(operation_id=operation.pk, at=at)
     refunds = Refund.objects.filter(operations__in=operations).order_by("pk")
@@ -53,9 +56,13 @@ def refund_wallet(*, wallet_id: int, seen: Decimal, reason: str, by: User | None
 
 
 @transaction.atomic
-def _begin(
-    wallet_id: int, *, seen: Decimal, reason: str, by: User | None, at: datetime
+def begin_wallet_refund(
+    wallet_id: int, *, seen: Decimal, reason: str, by: User | None, at: datetime, confirmed_by: User | None = None
 ) -> tuple[list[PaymentOperation], Decimal]:
+    """Write the refunds and movements down, without a call; see ``refund_wallet``.
+
+    confirmed_by  who took on themselves that it is above the limit; None: nobody
+    """
     if not reason.strip():
         raise NotRefundable("A refund needs a reason.")
     wallet, payments = lock_with_papers(wallet_id)
@@ -72,7 +79,7 @@ def _begin(
     asked = [part.payment_id for part in (*taxed, *untaxed)]
     if PaymentOperation.objects.filter(payment__in=asked, status__in=UNFINISHED).exists():
         raise NotRefundable("A call about a top-up is under way. Try again in a minute.")
-    said = {"reason": reason.strip()[:200], "requested_by": by, "requested_at": at}
+    said = {"reason": reason.strip()[:200], "requested_by": by, "confirmed_by": confirmed_by, "requested_at": at}
     refunds = []
     for part in taxed:
         lot = get_lot(wallet, part.payment_id)
@@ -86,9 +93,19 @@ def _begin(
         told = {"amount": -part.left, "refund": refund, "reason": reason, "by": by}
         move(wallet, kind=Kind.REFUND, key=f"refund:{refund.pk}", at=at, **told)
         refunds.append(refund)
+    if confirmed_by is None and needs_second_person(
+        seller=wallet.contract.seller, refunds=refunds, same=_of_wallet(wallet), by=by, at=at
+    ):
+        raise NeedsSecondPerson(sum((refund.amount.amount for refund in refunds), start=ZERO))
     operations = [ask_for(refund, at=at) for refund in refunds]
     state_owed(contract_id=wallet.contract_id, at=at)
     return operations, amount - sum((part.left for part in (*taxed, *untaxed)), ZERO)
+
+
+def _of_wallet(wallet: Wallet) -> Q:
+    """Say which refunds were of a wallet."""
+    moved = WalletMovement.objects.filter(wallet=wallet, kind=Kind.REFUND)
+    return Q(pk__in=moved.values("refund"))
 
 
 def _parts(wallet: Wallet, amount: Decimal) -> tuple[list[Refundable], list[Refundable]]:

@@ -47,7 +47,7 @@ ACTS = {
     "documents_webhookdelivery": ("replay",),
     "documents_webhookendpoint": ("ping", "edit", "replay_span", "new_secret", "switch_off", "switch_on"),
     "payments_bankreceipt": ("assign", "allocate", "pay_back"),
-    "payments_bankrepayment": ("executed", "withdraw"),
+    "payments_bankrepayment": ("confirm", "executed", "withdraw"),
     "payments_allocation": ("take_back",),
     "payments_dispute": ("edit", "submit"),
     "payments_wallet": ("give_back", "limit"),

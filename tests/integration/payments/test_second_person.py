@@ -10,22 +10,36 @@ from django.urls import reverse
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import Membership
 from apps.invoices.models import Invoice
-from apps.payments.models import Refund, RefundRequest
+from apps.payments.models import BankRepayment, Payment, Refund, RefundRequest, Wallet
+from apps.payments.services.bank import (
+    NotRepayable,
+    StatementLine,
+    confirm_repayment,
+    execute_repayment,
+    record_receipt,
+    request_repayment,
+    waits_for_second_person,
+)
 from apps.payments.services.refund_requests import (
     LIVES,
     confirm_request,
     decline_request,
     request_refund,
+    request_wallet_refund,
     withdraw_request,
 )
 from apps.payments.services.refunds import NeedsSecondPerson, NotRefundable, refund_document
+from apps.payments.services.wallet_refunds import refund_wallet, refundable
 from tests.factories import make_member, make_owner, make_user
 from tests.integration.tenants import signed_in
+from tests.refusals import refused_by
 
-from .conftest import NOON
+from .conftest import MINUTE, NOON
 from .drivers import capture, make_attempt, pay, receipt_of
+from .paying_ahead import balance, make_wallet, top_up
 
 pytestmark = pytest.mark.django_db
+LATER = NOON + MINUTE
 
 
 @pytest.fixture
@@ -245,3 +259,143 @@ class TestARequest:
         ]
 
         assert shown == [False, True]
+
+
+class TestAWallet:
+    @pytest.fixture
+    def wallet(self, sandbox, site) -> Wallet:
+        """10.00 EUR topped up; one person gives back 6.00 alone."""
+        site.owner.refund_limit = Decimal(6)
+        site.owner.save()
+        wallet = make_wallet(site)
+        top_up(wallet, "10.00")
+        return wallet
+
+    def give_back(self, wallet: Wallet, by):
+        return refund_wallet(wallet_id=wallet.pk, seen=refundable(wallet), reason="Moved away.", by=by, at=LATER)
+
+    def test_above_the_limit_is_given_back_by_two_in_the_console_and_stays_full_until_then(
+        self, sandbox, wallet, finance, owner
+    ):
+        with pytest.raises(NeedsSecondPerson) as refused:
+            self.give_back(wallet, finance.user)
+        page = reverse("admin:payments_wallet_give_back", args=[wallet.pk])
+        form = {"reason": "Moved away.", "seen": "10.000000"}
+
+        asked = signed_in(finance.user).post(page, form, follow=True).content.decode()
+        again = signed_in(finance.user).post(page, form).content.decode()
+        request = RefundRequest.objects.get()
+        own = signed_in(finance.user).post(confirm_page(request)).content.decode()
+        before = (balance(wallet), Refund.objects.count())
+        done = signed_in(owner.user).post(confirm_page(request), follow=True).content.decode()
+
+        refund = Refund.objects.get()
+        assert refused.value.amount == Decimal("10.00")
+        assert "more than one person gives back alone" in asked
+        assert "waits for a second person already" in again
+        assert "Nobody decides about their own" in own
+        assert (before, balance(wallet)) == ((Decimal("10.00"), 0), 0)
+        assert (refund.status, refund.requested_by, refund.confirmed_by) == ("succeeded", finance.user, owner.user)
+        assert "€10.00 go back" in done
+        assert f"Wallet of {wallet.contract}" in done
+
+    def test_counts_towards_the_day_unless_it_was_confirmed_and_a_moved_one_is_asked_for_again(
+        self, sandbox, site, wallet, finance, owner
+    ):
+        told = {"wallet_id": wallet.pk, "reason": "Moved away.", "by": finance.user, "at": LATER}
+        request = request_wallet_refund(seen=Decimal("10.00"), amount=Decimal("10.00"), **told)
+        site.owner.refund_limit = Decimal(12)
+        site.owner.save()
+        top_up(wallet, "10.00", at=LATER)
+
+        with pytest.raises(NotRefundable, match="moved meanwhile"):
+            confirm_request(request_id=request.pk, by=owner.user, at=LATER)
+        withdraw_request(request_id=request.pk, by=finance.user, at=LATER)
+        request = request_wallet_refund(seen=Decimal("20.00"), amount=Decimal("20.00"), **told)
+        confirm_request(request_id=request.pk, by=owner.user, at=LATER)
+        top_up(wallet, "12.00", at=LATER)
+        first = self.give_back(wallet, finance.user)
+        top_up(wallet, "10.00", at=LATER)
+
+        assert [refund.confirmed_by for refund in first.refunds] == [None]
+        with pytest.raises(NeedsSecondPerson):
+            self.give_back(wallet, finance.user)
+
+    def test_and_a_document_cannot_be_one_request(self, wallet, receipt, finance):
+        request = ask(receipt, by=finance.user)
+
+        with refused_by("refund_request_is_of_a_document_or_a_wallet", RefundRequest):
+            RefundRequest.objects.filter(pk=request.pk).update(wallet=wallet)
+        with refused_by("refund_is_confirmed_by_somebody_else", Refund):
+            Refund.objects.bulk_create(
+                [
+                    Refund(
+                        payment=Payment.objects.first(),
+                        origin="elsewhere",
+                        stripe_id="re_x",
+                        status="pending",
+                        currency="EUR",
+                        amount=Decimal(1),
+                        reason="x",
+                        requested_by=finance.user,
+                        confirmed_by=finance.user,
+                        requested_at=NOON,
+                    )
+                ]
+            )
+
+
+class TestARepaymentByBank:
+    @pytest.fixture
+    def repayment(self, site, finance) -> BankRepayment:
+        """10.00 EUR that somebody sent, to be paid back; one person gives back 6.00 alone."""
+        site.owner.refund_limit = Decimal(6)
+        site.owner.save()
+        return self.ask(site, finance, "10.00")
+
+    def ask(self, site, by: Membership, amount: str, *, at=NOON) -> BankRepayment:
+        line = StatementLine(
+            key=f"line {amount} {at}", booked_on=NOON.date(), amount=Decimal(amount), currency="EUR", payer="Ada"
+        )
+        receipt = record_receipt(seller_id=site.owner.pk, line=line, at=NOON)
+        return request_repayment(receipt_id=receipt.pk, reason="Not ours.", by=by.user, at=at)
+
+    def paid(self, repayment: BankRepayment, by: Membership) -> str:
+        told = {"executed_on": NOON.date(), "by": by.user, "at": LATER}
+        return execute_repayment(repayment_id=repayment.pk, **told).status
+
+    def test_above_the_limit_is_not_paid_before_another_person_confirms_it(self, repayment, finance, owner):
+        page = reverse("admin:payments_bankrepayment_change", args=[repayment.pk])
+        confirm = reverse("admin:payments_bankrepayment_confirm", args=[repayment.pk])
+
+        with pytest.raises(NotRepayable, match="somebody else has to confirm"):
+            self.paid(repayment, owner)
+        waiting = signed_in(owner.user).get(page).content.decode()
+        own = signed_in(finance.user).post(confirm).content.decode()
+        signed_in(owner.user).post(confirm)
+        confirmed = signed_in(finance.user).get(page).content.decode()
+
+        repayment.refresh_from_db()
+        executed = reverse("admin:payments_bankrepayment_executed", args=[repayment.pk])
+        assert (confirm in waiting, executed in waiting) == (True, False)
+        assert "Nobody confirms their own" in own
+        assert (confirm in confirmed, executed in confirmed) == (False, True)
+        assert repayment.confirmed_by == owner.user
+        assert self.paid(repayment, finance) == "executed"
+        with refused_by("frozen", BankRepayment):
+            BankRepayment.objects.filter(pk=repayment.pk).update(confirmed_by=None)
+
+    def test_counts_with_what_the_same_person_gave_back_by_card_and_bank_that_day(self, site, receipt, finance, owner):
+        give_back(receipt, "2.00", by=finance.user)
+        small = [self.ask(site, finance, "4.00"), self.ask(site, finance, "0.01", at=LATER)]
+        others = self.ask(site, owner, "5.00")
+
+        assert [waits_for_second_person(one) for one in (*small, others)] == [False, True, False]
+        with pytest.raises(NeedsSecondPerson):
+            give_back(receipt, "0.01", by=finance.user)
+        with pytest.raises(NotRepayable, match="own repayment"):
+            confirm_repayment(repayment_id=small[1].pk, by=finance.user)
+
+
+def confirm_page(request: RefundRequest) -> str:
+    return reverse("admin:payments_refundrequest_confirm", args=[request.pk])

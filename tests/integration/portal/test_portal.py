@@ -124,6 +124,9 @@ class TestTheMatrix:
             "key-revoke",
             "endpoint-open",
             "endpoint-act",
+            "card-import",
+            "card-file",
+            "endpoint-secret",
             "community-statement",
         }
 
