@@ -24,6 +24,7 @@ from apps.invoices.disputed import LineStanding, open_disputes, standings_of_lin
 from apps.invoices.domain.line_disputes import is_pressing
 from apps.invoices.errors import DocumentRefused
 from apps.invoices.models import LineDispute
+from apps.invoices.services.crediting import creditable_lines
 from apps.invoices.services.disputing import answer_with_reason
 from apps.payments.selectors import payment_state
 from apps.payments.services.line_disputes import credit_disputed_line
@@ -62,17 +63,19 @@ class AnswerForm(forms.Form):
 
     def __init__(self, data: Any, *, standing: LineStanding) -> None:
         super().__init__(data)
+        creditable = {each.line.pk: each.most for each in creditable_lines(standing.line.invoice)}
+        most = creditable.get(standing.line.pk, Decimal(0))
         stated = "gross" if standing.line.invoice.amounts_are_gross else "net"
         self.fields["amount"] = forms.DecimalField(
             label=f"Amount ({stated})",
-            initial=round_half_up(standing.left, currency=standing.line.currency),
+            initial=round_half_up(most, currency=standing.line.currency),
             required=False,
             min_value=Decimal(0),
-            max_value=standing.left,
+            max_value=most,
             max_digits=20,
             decimal_places=minor_unit(standing.line.currency),
             widget=UnfoldAdminTextInputWidget,
-            help_text=f"At most {standing.left.normalize():f}: all that is left of the line. Counts for a credit only.",
+            help_text=f"At most {most.normalize():f}: what is left of what the line cost. Counts for a credit only.",
         )
         self.order_fields(["decision", "amount", "answer"])
 

@@ -61,18 +61,23 @@ class RefundForm(forms.Form):
         self.currency = invoice.currency
         super().__init__(data, initial={"seen_left": self.left})
         stated = "gross" if invoice.amounts_are_gross else "net"
-        asked = lines if len(lines) <= MOST_LINES else ()
+        with_cost = [each for each in lines if each.most]
+        asked = with_cost if len(with_cost) <= MOST_LINES else []
         how_much: Any = self.fields["how_much"]
         how_much.choices = [
             (WHOLE, "All that is left"),
             (AMOUNT, "An amount"),
             *([(LINES, "By line")] if asked else []),
         ]
-        self.fields["amount"] = self._amount_field(f"Amount ({stated})", most=self.left)
+        at_most = sum((each.most for each in lines), start=Decimal(0))
+        self.fields["amount"] = self._amount_field(f"Amount ({stated})", most=at_most)
         for each in asked:
-            most = in_words(each.left.stated, self.currency)
-            label = f"Line {each.line.position}: {each.line.place} ({stated}, at most {most})"
-            self.fields[self.name_of(each)] = self._amount_field(label, most=each.left.stated)
+            most = in_words(each.most, self.currency)
+            label = f"Line {each.line.position}: {each.line.text or each.line.place} ({stated}, at most {most})"
+            field = self.fields[self.name_of(each)] = self._amount_field(label, most=each.most)
+            if each.most < each.left.stated:
+                says = in_words(each.left.stated, self.currency)
+                field.help_text = f"The line says {says}; the plan took off the rest of it."
         self.order_fields(["how_much", "amount", *(self.name_of(each) for each in asked), "reason"])
 
     def _amount_field(self, label: str, *, most: Decimal) -> forms.DecimalField:
@@ -96,10 +101,8 @@ class RefundForm(forms.Form):
         if cleaned["how_much"] == WHOLE:
             return None
         if cleaned["how_much"] == LINES:
-            return {each.line.pk: cleaned[self.name_of(each)] or Decimal(0) for each in self.lines}
-        shares = spread(
-            cleaned["amount"] or Decimal(0), [each.left.stated for each in self.lines], currency=self.currency
-        )
+            return {each.line.pk: cleaned.get(self.name_of(each)) or Decimal(0) for each in self.lines}
+        shares = spread(cleaned["amount"] or Decimal(0), [each.most for each in self.lines], currency=self.currency)
         return {each.line.pk: share for each, share in zip(self.lines, shares, strict=True)}
 
 

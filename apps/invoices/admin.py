@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldBooleanWidget
 from apps.accounts.domain.roles import MONEY_ROLES, SUPPORT_ROLES
 from apps.accounts.models import Organisation
 from apps.accounts.scope import acting_membership, has_role, operator_of
-from apps.accounts.tenant_admin import ActForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
+from apps.accounts.tenant_admin import ActForm, ReasonForm, RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
 from apps.core import clock
 from apps.core.domain.tax import NoTaxRate, SellerNotRegistered
 from apps.core.domain.zones import zone
@@ -23,9 +23,10 @@ from apps.documents.downloads import as_download, shown_inline
 from apps.invoices import admin_communities  # noqa: F401  (registers its pages)
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.errors import DocumentRefused
-from apps.invoices.models import BillingHold, BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
-from apps.invoices.selectors import get_data, get_file
+from apps.invoices.models import BilledAgain, BillingHold, BillingRun, Invoice, InvoiceLine, InvoiceTax, NumberSeries
+from apps.invoices.selectors import get_data, get_file, is_credited_in_full
 from apps.invoices.services.billing import start_run
+from apps.invoices.services.billing_again import bill_again
 from apps.invoices.services.einvoicing import missing_for_electronic, names_buyer
 from apps.invoices.services.holding import release_hold
 from apps.invoices.services.issuing import issue_invoice
@@ -131,7 +132,7 @@ class InvoiceAdmin(TenantAdmin):
     )
     readonly_fields = ("title", "state", "period", "net", "tax", "gross")
     inlines = (LineInline, TaxInline)
-    actions_detail = ("explain", "preview", "pdf", "xml", "issue", "credit")
+    actions_detail = ("explain", "preview", "pdf", "xml", "issue", "credit", "again")
 
     @admin.display(description="number", ordering="number")
     def title(self, invoice: Invoice) -> str:
@@ -155,13 +156,15 @@ class InvoiceAdmin(TenantAdmin):
         invoice = self.get_object(request, object_id)
         hidden = set()
         if invoice is None or invoice.status == InvoiceStatus.DRAFT:
-            hidden |= {"pdf", "xml", "credit"}
+            hidden |= {"pdf", "xml", "credit", "again"}
         else:
             hidden |= {"issue", "preview"}
         if invoice is not None and not names_buyer(invoice):
             hidden.add("xml")
         if invoice is not None and invoice.kind == Invoice.Kind.CREDIT_NOTE:
             hidden.add("credit")
+        if invoice is not None and not _may_be_billed_again(invoice):
+            hidden.add("again")
         return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
 
     @action(description="Explain", url_path="explain", permissions=["view"], icon="account_tree")
@@ -240,6 +243,32 @@ class InvoiceAdmin(TenantAdmin):
     def credit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("console:refund", args=[invoice.uid]))
+
+    @action(description="Bill again", url_path="again", permissions=["money"], icon="replay")
+    def again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        invoice = self.get_object_or_404(request, object_id)
+
+        def do(cleaned: dict[str, Any]) -> str:
+            bill_again(invoice_id=invoice.pk, reason=cleaned["reason"], at=clock.now(), by=operator_of(request))
+            return "The next billing run bills it again, as contract, plan and sessions are then."
+
+        return self.act(
+            request,
+            obj=invoice,
+            title=f"Bill {invoice} again",
+            text="All of it is credited. What it listed becomes due again: its sessions as they are now, and its plan "
+            "as the contract's page says when the run comes. Change what was wrong before that.",
+            submit="Bill again",
+            form_class=ReasonForm,
+            refused=REFUSALS,
+            do=do,
+        )
+
+
+def _may_be_billed_again(invoice: Invoice) -> bool:
+    is_on_contract = invoice.kind == Invoice.Kind.INVOICE and invoice.contract_id is not None
+    is_credited = is_on_contract and invoice.credit_notes.exists() and is_credited_in_full(invoice)
+    return is_credited and not BilledAgain.objects.filter(invoice=invoice).exists()
 
 
 def _why_no_data(invoice: Invoice) -> str:

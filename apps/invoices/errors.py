@@ -33,6 +33,10 @@ class NotElectronic(DocumentRefused):
     """The customer wants an electronic invoice and this is none; the message names all that is missing."""
 
 
+class NotBilledAgain(DocumentRefused):
+    """The invoice cannot be billed again; the message says why."""
+
+
 class NotCreditable(DocumentRefused):
     """Only an issued invoice or receipt is credited, never a draft or a credit note."""
 

@@ -283,6 +283,13 @@ def undocumented() -> QuerySet[Invoice]:
     ).order_by("pk")
 
 
+def cancelled_invoices(contract: Contract) -> QuerySet[Invoice]:
+    """Return the invoices on a contract of which credit notes have left nothing."""
+    noted = Invoice.objects.filter(contract=contract, kind=Invoice.Kind.INVOICE, credit_notes__isnull=False).distinct()
+    lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"))
+    return noted.filter(~Exists(with_something_left(lines).order_by()))
+
+
 def is_credited_in_full(invoice: Invoice) -> bool:
     """Tell whether every line of an issued invoice was taken back."""
     return not with_something_left(invoice.lines.all()).exists()

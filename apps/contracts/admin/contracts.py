@@ -93,12 +93,11 @@ class ContractForm(TenantForm):
         for field in ("customer", "tier"):
             if cleaned.get(field) is not None and cleaned[field].seller_id != seller_id:
                 self.add_error(field, "This belongs to another seller.")
+        if self.instance.pk and "valid_to" in self.changed_data and "valid_to" in cleaned:
+            self.instance.valid_to = cleaned["valid_to"]
+            if why := why_not_ended(self.instance):
+                self.add_error("valid_to", why)
         return cleaned
-
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # Django's, which its stubs leave out.
-        if self.instance.pk and "valid_to" in self.changed_data and (why := why_not_ended(self.instance)):
-            self.add_error("valid_to", why)
 
 
 @admin.register(Contract)

@@ -6,10 +6,11 @@ share by days. Worked: 100 kWh included and 30.00 a month, from 15 March: 17 of 
 
 Order within a span: included energy, then steps on what is charged beyond it, then minimum or maximum. Every line is
 quantity × price, exact, and rounded once when it is billed; minimum and maximum count what is billed, so that the
-invoice adds up to them to the cent.
+invoice adds up to them to the cent. Sessions are rounded one by one, included energy in one sum: 12 sessions of
+1.001 kWh × 0.49 cost 12 × 0.49 = 5.88, and 12.012 kWh are −5.89; where all is included a line of 0.01 makes it nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -42,11 +43,14 @@ class Usage:
 
     parts    their energy by price; ``tax_category`` names how the supply is taxed
     charged  what they cost, rounded, on the plan's side of the tax
+    energy_only  record → what it costs, rounded, on its tariff's side of the tax; of records that lie whole in the
+             span and cost nothing besides energy, all taxed in one way
     stated   what a line comes to, rounded, on the plan's side of the tax: a tariff may state its prices on the other
     """
 
     parts: tuple[PeriodPart, ...]
     charged: Decimal
+    energy_only: Mapping[str, Decimal]
     stated: Callable[[PeriodLine], Decimal]
 
 
@@ -74,6 +78,7 @@ def usage_lines(
     """
     covered = _included(terms, usage.parts, days=days, period=period)
     lines = [*included_lines(covered, each_owner=terms.included_for is IncludedFor.VEHICLE)]
+    lines += _rounding_lines(lines, covered, usage, currency=terms.currency)
     lines += _step_lines(terms, usage.parts, covered, days=days, period=period)
     charged = usage.charged + sum((usage.stated(line) for line in lines), Decimal(0))
     if terms.minimum is not None:
@@ -94,6 +99,33 @@ def _included(terms: PlanTerms, parts: Iterable[PeriodPart], *, days: Days, peri
         return share_pool(parts=parts, included_milliwh=allowance)
     parts = tuple(parts)
     return share_each(parts=parts, included_milliwh={part.owner: allowance for part in parts if part.owner})
+
+
+def _rounding_lines(
+    included: Sequence[PeriodLine], covered: Sequence[IncludedEnergy], usage: Usage, *, currency: str
+) -> list[PeriodLine]:
+    """Let included energy take off no more than sessions cost that are nothing but energy, and all where it is all."""
+    lines = []
+    for tax in sorted({line.tax_category for line in included}):
+        parts = [part for part in usage.parts if part.tax_category == tax and part.price and part.energy_milliwh]
+        covers = [cover for cover in covered if cover.part.tax_category == tax]
+        records = {_record_of(cover.part) for cover in covers}
+        if not records <= usage.energy_only.keys():
+            continue
+        cost = sum((usage.energy_only[record] for record in records), Decimal(0))
+        taken = -sum(
+            (round_half_up(line.amount, currency=currency) for line in included if line.tax_category == tax), Decimal(0)
+        )
+        is_all = sum(part.energy_milliwh for part in parts) == sum(cover.energy_milliwh for cover in covers)
+        surplus = taken - (cost if is_all else min(taken, cost))
+        lines.append(
+            line_of(kind=LineKind.ROUNDING, quantity=Decimal(1), price=surplus, words="rounding", tax_category=tax)
+        )
+    return [line for line in lines if line.amount]
+
+
+def _record_of(part: PeriodPart) -> str:
+    return part.part_id.partition("/")[0]
 
 
 def _step_lines(

@@ -14,6 +14,7 @@ _WORDS: Final[Mapping[str, Mapping[LineKind, str]]] = {
     "en": {
         LineKind.BASE_FEE: "{words}, {days}",
         LineKind.INCLUDED: "Included energy: {quantity} kWh × {price}, {days}",
+        LineKind.ROUNDING: "Rounding of included energy, {days}",
         LineKind.TIER: "Step price: {quantity} kWh × {price}, {days}",
         LineKind.TRUE_UP: "Up to the agreed minimum, {days}",
         LineKind.CAP: "Above the agreed maximum, {days}",
@@ -22,6 +23,7 @@ _WORDS: Final[Mapping[str, Mapping[LineKind, str]]] = {
     "de": {
         LineKind.BASE_FEE: "{words}, {days}",
         LineKind.INCLUDED: "Inklusivmenge: {quantity} kWh × {price}, {days}",
+        LineKind.ROUNDING: "Rundung der Inklusivmenge, {days}",
         LineKind.TIER: "Staffelpreis: {quantity} kWh × {price}, {days}",
         LineKind.TRUE_UP: "Bis zum vereinbarten Mindestbetrag, {days}",
         LineKind.CAP: "Über dem vereinbarten Höchstbetrag, {days}",
@@ -30,6 +32,7 @@ _WORDS: Final[Mapping[str, Mapping[LineKind, str]]] = {
     "fr": {
         LineKind.BASE_FEE: "{words}, {days}",
         LineKind.INCLUDED: "Énergie incluse : {quantity} kWh × {price}, {days}",
+        LineKind.ROUNDING: "Arrondi de l’énergie incluse, {days}",
         LineKind.TIER: "Prix par palier : {quantity} kWh × {price}, {days}",
         LineKind.TRUE_UP: "Complément jusqu’au minimum convenu, {days}",
         LineKind.CAP: "Au-delà du maximum convenu, {days}",
@@ -38,6 +41,7 @@ _WORDS: Final[Mapping[str, Mapping[LineKind, str]]] = {
     "nl": {
         LineKind.BASE_FEE: "{words}, {days}",
         LineKind.INCLUDED: "Inbegrepen energie: {quantity} kWh × {price}, {days}",
+        LineKind.ROUNDING: "Afronding van de inbegrepen energie, {days}",
         LineKind.TIER: "Staffelprijs: {quantity} kWh × {price}, {days}",
         LineKind.TRUE_UP: "Tot het afgesproken minimum, {days}",
         LineKind.CAP: "Boven het afgesproken maximum, {days}",

@@ -1,15 +1,23 @@
 """What a contract's plan was billed for each period: the charges, each with the line that bills it.
 
-A billed charge is never changed; what a late record changes is charged as the difference (``domain/period.py``).
+A billed charge is never changed; what a late record changes is charged as the difference (``services/plans.py``).
+What was credited in full is not billed again by itself, unless somebody says so (``BilledAgain``).
 """
 
+from datetime import timedelta
+
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from apps.accounts.tenancy import TenantModel
+from apps.contracts.domain.plans import Days
 from apps.core.constraints import never_overlap
-from apps.core.triggers import frozen
+from apps.core.triggers import append_only, frozen
 from apps.tariffs.domain.period import LineKind, PeriodLine, line_of
+
+IS_FEE = Q(kind=LineKind.BASE_FEE.value) | Q(takes_back__kind=LineKind.BASE_FEE.value)
+"""Charges that are a base fee, or take one back."""
 
 
 class BilledPeriod(TenantModel):
@@ -43,8 +51,8 @@ class PeriodCharge(TenantModel):
 
     position   within the period: two who bill one period at once meet at it
     tax_key    how it is taxed and on which side of the tax it stands (``domain.supplies``)
-    first_day, last_day  of a base fee, or what takes one back: the days it is for; null: of anything else, or billed
-               before fees in advance were deferred
+    takes_back  the charge of its period that it takes back, as far as that was not credited; null: none
+    first_day, last_day  the days it is for; null: billed before they were kept
     """
 
     TENANT = ("period__contract__seller", "period__contract__customer__organisation")
@@ -58,6 +66,9 @@ class PeriodCharge(TenantModel):
     price = models.DecimalField(max_digits=24, decimal_places=12)
     tax_key = models.CharField(max_length=40)
     owner = models.CharField(max_length=40, blank=True)
+    takes_back = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="taken_back_by"
+    )
     first_day = models.DateField(null=True, blank=True)
     last_day = models.DateField(null=True, blank=True)
 
@@ -70,6 +81,10 @@ class PeriodCharge(TenantModel):
                 name="period_charge_days_are_both_or_none",
             ),
             models.UniqueConstraint(fields=["period", "position"], name="period_charge_once_per_position"),
+            models.CheckConstraint(
+                condition=Q(takes_back__isnull=True) | Q(kind=LineKind.REVERSAL.value),
+                name="period_charge_that_takes_back_says_so",
+            ),
         ]
         triggers = frozen(
             "period_charge_frozen_when_issued",
@@ -82,6 +97,18 @@ class PeriodCharge(TenantModel):
     def __str__(self) -> str:
         return self.words
 
+    @property
+    def days(self) -> Days:
+        """The days it is for: its period's where its own were not kept."""
+        first, last = self.first_day or self.period.first_day, self.last_day or self.period.last_day
+        return Days(first=first, end=last + timedelta(days=1))
+
+    @property
+    def is_fee(self) -> bool:
+        """Whether it is a base fee, or takes one back."""
+        kinds = {self.kind, self.takes_back.kind if self.takes_back else ""}
+        return LineKind.BASE_FEE.value in kinds
+
     def as_line(self) -> PeriodLine:
         return line_of(
             kind=LineKind(self.kind),
@@ -91,3 +118,42 @@ class PeriodCharge(TenantModel):
             tax_category=self.tax_key,
             owner=self.owner,
         )
+
+
+class BilledAgain(TenantModel):
+    """Somebody's word that what an invoice listed is due again: all of it is credited, its charges count no more."""
+
+    TENANT = ("invoice__seller", "invoice__customer__organisation")
+
+    invoice = models.OneToOneField("invoices.Invoice", on_delete=models.PROTECT, related_name="billed_again")
+    reason = models.CharField(max_length=200)
+    at = models.DateTimeField()
+    by = models.ForeignKey("accounts.User", null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="billed_again_says_why")]
+        triggers = [
+            *append_only("billed_again_append_only", what="words that an invoice is billed again"),
+            pgtrigger.Trigger(
+                name="billed_again_after_all_is_credited",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF EXISTS (
+                        SELECT 1 FROM invoices_invoiceline line WHERE line.invoice_id = NEW.invoice_id
+                        AND coalesce(line.gross, line.net) IS DISTINCT FROM (
+                            SELECT -sum(coalesce(part.gross, part.net)) FROM invoices_invoiceline part
+                            WHERE part.credits_id = line.id
+                        )
+                    ) THEN
+                        RAISE EXCEPTION 'an invoice is billed again after all of it is credited'
+                            USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice}: {self.reason}"

@@ -1,4 +1,7 @@
-"""Take back what was issued, whole or in part: a credit note in a series of its own, issued at once."""
+"""Take back what was issued, whole or in part: a credit note in a series of its own, issued at once.
+
+A whole document is taken back line by line; a part of it only as far as its lines cost something (``domain.credits``).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +15,12 @@ from apps.accounts.models import User
 from apps.core.domain.money import round_half_up
 from apps.invoices.domain.amounts import DocumentAmounts, LineAmounts, total_up
 from apps.invoices.domain.bands import PriceBand, mirrored
-from apps.invoices.domain.credits import left_of, part_of
+from apps.invoices.domain.credits import LineGroup, Stated, costs_of, left_of, part_of
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS
 from apps.invoices.errors import NotCreditable
-from apps.invoices.models import BillingRun, Invoice, InvoiceLine
+from apps.invoices.models import BillingRun, Invoice, InvoiceLine, PeriodCharge
+from apps.invoices.models.periods import IS_FEE
 from apps.invoices.services.documents import lock_document, write_document
 from apps.invoices.services.issuing import amounts_of, issue_invoice
 
@@ -26,11 +30,13 @@ class Creditable:
     """A line and what may still be taken back of it; amounts as the document states them, with the line's sign.
 
     credited  taken back by earlier credit notes · left  the rest
+    most      of the rest, what may be taken back by itself: what a plan took off is no money that was asked for
     """
 
     line: InvoiceLine
     credited: LineAmounts
     left: LineAmounts
+    most: Decimal
     is_untouched: bool
 
     def part(self, stated: Decimal) -> LineAmounts:
@@ -50,11 +56,29 @@ def creditable_lines(invoice: Invoice) -> list[Creditable]:
         .values("credits")
         .annotate(net=Sum("net"), gross=Sum("gross"))
     }
-    lines = [_creditable(line, taken.get(line.pk)) for line in invoice.lines.order_by("position")]
-    return [each for each in lines if each.left.stated or each.is_untouched]
+    lines = list(invoice.lines.order_by("position"))
+    found = [_creditable(line, taken.get(line.pk), cost=cost) for line, cost in zip(lines, _costs(lines), strict=True)]
+    return [each for each in found if each.left.stated or each.is_untouched]
 
 
-def _creditable(line: InvoiceLine, taken: Mapping[str, Decimal] | None) -> Creditable:
+def _costs(lines: Sequence[InvoiceLine]) -> Sequence[Decimal]:
+    """Return what each line of one document costs, as it states its lines."""
+    amounts = [amounts_of(line) for line in lines]
+    if all(amount.stated >= 0 for amount in amounts):
+        return [amount.stated for amount in amounts]
+    usage = set(PeriodCharge.objects.filter(line__in=lines).exclude(IS_FEE).values_list("line", flat=True))
+    groups = [
+        LineGroup.USAGE if line.pk in usage else LineGroup.FEE if line.cdr_id is None else LineGroup.SESSION
+        for line in lines
+    ]
+    stated = [
+        Stated(group=group, tax=(amount.category, amount.rate), amount=amount.stated)
+        for group, amount in zip(groups, amounts, strict=True)
+    ]
+    return costs_of(stated, currency=lines[0].currency)
+
+
+def _creditable(line: InvoiceLine, taken: Mapping[str, Decimal] | None, *, cost: Decimal) -> Creditable:
     whole = amounts_of(line)
     credited = LineAmounts(
         category=whole.category,
@@ -62,7 +86,9 @@ def _creditable(line: InvoiceLine, taken: Mapping[str, Decimal] | None) -> Credi
         net=-taken["net"] if taken else Decimal(0),
         gross=None if whole.gross is None else -taken["gross"] if taken else Decimal(0),
     )
-    return Creditable(line=line, credited=credited, left=left_of(whole, credited=credited), is_untouched=taken is None)
+    left = left_of(whole, credited=credited)
+    most = round_half_up(max(min(left.stated, cost - credited.stated), Decimal(0)), currency=line.currency)
+    return Creditable(line=line, credited=credited, left=left, most=most, is_untouched=taken is None)
 
 
 def preview_credit(invoice: Invoice, amounts: Mapping[int, Decimal] | None = None) -> DocumentAmounts:
@@ -116,7 +142,7 @@ def credit_amounts(
 ) -> Invoice:
     """Credit a part of some lines; the caller has locked the document and seen to it that a repeat is no second one.
 
-    amounts  line → how much, as the document states its lines (net or gross), rounded, at most what is left
+    amounts  line → how much, as the document states its lines (net or gross), rounded, at most ``most`` of it
 
     :raises NotCreditable: it is a draft or a credit note, the reason is empty, or there is not so much left
     """
@@ -154,9 +180,9 @@ def _parts(invoice: Invoice, amounts: Mapping[int, Decimal]) -> list[_Part]:
         if not stated:
             continue
         each = left.get(line_id)
-        if each is None or not 0 < stated <= each.left.stated:
-            rest = each.left.stated if each else Decimal(0)
-            raise NotCreditable(f"{stated} of a line of {invoice} of which {rest} {invoice.currency} are left")
+        most = each.most if each else Decimal(0)
+        if each is None or not 0 < stated <= most:
+            raise NotCreditable(f"{stated} of a line of {invoice} of which {most} {invoice.currency} can be given back")
         if round_half_up(stated, currency=invoice.currency) != stated:
             raise NotCreditable(f"{stated} is no amount of {invoice.currency}")
         parts.append((each, each.part(stated)))

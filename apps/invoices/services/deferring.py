@@ -17,6 +17,7 @@ from django.db.models.functions import Cast, Concat
 from apps.core.domain.zones import zone
 from apps.invoices.domain.deferring import Part, deferred_on, parts_of
 from apps.invoices.models import DeferredFee, Invoice, InvoiceLine, PeriodCharge
+from apps.invoices.models.periods import IS_FEE
 from apps.ledger import services as ledger
 from apps.ledger.models import Journal
 from apps.ledger.selectors import first_open_day
@@ -41,7 +42,9 @@ def deferrals_of(lines: Sequence[InvoiceLine], *, vats: Mapping[tuple[str, Decim
     charges = {
         charge.line_id: charge
         for charge in (
-            PeriodCharge.objects.filter(line__in=[line.credits_id or line.pk for line in fees], first_day__isnull=False)
+            PeriodCharge.objects.filter(IS_FEE, line__in=[line.credits_id or line.pk for line in fees]).exclude(
+                first_day__isnull=True
+            )
             if fees
             else ()
         )

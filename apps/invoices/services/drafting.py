@@ -22,7 +22,7 @@ from apps.invoices.domain.amounts import LineAmounts, line_amounts, total_up
 from apps.invoices.domain.bands import PriceBand, price_bands, prices_energy
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.wording import WORDS, Words, legal_text
-from apps.invoices.models import BillingRun, Invoice, InvoiceLine
+from apps.invoices.models import BilledPeriod, BillingRun, Invoice, InvoiceLine
 from apps.invoices.selectors import correcting_records, due_records, open_holds, uncredited_lines
 from apps.invoices.services.charges import TaxedCharge, due_charges, keep_lines, taxed_charges, taxed_line
 from apps.invoices.services.documents import DocumentInHand, compose, lock_contracts, write_documents
@@ -145,12 +145,15 @@ def _groups(contracts: Sequence[Contract], *, until_date: date, corrects: bool) 
     due = _due_by_contract(seller, closing=closing, corrects=corrects)
     corrections = set(correcting_records([cdr.pk for found in due.values() for cdr in found])) if corrects else set()
     charged = set(due_charges(seller=seller, until_date=until_date).values_list("contract_id", flat=True))
+    begun = set(BilledPeriod.objects.filter(contract__in=contracts, is_closed=False).values_list("contract", flat=True))
     registrations = registrations_of(seller)
     return {
         contract.pk: _groups_of(
             due[contract.pk],
             corrections=corrections,
-            charges=_plan_charges(contract, plans[contract.pk], until_date=until_date),
+            charges=_plan_charges(contract, plans[contract.pk], until_date=until_date)
+            if plans[contract.pk] or contract.pk in begun
+            else (),
             others=taxed_charges(contract, until_date=closing[contract.pk]) if contract.pk in charged else [],
             registrations=registrations,
             buyer=buyer_status(contract.customer),
@@ -221,8 +224,6 @@ def _says_something(cdr: Cdr, corrections: Collection[int]) -> bool:
 
 def _plan_charges(contract: Contract, spans: Sequence[PlanSpan], *, until_date: date) -> tuple[DueCharge, ...]:
     """Return what is due of the contract's plan, and remember the periods of which nothing more is."""
-    if not spans:
-        return ()
     state = plan_state(contract, spans=spans, until_date=until_date)
     close_periods(contract, state.settled)
     return state.charges
@@ -268,14 +269,14 @@ def _days_of(group: DueGroup) -> tuple[date, date, date]:
     What is paid for in advance counts by its first day where nothing else is billed, and else not at all.
     """
     days = [(local_start_date(record.cdr), record.cdr.tax_date) for record in group.records]
-    days += [(charge.period.first, charge.period.last) for charge in group.charges if not charge.is_advance]
+    days += [(charge.days.first, charge.days.last) for charge in group.charges if not charge.is_advance]
     days += [(other.charge.first_day, other.charge.last_day) for other in group.others]
     if days:
         last = max(last for _, last in days)
         return min(first for first, _ in days), last, last
-    ahead = [charge.period for charge in group.charges]
-    first = min(period.first for period in ahead)
-    return first, max(period.last for period in ahead), first
+    ahead = [charge.days for charge in group.charges]
+    first = min(days.first for days in ahead)
+    return first, max(days.last for days in ahead), first
 
 
 def write_records(draft: Invoice, records: Sequence[TaxedRecord]) -> None:

@@ -26,6 +26,7 @@ from apps.invoices.services.delivering import deliver
 from apps.invoices.services.documents import DocumentInHand, lock_documents, take_in_hand
 from apps.invoices.services.einvoicing import check_electronic
 from apps.invoices.services.news import tell_issued
+from apps.invoices.services.plans import check_plans
 from apps.ledger import services as ledger
 from apps.ledger.domain.vat import Vat
 from apps.ledger.services import Posting, PostingLine, Role
@@ -54,7 +55,7 @@ def issue_invoices(
 ) -> list[Invoice]:
     """Number, freeze and post drafted documents, all or none; issuing again returns the first result.
 
-    Drafts that were thrown away are left out.
+    Drafts that were thrown away are left out. Days may lie since they were drafted: their plans are looked at too.
 
     issued_by  the person who asked for it; None: the billing run, or the rating of an anonymous session
 
@@ -62,6 +63,7 @@ def issue_invoices(
     """
     invoices = lock_documents(invoice_ids)
     drafts = [invoice for invoice in invoices if invoice.status != InvoiceStatus.ISSUED]
+    check_plans(drafts)
     issue_documents(take_in_hand(drafts), issued_at=issued_at, issued_by=issued_by)
     return invoices
 

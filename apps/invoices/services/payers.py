@@ -8,11 +8,13 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.contracts.domain.payers import Payer
 from apps.contracts.models import Contract
+from apps.core.domain.zones import zone
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.models import InvoiceLine, PrepaidRecord
 from apps.invoices.selectors import with_something_left
 from apps.invoices.services.crediting import credit_lines
 from apps.invoices.services.drafting import discard_drafts
+from apps.invoices.services.plans import reopen_periods
 from apps.sessions.models import ChargingSession, PayerDecision
 from apps.sessions.services.payers import PayerRefused, change_payer, contract_of
 from apps.sessions.services.rating import current_cdr, repeat_cdr
@@ -44,10 +46,19 @@ def correct_payer(*, session_id: int, payer: Payer, reason: str, by: User, at: d
     if lines.filter(invoice__status=InvoiceStatus.DRAFT).exists():
         discard_drafts(locked[session.contract_id])
     _credit(session, reason=reason, at=at)
+    _look_at_plan_again(session, locked[session.contract_id])
     current = current_cdr(session)
     if current is not None and lines.filter(cdr=current).exists():
         repeat_cdr(cdr_id=current.pk, reason=reason, at=at)
     return decision
+
+
+def _look_at_plan_again(session: ChargingSession, contract: Contract) -> None:
+    """Let the next run take the session out of what its plan included, where its period is billed."""
+    if session.ended_at is not None:
+        local = zone(contract.seller.time_zone)
+        first, last = (at.astimezone(local).date() for at in (session.started_at, session.ended_at))
+        reopen_periods(contract, first=first, last=last)
 
 
 def _credit(session: ChargingSession, *, reason: str, at: datetime) -> None:

@@ -19,10 +19,10 @@ def charge_line(charge: DueCharge, amounts: LineAmounts, *, draft: Invoice, posi
         draft,
         amounts,
         position=position,
-        text=say(charge.line, first=charge.period.first, last=charge.period.last, language=draft.language),
+        text=say(charge.line, first=charge.days.first, last=charge.days.last, language=draft.language),
         vehicle=_vehicle(charge.line.owner),
-        began_at=begin_of_day(charge.period.first, time_zone=draft.seller.time_zone),
-        last_day=charge.period.last,
+        began_at=begin_of_day(charge.days.first, time_zone=draft.seller.time_zone),
+        last_day=charge.days.last,
     )
 
 
@@ -41,8 +41,9 @@ def keep_charges(contract: Contract, charges: Sequence[DueCharge], lines: Sequen
             price=charge.line.price,
             tax_key=charge.line.tax_category,
             owner=charge.line.owner,
-            first_day=charge.days.first if charge.days else None,
-            last_day=charge.days.last if charge.days else None,
+            takes_back_id=charge.takes_back,
+            first_day=charge.days.first,
+            last_day=charge.days.last,
         )
 
 

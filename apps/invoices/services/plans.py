@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Exists, OuterRef, Q
+
 from apps.contracts.domain.plans import Days, PlanSpan, PlanTerms, periods_until, spans_in
 from apps.contracts.models import Contract, ContractPlan
 from apps.contracts.plans import plan_spans
 from apps.contracts.registrations import registrations_of
-from apps.core.clock import from_epoch_ms
+from apps.core.clock import from_epoch_ms, to_epoch_ms
+from apps.core.domain.money import EXACT, round_half_up
 from apps.core.domain.tax import (
     NoTaxRate,
     Registration,
@@ -23,9 +26,9 @@ from apps.core.domain.zones import zone
 from apps.invoices.domain.plan_lines import SeveralSupplies, Usage, base_fee_line, usage_lines
 from apps.invoices.domain.status import InvoiceStatus
 from apps.invoices.domain.supplies import Supply
-from apps.invoices.errors import PlanRefused, TaxRefused
-from apps.invoices.models import BilledPeriod, InvoiceTax, PeriodCharge
-from apps.invoices.selectors import current_records, due_records, end_of_day
+from apps.invoices.errors import DraftOutdated, PlanRefused, TaxRefused
+from apps.invoices.models import BilledAgain, BilledPeriod, Invoice, InvoiceLine, InvoiceTax, PeriodCharge
+from apps.invoices.selectors import cancelled_invoices, current_records, due_records, end_of_day
 from apps.invoices.services.taxes import TaxedPart, buyer_status, country_of, decide_for
 from apps.sessions.models import Cdr
 from apps.tariffs.domain.documents import rated_from_document
@@ -33,11 +36,12 @@ from apps.tariffs.domain.period import (
     LineKind,
     PeriodLine,
     PeriodPart,
-    delta_lines,
     energy_parts,
-    in_force,
+    line_of,
     reversed_line,
 )
+from apps.tariffs.domain.rating import inputs_from_document
+from apps.tariffs.domain.tracks import RegisterColumns
 
 ONE_DAY = timedelta(days=1)
 
@@ -48,7 +52,8 @@ class DueCharge:
 
     country      the charger's, or for what nothing was delivered for, the seller's
     is_advance   the period has only begun
-    days         of a base fee, or what takes one back: the days it is for; None: of anything else
+    days         of the period, for which it is; of what takes a charge back, the days of that
+    takes_back   the charge (pk) that it takes back; None: none
     """
 
     period: Days
@@ -58,7 +63,8 @@ class DueCharge:
     currency: str
     country: str
     is_advance: bool
-    days: Days | None = None
+    days: Days
+    takes_back: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +102,7 @@ def plan_state(contract: Contract, *, spans: Sequence[PlanSpan], until_date: dat
     late = _days_of_unbilled(contract, until_date=until_date) if closed else []
     charges: list[DueCharge] = []
     settled: list[Days] = []
-    for period in periods_until(spans, until=until_date + ONE_DAY):
+    for period in (*periods_until(spans, until=until_date + ONE_DAY), *_left_behind(contract, spans)):
         if period.first in closed and not any(first < period.end and last >= period.first for first, last in late):
             continue
         changes = reading.changes(period, spans)
@@ -104,6 +110,13 @@ def plan_state(contract: Contract, *, spans: Sequence[PlanSpan], until_date: dat
         if not changes and period.last <= until_date:
             settled.append(period)
     return PlanState(charges=tuple(charges), settled=tuple(settled))
+
+
+def _left_behind(contract: Contract, spans: Sequence[PlanSpan]) -> list[Days]:
+    """Return the periods that were billed in advance and in which the contract has no plan any more."""
+    rows = BilledPeriod.objects.filter(contract=contract, is_closed=False)
+    periods = [Days(first=row.first_day, end=row.last_day + ONE_DAY) for row in rows.order_by("first_day")]
+    return [period for period in periods if not spans_in(period, spans)]
 
 
 def close_periods(contract: Contract, periods: Iterable[Days]) -> None:
@@ -130,20 +143,50 @@ def begin_period(contract: Contract, period: Days) -> BilledPeriod:
 
 
 def contracts_with_open_periods(seller_id: int, *, until_date: date) -> list[int]:
-    """Return the contracts of a seller with a plan of which a period has begun that is not closed; no offered ones."""
+    """Return the contracts of a seller of which a period of a plan has begun that is not closed; no offered ones."""
+    periods = BilledPeriod.objects.filter(contract__seller=seller_id)
+    has_plan = Q(pk__in=ContractPlan.objects.filter(contract__seller=seller_id).values("contract"))
+    has_begun = Q(pk__in=periods.filter(is_closed=False).values("contract"))
     contracts = (
-        Contract.objects.filter(pk__in=ContractPlan.objects.filter(contract__seller=seller_id).values("contract"))
-        .exclude(status=Contract.Status.OFFERED)
-        .select_related("seller")
+        Contract.objects.filter(has_plan | has_begun).exclude(status=Contract.Status.OFFERED).select_related("seller")
     )
-    closed = set(
-        BilledPeriod.objects.filter(contract__seller=seller_id, is_closed=True).values_list("contract", "first_day")
-    )
+    closed = set(periods.filter(is_closed=True).values_list("contract", "first_day"))
+    begun = set(periods.filter(is_closed=False).values_list("contract", flat=True))
     return [
         contract_id
         for contract_id, plans in plan_spans(contracts).items()
-        if any((contract_id, period.first) not in closed for period in periods_until(plans, until=until_date + ONE_DAY))
+        if contract_id in begun
+        or any((contract_id, period.first) not in closed for period in periods_until(plans, until=until_date + ONE_DAY))
     ]
+
+
+def reopen_periods(contract: Contract, *, first: date, last: date) -> None:
+    """Let the next run look again at a locked contract's periods that share days with these, both included."""
+    BilledPeriod.objects.filter(contract=contract, first_day__lte=last, last_day__gte=first).update(is_closed=False)
+
+
+def check_plans(invoices: Sequence[Invoice]) -> None:
+    """Compare the plans that drafts bill with those that their contracts have now; what comes late is the next run's.
+
+    :raises DraftOutdated: another plan, or other days of it
+    """
+    charges = PeriodCharge.objects.filter(line__invoice__in=invoices).select_related(
+        "period__contract__seller", "takes_back__period"
+    )
+    if not charges:
+        return
+    spans = plan_spans({charge.period.contract for charge in charges})
+    for charge in charges:
+        contract = charge.period.contract
+        billed = charge.takes_back or charge
+        period = Days(first=charge.period.first_day, end=charge.period.last_day + ONE_DAY)
+        is_agreed = any(
+            days == billed.days and billed.words in (terms.name, "" if billed.is_fee else billed.words)
+            for terms, days in spans_in(period, spans[contract.pk])
+        )
+        # A fee is taken back since it is agreed no more; other charges also when sessions came late.
+        if is_agreed is (charge.takes_back is not None and billed.is_fee):
+            raise DraftOutdated(f"The plan of {contract} has changed since it was drafted. Draft it again.")
 
 
 class _Reading:
@@ -155,26 +198,74 @@ class _Reading:
         self._registrations: tuple[Registration, ...] = registrations_of(contract.seller)
         self._buyer = buyer_status(contract.customer)
         self._decisions: dict[str, tuple[Supply, str, str]] = {}
+        self._cancelled = set(cancelled_invoices(contract).values_list("pk", flat=True))
+        self._again = set(BilledAgain.objects.filter(invoice__contract=contract).values_list("invoice", flat=True))
 
     def changes(self, period: Days, spans: Sequence[PlanSpan]) -> list[DueCharge]:
         """Return what brings the period from what was billed to what is due."""
         is_over = period.last <= self._until
-        due: list[PeriodLine] = []
-        fees: list[tuple[PeriodLine, Days]] = []
-        for terms, days in spans_in(period, spans):
-            lines = self._lines(terms, days=days, period=period, is_over=is_over)
-            due += lines
-            fees += [(line, days) for line in lines if line.kind is LineKind.BASE_FEE]
-        charges = list(PeriodCharge.objects.filter(period__contract=self._contract, period__first_day=period.first))
-        billed = in_force([charge.as_line() for charge in charges])
+        agreed = spans_in(period, spans)
+        due = [
+            (line, days)
+            for terms, days in agreed
+            for line in self._lines(terms, days=days, period=period, is_over=is_over)
+        ]
+        billed = self._standing(period)
         if not is_over:
             # Later runs may have billed the rest of it already.
-            billed = tuple(line for line in billed if line.kind is LineKind.BASE_FEE)
-        currency = spans_in(period, spans)[0][0].currency
+            billed = [charge for charge in billed if charge.kind == LineKind.BASE_FEE]
+        back, new = what_changes(billed=[(charge, charge.as_line()) for charge in billed], due=due)
+        currency = agreed[0][0].currency if agreed else self._seller.currency
+        taken = [(charge, self._taking_back(charge, currency=currency)) for charge in back]
         return [
-            self._charge(line, period=period, currency=currency, is_over=is_over, days=days)
-            for line, days in with_days(delta_lines(billed=billed, due=due), due=fees, charges=charges)
+            *(
+                self._charge(
+                    line, period=period, currency=currency, is_over=is_over, days=charge.days, takes_back=charge.pk
+                )
+                for charge, line in taken
+                if line is not None
+            ),
+            *(self._charge(line, period=period, currency=currency, is_over=is_over, days=days) for line, days in new),
         ]
+
+    def _standing(self, period: Days) -> list[PeriodCharge]:
+        """Return the charges of a period that count as billed: none that was taken back, or is billed again.
+
+        What follows from sessions went with them where all of a document was credited; a base fee that was credited is
+        not asked for again by itself.
+        """
+        charges = PeriodCharge.objects.filter(period__contract=self._contract, period__first_day=period.first)
+        counting = [
+            charge
+            for charge in charges.select_related("line", "takes_back", "period").order_by("position")
+            if charge.line.invoice_id not in self._again
+            and (charge.line.invoice_id not in self._cancelled or charge.is_fee)
+        ]
+        standing = {charge.pk: charge for charge in counting}
+        # The last first: what takes back a charge may have been taken back itself.
+        for charge in reversed(counting):
+            if charge.pk in standing and charge.takes_back_id in standing:
+                del standing[charge.pk], standing[charge.takes_back_id]
+        return list(standing.values())
+
+    def _taking_back(self, charge: PeriodCharge, *, currency: str) -> PeriodLine | None:
+        """Return the line that takes back what credit notes have left of a charge; None: nothing."""
+        stated = _stated_by(charge.line)
+        left = stated + sum((_stated_by(part) for part in charge.line.credited_by.all()), Decimal(0))
+        line = reversed_line(charge.as_line())
+        if left == stated:
+            return line
+        amount = round_half_up(line.amount, currency=currency)
+        share = round_half_up(EXACT.divide(EXACT.multiply(amount, left), stated), currency=currency)
+        part = line_of(
+            kind=line.kind,
+            quantity=Decimal(1),
+            price=share,
+            words=line.words,
+            tax_category=line.tax_category,
+            owner=line.owner,
+        )
+        return part if share else None
 
     def _lines(self, terms: PlanTerms, *, days: Days, period: Days, is_over: bool) -> list[PeriodLine]:
         lines: list[PeriodLine] = []
@@ -195,17 +286,21 @@ class _Reading:
         """Gather the energy that flowed on the days, and what the sessions cost that ended on them."""
         parts: list[PeriodPart] = []
         charged = Decimal(0)
+        energy_only: dict[str, Decimal] = {}
         local = zone(self._seller.time_zone)
         for cdr in self._records(days, currency=terms.currency):
             taxed = decide_for(
                 cdr, country=country_of(cdr.session), registrations=self._registrations, buyer=self._buyer
             )
-            for part in self._parts(cdr, taxed):
-                if from_epoch_ms(part.metered_at_ms).astimezone(local).date() in days:
-                    parts.append(part)
-            if cdr.tax_date in days:
+            of_record = tuple(self._parts(cdr, taxed, days))
+            within = [part for part in of_record if from_epoch_ms(part.metered_at_ms).astimezone(local).date() in days]
+            parts += within
+            # The seller's day, as for energy: another clock at the charger would let a session drop out of both months.
+            if cdr.ended_at.astimezone(local).date() in days:
                 charged += cdr.gross.amount if terms.tax_included else cdr.net.amount
-        return Usage(parts=tuple(parts), charged=charged, stated=self._stated(terms))
+                if len(within) == len(of_record) and (cost := _energy_cost(cdr, of_record)) is not None:
+                    energy_only[str(cdr.pk)] = cost
+        return Usage(parts=tuple(parts), charged=charged, energy_only=energy_only, stated=self._stated(terms))
 
     def _stated(self, terms: PlanTerms) -> Callable[[PeriodLine], Decimal]:
         def stated(line: PeriodLine) -> Decimal:
@@ -219,11 +314,16 @@ class _Reading:
         """Return the current records whose supply touches the days and ended by the run's."""
         begin = end_of_day(days.first - ONE_DAY, time_zone=self._seller.time_zone)
         end = end_of_day(days.last, time_zone=self._seller.time_zone)
-        return current_records(seller=self._seller, until_date=self._until).filter(
+        records = current_records(seller=self._seller, until_date=self._until).filter(
             session__contract=self._contract, currency=currency, started_at__lt=end, ended_at__gte=begin
         )
+        if not self._cancelled:
+            return records
+        # Until they are revised, sessions are not billed any more of which all of the document was credited.
+        gone = InvoiceLine.objects.filter(cdr=OuterRef("pk"), invoice__in=self._cancelled).order_by()
+        return records.filter(~Exists(gone))
 
-    def _parts(self, cdr: Cdr, taxed: Sequence[TaxedPart]) -> Iterable[PeriodPart]:
+    def _parts(self, cdr: Cdr, taxed: Sequence[TaxedPart], days: Days) -> Iterable[PeriodPart]:
         tax_included = cdr.tariff_version.tax_included
         country = country_of(cdr.session)
         keys = {
@@ -233,8 +333,20 @@ class _Reading:
         }
         vehicle = str(cdr.session.vehicle_id or "")
         rated = rated_from_document(cdr.document)
-        for part in energy_parts(rated=rated, tax_included=tax_included, record=str(cdr.pk), owner=vehicle):
+        for part in energy_parts(
+            rated=rated, tax_included=tax_included, record=str(cdr.pk), owner=vehicle, cuts=self._cuts(cdr, days)
+        ):
             yield replace(part, tax_category=keys[part.tax_category])
+
+    def _cuts(self, cdr: Cdr, days: Days) -> list[tuple[int, int]]:
+        """Return the instants (epoch ms) at which the days begin and end within a session, and its register then."""
+        bounds = (end_of_day(day, time_zone=self._seller.time_zone) for day in (days.first - ONE_DAY, days.last))
+        within = [to_epoch_ms(at) for at in bounds if cdr.started_at < at < cdr.ended_at]
+        if not within:
+            return []
+        # The record's inputs are large, and few sessions lie on such a night.
+        register = RegisterColumns(inputs_from_document(cdr.inputs).facts)
+        return [(at_ms, register.value_at(at_ms)) for at_ms in within]
 
     def _service(self, day: date, *, tax_included: bool) -> str:
         """Decide the VAT of what is paid for being a customer: a service."""
@@ -256,7 +368,9 @@ class _Reading:
         self._decisions.setdefault(supply.key, (supply, decision.legal_text, country))
         return supply.key
 
-    def _charge(self, line: PeriodLine, *, period: Days, currency: str, is_over: bool, days: Days | None) -> DueCharge:
+    def _charge(
+        self, line: PeriodLine, *, period: Days, currency: str, is_over: bool, days: Days, takes_back: int | None = None
+    ) -> DueCharge:
         supply, legal_text, country = self._decisions.get(line.tax_category) or self._known_from(line.tax_category)
         return DueCharge(
             period=period,
@@ -267,6 +381,7 @@ class _Reading:
             country=country,
             is_advance=not is_over,
             days=days,
+            takes_back=takes_back,
         )
 
     def _known_from(self, key: str) -> tuple[Supply, str, str]:
@@ -282,27 +397,34 @@ class _Reading:
         return supply, tax.legal_text, supply.country if supply.category == "S" else home
 
 
-def with_days(
-    lines: Iterable[PeriodLine], *, due: Sequence[tuple[PeriodLine, Days]], charges: Sequence[PeriodCharge]
-) -> list[tuple[PeriodLine, Days | None]]:
-    """Return each line with the days that a base fee is for; what takes one back is for the days of that one.
+def _stated_by(line: InvoiceLine) -> Decimal:
+    stated: Decimal = (line.net if line.gross is None else line.gross).amount
+    return stated
 
-    due      the base fees that are due, each with its days · charges: what was billed of the period so far
-    """
-    billed = [
-        (one.as_line(), Days(first=one.first_day, end=one.last_day + ONE_DAY))
-        for one in charges
-        if one.first_day is not None and one.last_day is not None
-    ]
-    fresh = [pair for pair in due if pair not in billed]
-    known = [*fresh, *((reversed_line(line), days) for line, days in billed if line.kind is LineKind.BASE_FEE)]
-    found: list[tuple[PeriodLine, Days | None]] = []
-    for line in lines:
-        pair = next((pair for pair in known if pair[0] == line), None)
-        if pair is not None:
-            known.remove(pair)
-        found.append((line, pair[1] if pair else None))
-    return found
+
+def _energy_cost(cdr: Cdr, parts: Sequence[PeriodPart]) -> Decimal | None:
+    """Return what a record costs, rounded, as its tariff states it; None: more than energy, or several taxes."""
+    cost = cdr.gross if cdr.tariff_version.tax_included else cdr.net
+    exact = sum(
+        (EXACT.multiply(EXACT.divide(Decimal(p.energy_milliwh), 1_000_000), p.price) for p in parts), Decimal(0)
+    )
+    is_all = round_half_up(exact, currency=cdr.currency) == cost.amount
+    return cost.amount if is_all and len({part.tax_category for part in parts}) == 1 else None
+
+
+def what_changes(
+    *, billed: Sequence[tuple[PeriodCharge, PeriodLine]], due: Sequence[tuple[PeriodLine, Days]]
+) -> tuple[list[PeriodCharge], list[tuple[PeriodLine, Days]]]:
+    """Return the charges that are no longer due and the lines that are not billed, each line answering for one."""
+    unbilled = list(due)
+    gone: list[PeriodCharge] = []
+    for charge, line in billed:
+        same = next((pair for pair in unbilled if pair[0] == line), None)
+        if same is None:
+            gone.append(charge)
+        else:
+            unbilled.remove(same)
+    return gone, unbilled
 
 
 def _days_of_unbilled(contract: Contract, *, until_date: date) -> list[tuple[date, date]]:

@@ -17,7 +17,7 @@ from typing import Final
 
 from apps.core.domain.money import EXACT, round_half_up
 from apps.core.domain.zones import zone
-from apps.tariffs.domain.rated import AdjustmentKind, RatedSession
+from apps.tariffs.domain.rated import AdjustmentKind, ChargingPeriod, RatedSession
 from apps.tariffs.domain.terms import Dimension
 
 _MILLIWH_PER_KWH: Final = 1_000_000
@@ -49,6 +49,7 @@ class LineKind(StrEnum):
     """What a period line is for."""
 
     INCLUDED = "included"
+    ROUNDING = "rounding"
     TIER = "tier"
     TIER_FLAT = "tier_flat"
     PERCENTAGE = "percentage"
@@ -92,13 +93,21 @@ def line_of(
     )
 
 
-def energy_parts(*, rated: RatedSession, tax_included: bool, record: str, owner: str) -> tuple[PeriodPart, ...]:
+def energy_parts(
+    *,
+    rated: RatedSession,
+    tax_included: bool,
+    record: str,
+    owner: str,
+    cuts: Sequence[tuple[int, int]] = (),
+) -> tuple[PeriodPart, ...]:
     """Return the energy that a rated session charged, its step's surplus included, ready for an allowance.
 
     Where a line of the record took something off (discount, cap, ceiling), each price is brought down pro rata, cut to
     6 decimals, so that crediting all of it never gives back more than was paid.
 
     record  the charge record's own key, from which the parts' ids are made
+    cuts    (UTC epoch ms, register in mWh then), ascending: no part lies on both sides of one
     """
     reductions = _reductions(rated, tax_included=tax_included)
     found: list[PeriodPart] = []
@@ -110,17 +119,30 @@ def energy_parts(*, rated: RatedSession, tax_included: bool, record: str, owner:
                     charged, total = reductions[part.tax_category]
                     share = EXACT.divide(EXACT.multiply(price, charged), total).quantize(_MICRO, ROUND_DOWN)
                     price = min(price, share)
-                found.append(
-                    PeriodPart(
-                        part_id=f"{record}/{len(found)}",
-                        metered_at_ms=period.start_ms,
-                        energy_milliwh=part.quantity,
-                        price=price,
-                        tax_category=part.tax_category,
-                        owner=owner,
+                for at_ms, energy_milliwh in _pieces(period, part.quantity, cuts):
+                    found.append(
+                        PeriodPart(
+                            part_id=f"{record}/{len(found)}",
+                            metered_at_ms=at_ms,
+                            energy_milliwh=energy_milliwh,
+                            price=price,
+                            tax_category=part.tax_category,
+                            owner=owner,
+                        )
                     )
-                )
     return tuple(found)
+
+
+def _pieces(period: ChargingPeriod, quantity: int, cuts: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield when each piece of a part begins and its mWh, in proportion to what the register rose by between cuts."""
+    begun_ms, taken = period.start_ms, 0
+    if period.energy_milliwh and period.start_register_milliwh is not None:
+        for at_ms, register_milliwh in cuts:
+            if period.start_ms < at_ms < period.end_ms:
+                until = quantity * (register_milliwh - period.start_register_milliwh) // period.energy_milliwh
+                yield begun_ms, until - taken
+                begun_ms, taken = at_ms, until
+    yield begun_ms, quantity - taken
 
 
 def _reductions(rated: RatedSession, *, tax_included: bool) -> dict[str, tuple[Decimal, Decimal]]:

@@ -42,7 +42,7 @@ ACTS = {
     "accounts_signin": ("end",),
     "invoices_billinghold": ("release",),
     "invoices_billingrun": ("look",),
-    "invoices_invoice": ("explain", "preview", "pdf", "xml", "issue", "credit"),
+    "invoices_invoice": ("explain", "preview", "pdf", "xml", "issue", "credit", "again"),
     "documents_document": ("download",),
     "documents_webhookdelivery": ("replay",),
     "documents_webhookendpoint": ("ping", "edit", "replay_span", "new_secret", "switch_off", "switch_on"),

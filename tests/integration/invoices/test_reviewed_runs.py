@@ -19,7 +19,7 @@ from apps.invoices.services.issuing import issue_invoice
 from apps.ledger.models import Journal
 from apps.sessions.models import Cdr
 from apps.sessions.services.rating import repeat_cdr
-from tests.factories import make_contract, make_customer, make_token, make_user
+from tests.factories import give_plan, make_contract, make_customer, make_token, make_user
 from tests.integration.invoices.world import APRIL, END_OF_MARCH, bill, make_cdr, revise
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,20 @@ class TestARunUnderReview:
         assert invoice.lines.count() == 1
         (next_one,) = bill(site)
         assert next_one.lines.get().cdr == late
+
+    def test_does_not_issue_a_plan_that_has_changed_since_it_was_looked_at(self, site):
+        plan = give_plan(contract=site.contract, first_day=date(2026, 3, 1), name="Base", base_fee="31.00")
+        run = drafted(site)
+        plan.end_day = date(2026, 3, 11)
+        plan.save()
+
+        waits = let_go(run)
+
+        assert (waits.status, issued(waits)) == ("drafted", [])
+        assert "The plan of" in waits.problems[0]
+        assert "has changed since it was drafted" in waits.problems[0]
+        done = let_go(billing.carry_on(run_id=billing.draft_again(run_id=run.pk, at=APRIL).pk, at=APRIL))
+        assert [invoice.net.amount for invoice in issued(done)] == [Decimal("10.00")]
 
     def test_does_not_issue_what_has_changed_since_it_was_looked_at(self, site):
         cdr = make_cdr(site=site)

@@ -23,7 +23,7 @@ from apps.sessions.services.rating import price, write_cdr
 from apps.sessions.services.starting import start_sessions
 from apps.sessions.services.transactions import follow_transactions
 from apps.tariffs.domain.facts import GrantTerms
-from tests.factories import make_contract, make_customer, make_location, make_owner, make_site, make_user
+from tests.factories import give_plan, make_contract, make_customer, make_location, make_owner, make_site, make_user
 from tests.integration.invoices.world import facts_of
 from tests.refusals import refused_by, run_sql
 
@@ -265,6 +265,23 @@ class TestACorrection:
         assert [cdr.reason for cdr in session.cdrs.order_by("revision")] == ["", "It was private"]
         decision = session.payer_decisions.first()
         assert (str(decision), decision.decided_by) == ("The driver pays – corrected: It was private", person)
+        assert violations() == []
+
+    def test_takes_the_session_out_of_what_the_employers_plan_included(self, site, policy, private):
+        give_plan(contract=site.contract, first_day=date(2026, 6, 1), included_kwh="100")
+        session = settle(begin(site, MONDAY))
+        bill(site)
+
+        correct_payer(session_id=session.pk, payer=Payer.DRIVER, reason="It was private", by=make_user(), at=JULY)
+        bill(site)
+
+        # 10.00 and 10.00 included; what is credited and what is taken back of the included energy come to nothing.
+        assert billed_to(site.contract) == [
+            ("invoice", Decimal("0.00")),
+            ("credit_note", Decimal("-11.90")),
+            ("invoice", Decimal("11.90")),
+        ]
+        assert billed_to(private) == [("invoice", Decimal("11.90"))]
         assert violations() == []
 
     def test_goes_back_again(self, site, policy, private):

@@ -33,7 +33,7 @@ def part(key: int, kwh: str, price: str, *, owner: str = "", supply: str = ENERG
 
 def usage(*parts: PeriodPart) -> Usage:
     charged = sum((Decimal(each.energy_milliwh) / 1_000_000 * each.price for each in parts), Decimal(0))
-    return Usage(parts=parts, charged=charged.quantize(Decimal("0.01")), stated=stated)
+    return Usage(parts=parts, charged=charged.quantize(Decimal("0.01")), energy_only={}, stated=stated)
 
 
 def stated(line: PeriodLine) -> Decimal:
