@@ -6,6 +6,7 @@ Another tenant's object answers 404, as if it did not exist.
 
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from itertools import chain
 from typing import Any, ClassVar, Final, NoReturn
 
@@ -90,6 +91,14 @@ class TenantForm(DatedForm):
         super().__init__(*args, **kwargs)
         if self.owner_field and self.owner_id and self.instance._state.adding:
             setattr(self.instance, f"{self.owner_field}_id", self.owner_id)
+
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
+        """Show an amount as it was typed, without the zeros that its column adds: 100.00 for 100.000000."""
+        value = super().get_initial_for_field(field, field_name)
+        if not isinstance(value, Decimal) or value.as_tuple().exponent >= -2:  # type: ignore[operator]
+            return value
+        short = value.normalize()
+        return short if short.as_tuple().exponent < -2 else value.quantize(Decimal("0.01"))  # type: ignore[operator]
 
     def _get_validation_exclusions(self) -> set[str]:
         # An owner that is set here and not shown still counts in "unique per owner".

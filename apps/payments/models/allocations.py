@@ -169,9 +169,9 @@ class Allocation(TenantModel):
         ]
 
     def __str__(self) -> str:
-        source = f"payment {self.payment_id}" if self.payment_id else f"bank receipt {self.bank_receipt_id}"
-        source = f"wallet {self.wallet_id}" if self.wallet_id else source
-        return f"{self.amount} of {source} for invoice {self.invoice_id}"
+        # No row beside it is asked: lists show hundreds of these.
+        source = "a card or debit" if self.payment_id else "the bank"
+        return f"{self.amount} by {'a wallet' if self.wallet_id else source}, {self.allocated_at:%Y-%m-%d}"
 
 
 class WriteOff(TenantModel):

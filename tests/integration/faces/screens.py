@@ -39,21 +39,24 @@ __all__ = ["driver", "pay_code", "sandbox", "site"]
 
 FOLDER: Final = settings.BASE_DIR / "docs" / "screens"
 NOW: Final = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
-LOWEST: Final = 500
 HIGHEST: Final = 1800
 GAP: Final = 12
 
 
 class View(NamedTuple):
-    """A window: its width in pixels, how much smaller it is kept, and its colours."""
+    """A window: its width and height in pixels, how much smaller it is kept, and its colours."""
 
     width: int
+    height: int = 500
     shrink: int = 1
     dark: bool = False
 
 
 PHONE: Final = (View(390), View(390, dark=True))
 DESK: Final = View(1440, shrink=2)
+# The console's bars stand at the window's edges.
+CONSOLE: Final = View(1440, height=900, shrink=2)
+CONSOLE_PHONE: Final = View(390, height=844)
 # What a technician opens in front of a charger, and what an owner looks at on the way.
 ON_A_PHONE: Final = {
     *("admin:index", "console:live", "console:onboarding", "console:reviews", "console:review", "console:station"),
@@ -104,7 +107,10 @@ def test_every_page_has_its_picture(hung):
 
 
 def _hang(browser: Browser, hung: list[Picture]) -> None:
-    rooms = {view: Gallery(browser, width=view.width, height=LOWEST, dark=view.dark) for view in (*PHONE, DESK)}
+    rooms = {
+        view: Gallery(browser, width=view.width, height=view.height, dark=view.dark)
+        for view in (*PHONE, DESK, CONSOLE, CONSOLE_PHONE)
+    }
     for picture in hung:
         shots = [_shot(rooms[view], view, picture) for view in _views(picture)]
         file = FOLDER / _file_of(picture)
@@ -117,7 +123,7 @@ def _hang(browser: Browser, hung: list[Picture]) -> None:
 def _views(picture: Picture) -> tuple[View, ...]:
     if picture.address.face != "console":
         return (*PHONE, DESK)
-    return (PHONE[0], DESK) if picture.address.name in ON_A_PHONE else (DESK,)
+    return (CONSOLE_PHONE, CONSOLE) if picture.address.name in ON_A_PHONE else (CONSOLE,)
 
 
 def _shot(room: Gallery, view: View, picture: Picture) -> Image.Image:
