@@ -138,6 +138,9 @@ def _turn(model: type[models.Model]) -> str:
 def _value(field: Any, *, is_key: bool, is_unique: bool) -> str:
     """Return the SQL of a column of copy ``n`` of ``t``: another key, another name, an earlier day, or the same."""
     was = f"t.{_quoted(field)}"
+    if field.name == "organisation" and field.null:
+        # A copied customer is nobody's in the portal: the fleet that signs in there is one.
+        return "NULL"
     if is_key:
         return f"CASE WHEN {was} IS NULL THEN NULL ELSE p_{field.column}.{_pk(field.related_model)} END"
     minutes = f"(n * 7919::bigint %% {_SPREAD_MINUTES})"

@@ -95,7 +95,7 @@ def _pages() -> Iterator[Page]:
         yield Page("console", f"{home}?period={period}", owner)
     for address in _lists(owner):
         yield Page("console", address, owner)
-    customer = Customer.objects.get(organisation__memberships__user__email=FLEET_EMAIL)
+    customer = Customer.objects.filter(organisation__memberships__user__email=FLEET_EMAIL).earliest("pk")
     session = ChargingSession.objects.filter(contract__customer=customer).latest("started_at")
     station = ChargingStation.objects.earliest("pk")
     for name, key in (("session", session.uid), ("customer", customer.pk), ("station", station.pk)):
