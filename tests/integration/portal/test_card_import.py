@@ -58,9 +58,8 @@ class TestImportingCards:
         assert alice.valid_to.isoformat() == "2099-12-31T23:00:00+00:00"
         assert (bob.contract, bob.free_reason) == (site.contract, "")
         assert Vehicle.objects.filter(customer=site.customer, plate="B-WL 7").count() == 1
-        assert [entry.change_message for entry in LogEntry.objects.filter(object_id=str(site.contract.pk))] == [
-            "2 cards imported."
-        ]
+        entries = LogEntry.objects.filter(content_type__model="contract", object_id=str(site.contract.pk))
+        assert [entry.change_message for entry in entries] == ["2 cards imported."]
 
     def test_names_each_line_that_cannot_be_read_in_the_pages_language_and_adds_the_rest(self, site, manager):
         lines = "0A11CE01,,,\nbad card,,,,\n0A11CE02,,,,tomorrow\n0A11CE03,,,,\n0A11CE03,,,,\n"
