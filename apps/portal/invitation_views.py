@@ -1,5 +1,6 @@
 """Accepting an invitation: the page behind the mailed link, for customers' people and operators' staff alike."""
 
+from allauth.account.internal.flows.login import record_authentication
 from django.contrib import messages
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -39,6 +40,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             messages.error(request, _(str(refusal)))
             return redirect("portal:invitation", token)
         login(request, membership.user, backend="django.contrib.auth.backends.ModelBackend")
+        # Whoever has just chosen a password is not asked for it before their first sensitive act.
+        record_authentication(request, membership.user, method="password")
         return _welcome(request, membership)
     return render(request, "portal/invitation.html", {"invitation": found, "form": form})
 
