@@ -45,6 +45,10 @@ class BilledPeriod(TenantModel):
     def __str__(self) -> str:
         return f"{self.first_day} to {self.last_day}"
 
+    @property
+    def days(self) -> Days:
+        return Days(first=self.first_day, end=self.last_day + timedelta(days=1))
+
 
 class PeriodCharge(TenantModel):
     """One charge of a period, on one invoice line; amount = quantity × price, exact (``domain.period.PeriodLine``).

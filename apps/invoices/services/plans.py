@@ -115,7 +115,7 @@ def plan_state(contract: Contract, *, spans: Sequence[PlanSpan], until_date: dat
 def _left_behind(contract: Contract, spans: Sequence[PlanSpan]) -> list[Days]:
     """Return the periods that were billed in advance and in which the contract has no plan any more."""
     rows = BilledPeriod.objects.filter(contract=contract, is_closed=False)
-    periods = [Days(first=row.first_day, end=row.last_day + ONE_DAY) for row in rows.order_by("first_day")]
+    periods = [row.days for row in rows.order_by("first_day")]
     return [period for period in periods if not spans_in(period, spans)]
 
 
@@ -176,17 +176,22 @@ def check_plans(invoices: Sequence[Invoice]) -> None:
     if not charges:
         return
     spans = plan_spans({charge.period.contract for charge in charges})
+    new = {(charge.period_id, charge.words, charge.days) for charge in charges if charge.takes_back is None}
     for charge in charges:
-        contract = charge.period.contract
         billed = charge.takes_back or charge
-        period = Days(first=charge.period.first_day, end=charge.period.last_day + ONE_DAY)
         is_agreed = any(
-            days == billed.days and billed.words in (terms.name, "" if billed.is_fee else billed.words)
-            for terms, days in spans_in(period, spans[contract.pk])
+            days == billed.days and (terms.name == billed.words or not billed.is_fee)
+            for terms, days in spans_in(charge.period.days, spans[charge.period.contract_id])
         )
-        # A fee is taken back since it is agreed no more; other charges also when sessions came late.
-        if is_agreed is (charge.takes_back is not None and billed.is_fee):
-            raise DraftOutdated(f"The plan of {contract} has changed since it was drafted. Draft it again.")
+        if charge.takes_back is None:
+            is_outdated = not is_agreed
+        else:
+            # A fee is taken back when it is agreed no more, or taxed otherwise; other charges when sessions come late.
+            is_outdated = billed.is_fee and is_agreed and (charge.period_id, billed.words, billed.days) not in new
+        if is_outdated:
+            raise DraftOutdated(
+                f"The plan of {charge.period.contract} has changed since it was drafted. Draft it again."
+            )
 
 
 class _Reading:
