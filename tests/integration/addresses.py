@@ -174,7 +174,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "api:payment-detail": lambda tenant: {"uid": tenant.payment.uid},
     "api:session-detail": _session,
     "api:station-detail": lambda tenant: {"identity": tenant.site.station.identity},
-    "api:tariff-detail": lambda tenant: {"pk": tenant.site.tariff.pk},
+    "api:tariff-detail": lambda tenant: {"pk": tenant.site.version.pk},
     "api:token-detail": lambda tenant: {"uid": tenant.site.token.public_uid},
     "console:session": _session,
     "console:signed-values": _session,

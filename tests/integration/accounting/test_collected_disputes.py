@@ -30,9 +30,7 @@ class TestALostDispute:
             f"{key}:fee": {"6000": Decimal("20.00"), "1020": Decimal("-20.00")},
             f"{key}:lost": {due_to: Decimal("10.00"), "1030": Decimal("-10.00")},
         }
-        assert owners == {
-            f"{key}:lost": {"6100": Decimal("8.40"), "2200": Decimal("1.60"), due_from: Decimal("-10.00")}
-        }
+        assert owners == {f"{key}:lost": {"1200": Decimal("10.00"), due_from: Decimal("-10.00")}}
         assert violations() == []
 
 

@@ -5,8 +5,9 @@ from allauth.mfa.models import Authenticator
 
 from apps.accounts.domain.roles import Role
 from tests.factories import make_member, make_owner, make_user
-from tests.journeys.browser import CHROMIUM, SCREEN, Browser
+from tests.journeys.browser import CHROMIUM, Browser
 
+SCREEN = {"width": 390, "height": 844}
 PASSWORD = "correct horse battery"
 
 

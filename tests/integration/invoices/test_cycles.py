@@ -36,7 +36,7 @@ class TestMonths:
         make_cdr(site=site)
         make_cdr(site=site, started_at=datetime(2026, 4, 2, 11, 0, tzinfo=UTC))
 
-        (invoice,) = bill(site, until_date=date(2026, 4, 15))
+        (invoice,) = bill(site, until_date=date(2026, 4, 15), at=APRIL + timedelta(days=14))
 
         assert (invoice.lines.count(), invoice.period_to) == (1, date(2026, 3, 10))
 
