@@ -13,7 +13,6 @@ from apps.contracts.models import Unit
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_invoice
 from apps.payments.models import Wallet
-from apps.portal.urls import urlpatterns
 from apps.sessions.models import Budget
 from tests.factories import make_member, make_user
 from tests.integration.tenants import BILLED_AT, CANARY, answer, signed_in
@@ -56,81 +55,6 @@ def pages_of(tenant) -> list[str]:
         reverse("portal:contract-document", args=[tenant.site.contract.versions.get().pk]),
         reverse("portal:community", args=[Unit.objects.get(customer__seller=tenant.owner).customer_id]),
     ]
-
-
-class TestTheMatrix:
-    def test_knows_every_address_of_the_portal(self):
-        anybodys = {
-            "login",
-            "logout",
-            "language",
-            "password",
-            "organisations",
-            "pay",
-            "offer",
-            "offer-document",
-            "invitation",
-        }
-        lists = {name.removeprefix("portal:") for name in LISTS}
-        details = {
-            "session",
-            "sign-ins",
-            "sign-ins-end-others",
-            "sign-in-end",
-            "sessions-sheet",
-            "people",
-            "person-invite",
-            "person-role",
-            "person-remove",
-            "invitation-withdraw",
-            "invoice-lines",
-            "card",
-            "card-act",
-            "card-add",
-            "card-replace",
-            "vehicle",
-            "vehicle-add",
-            "vehicle-remove",
-            "cost-centre",
-            "cost-centre-add",
-            "cost-centre-remove",
-            "budget",
-            "budget-add",
-            "budget-remove",
-            "signed-values",
-            "invoice",
-            "document",
-            "data",
-            "payment-method-return",
-            "payment-method-remove",
-            "invoice-pay",
-            "line",
-            "line-withdraw",
-            "wallet",
-            "wallet-top-up",
-            "wallet-statement",
-            "wallet-receipt",
-            "reminder",
-            "contract",
-            "contract-document",
-            "contract-accept",
-            "community",
-            "payers",
-            "home-charging",
-            "home-statement",
-            "payer-mark",
-            "machines",
-            "key-make",
-            "key-revoke",
-            "endpoint-open",
-            "endpoint-act",
-            "card-import",
-            "card-file",
-            "endpoint-secret",
-            "community-statement",
-        }
-
-        assert {pattern.name for pattern in urlpatterns} == anybodys | lists | details
 
 
 class TestAnAddressWithNul:
