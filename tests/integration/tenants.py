@@ -3,6 +3,7 @@
 Every name of the other tenant holds ``CANARY``; an answer to anybody else that contains it has crossed the border.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -228,6 +229,21 @@ def owner(ours) -> Client:
 def platform(db) -> Client:
     """The platform operator's browser."""
     return signed_in(make_user(is_staff=True, is_superuser=True))
+
+
+def people_of(owner: Organisation, *, fleet: Organisation | None, roles: Iterable[str]) -> dict[str, User]:
+    """Return somebody of each role, by its name: of the fleet the fleet's, of the owner everybody else's."""
+    people = {}
+    for role in roles:
+        if role == "platform":
+            people[role] = make_user(is_staff=True, is_superuser=True)
+        elif role != "anonymous":
+            is_fleets = role.startswith("fleet")
+            user = make_user(is_staff=not is_fleets)
+            people[role] = make_member(
+                organisation=fleet if is_fleets else owner, role=MemberRole(role), user=user
+            ).user
+    return people
 
 
 def signed_in(user: User) -> Client:

@@ -23,12 +23,10 @@ from django.shortcuts import loader
 from django.template.response import SimpleTemplateResponse
 from django.test import Client
 
-from apps.accounts.domain.roles import Role
 from apps.documents import renderer
 from apps.documents.renderer import Rendered
-from tests.factories import make_member, make_user
 from tests.integration.addresses import addresses
-from tests.integration.tenants import Tenant, ours, signed_in, theirs
+from tests.integration.tenants import Tenant, ours, people_of, signed_in, theirs
 
 __all__ = ["ours", "theirs"]
 
@@ -117,17 +115,8 @@ def by_itself(monkeypatch, settings):
 
 def doors_of(tenant: Tenant) -> dict[str, Door]:
     """Return a browser of each role: of the fleet the fleet's, of the owner everybody else's."""
-    members = {
-        role: make_member(
-            organisation=tenant.fleet.organisation if role.startswith("fleet") else tenant.owner,
-            role=Role(role),
-            user=make_user(is_staff=not role.startswith("fleet")),
-        ).user
-        for role in ROLES
-        if role not in {"anonymous", "platform"}
-    }
-    members["platform"] = make_user(is_staff=True, is_superuser=True)
-    cookies = {role: signed_in(user).cookies for role, user in members.items()}
+    people = people_of(tenant.owner, fleet=tenant.fleet.organisation, roles=ROLES)
+    cookies = {role: signed_in(user).cookies for role, user in people.items()}
     before = transaction.savepoint()
     doors = {role: Door(before) for role in ROLES}
     for role, own in cookies.items():

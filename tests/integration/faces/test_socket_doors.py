@@ -13,7 +13,6 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from apps.accounts.domain.roles import Role
 from apps.console.routing import BOARD_PATH
 from apps.core import clock
 from apps.ocpp import door
@@ -25,9 +24,9 @@ from apps.stations.domain.status import ConnectorStatus
 from apps.stations.models import ChargingStation
 from apps.stations.services import ConnectorStatusUpdate, record_connector_statuses, set_station_key
 from config.asgi import WEBSOCKETS, application
-from tests.factories import Site, make_member, make_site, make_user
+from tests.factories import Site, make_site
 from tests.integration.ocpp.conftest import in_database, serving, tell
-from tests.integration.tenants import signed_in
+from tests.integration.tenants import people_of, signed_in
 
 OWN, THEIRS = "own", "another's"
 NOT_FOR_THEM: Final = (403, set())
@@ -71,20 +70,10 @@ def sites(transactional_db) -> dict[str, Site]:
 @pytest.fixture
 def cookies(sites) -> dict[str, str]:
     """What the browser of each role sends along; of an anonymous one, nothing."""
-    own = sites[OWN]
-    users = {
-        role: make_member(
-            organisation=own.customer.organisation if role.startswith("fleet") else own.owner,
-            role=Role(role),
-            user=make_user(is_staff=not role.startswith("fleet")),
-        ).user
-        for role in BOARD
-        if role not in {"anonymous", "platform"}
-    }
-    users["platform"] = make_user(is_staff=True, is_superuser=True)
+    people = people_of(sites[OWN].owner, fleet=sites[OWN].customer.organisation, roles=BOARD)
     return {
         "anonymous": "",
-        **{role: f"sessionid={signed_in(user).cookies['sessionid'].value}" for role, user in users.items()},
+        **{role: f"sessionid={signed_in(user).cookies['sessionid'].value}" for role, user in people.items()},
     }
 
 
