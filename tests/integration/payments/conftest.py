@@ -1,10 +1,11 @@
 """A seller, a fleet, an issued invoice, and the real SDK over HTTP against a sandbox of its own."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -27,9 +28,22 @@ DECLINES_AT_ENTRY = "4000000000000002"
 PAYS = "DE89370400440532013000"
 BACK = "https://wattledger.example/portal/cards/?session={CHECKOUT_SESSION_ID}"
 CANCEL = "https://wattledger.example/portal/cards/"
-# Near the machine's own time, because Stripe's double and the audit live in it; tests hand it, and later instants,
-# down. Half an hour ahead, so that the suite may run for a while before a page made at NOON is too old for Stripe.
-NOON = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
+
+
+def _soon() -> datetime:
+    """Return an instant near the machine's own time, because Stripe's double and the audit live in it.
+
+    Half an hour ahead, so that the suite may run for a while before a page made then is too old for Stripe, and of one
+    day, and so of one month, in UTC and where the sellers are.
+    """
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
+    if at.astimezone(ZoneInfo("Europe/Berlin")).date() == at.date():
+        return at
+    return datetime.combine(at.date() + timedelta(days=1), time(0, 5), UTC)
+
+
+# Tests hand it, and later instants, down.
+NOON = _soon()
 MINUTE = timedelta(minutes=1)
 
 
