@@ -13,6 +13,7 @@ from apps.invoices import writers
 from apps.invoices.domain.einvoice.terms import EInvoice
 from tests.emptying import empty_database
 from tests.own_keys import forget_own_keys
+from tests.shared_rows import SHARED, is_committing, shared_by
 from tests.template import migrated_template
 
 # A busy machine is no counterexample: no law is timed.
@@ -27,6 +28,32 @@ def django_db_modify_db_settings(
     """Let pytest-django copy this process's database from a migrated one instead of migrating it."""
     with django_db_blocker.unblock():
         connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template(connection)
+
+
+def pytest_collection_modifyitems(items):
+    """Let tests of a file follow each other that share the same rows, and have these before their own transaction."""
+    places: dict[object, int] = {}
+    for item in items:
+        places.setdefault((item.path, is_committing(item)), len(places))
+        if shared_by(item):
+            item.fixturenames.insert(0, "_shared_rows")
+    items.sort(key=lambda item: (places[item.path, is_committing(item)], sorted(shared_by(item))))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    SHARED.remove_other_than(shared_by(item))
+
+
+@pytest.fixture
+def _shared_rows(request, _no_shared_rows_stay, django_db_blocker):
+    SHARED.have(shared_by(request.node), blocker=django_db_blocker)
+
+
+@pytest.fixture(scope="session")
+def _no_shared_rows_stay(django_db_setup):
+    yield
+    SHARED.remove()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -69,6 +69,7 @@ from tests.integration.tenant_parts import (
     add_webhook,
     make_named_site,
 )
+from tests.shared_rows import shared_fixture
 
 CANARY = "CANARY"
 
@@ -209,14 +210,8 @@ def dispute_of(tenant: Tenant) -> LineDispute:
     return found
 
 
-@pytest.fixture
-def ours(db) -> Tenant:
-    return make_tenant("OURS")
-
-
-@pytest.fixture
-def theirs(db) -> Tenant:
-    return make_tenant(CANARY)
+ours = shared_fixture("ours", lambda: make_tenant("OURS"))
+theirs = shared_fixture("theirs", lambda: make_tenant(CANARY))
 
 
 @pytest.fixture

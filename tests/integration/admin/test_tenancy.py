@@ -1,4 +1,7 @@
-"""The console never shows another tenant's row: not in lists, choices, searches, histories or by address."""
+"""The console never shows another tenant's row: not in choices, searches or by address.
+
+That no page says a word of it: ``faces/test_addresses.py``.
+"""
 
 import pytest
 from django.test import Client
@@ -118,13 +121,6 @@ def pages_of(owner) -> list[str]:
 
 
 class TestAnOwner:
-    def test_reads_their_own_rows_on_every_page(self, ours, theirs, owner):
-        pages = [page for page in pages_of(ours.owner) if page.endswith(("/change/", "/history/"))]
-
-        statuses = {page: owner.get(page).status_code for page in lists() + pages}
-
-        assert set(statuses.values()) == {200}, {page: code for page, code in statuses.items() if code != 200}
-
     def test_finds_another_tenants_row_nowhere_by_its_address(self, ours, theirs, owner):
         found = {}
         for page in pages_of(theirs.owner):
@@ -142,18 +138,6 @@ class TestAnOwner:
         response = owner.get(page)
 
         assert response.status_code == 404
-
-    def test_sees_no_word_of_another_tenant_in_lists_filters_and_forms(self, ours, theirs, owner):
-        adds = [
-            reverse(f"admin:{name}_add")
-            for name in HAND_MADE - {"accounts_organisation", "accounts_membership", "accounting_agreement"}
-        ]
-        changes = [page for page in pages_of(ours.owner) if page.endswith("/change/")]
-        pages = [reverse("admin:index"), *lists(), *adds, *changes]
-
-        leaks = [page for page in pages if CANARY.encode() in answer(owner.get(page))]
-
-        assert leaks == []
 
     def test_searches_only_their_own_rows(self, ours, theirs, owner):
         hits = {
@@ -252,8 +236,8 @@ class TestWhoEnters:
 
         assert answers == {403}
 
-    def test_may_see_all_tenants_as_the_platforms_operator(self, ours, theirs, platform):
-        pages = [page for tenant in (ours, theirs) for page in pages_of(tenant.owner) if page.endswith("/change/")]
+    def test_may_see_all_tenants_as_the_platforms_operator(self, theirs, platform):
+        pages = [page for page in pages_of(theirs.owner) if page.endswith("/change/")]
 
         answers = {page: platform.get(page).status_code for page in lists() + pages}
 

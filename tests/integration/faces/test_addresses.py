@@ -1,14 +1,16 @@
-"""Every page of the house opens for whom it is made, and asks the database at most thirty times."""
+"""Every page of the house opens for whom it is made, asks the database at most thirty times, and names no stranger."""
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.integration.addresses import addresses
-from tests.integration.tenants import ours, signed_in
+from tests.integration.tenants import CANARY, answer, ours, signed_in, theirs
 
-__all__ = ["ours"]
+__all__ = ["ours", "theirs"]
 
 MOST_QUERIES = 30
+# What the console shows of any model: nobody may be sent elsewhere.
+ROWS = ("_changelist", "_change", "_history")
 # What this tenant has not (a receipt, a printed letter, a second factor), or what asks for more than an address.
 NOT_THERE = {
     "adhoc:company",
@@ -33,7 +35,7 @@ NOT_THERE = {
 
 
 class TestEveryPage:
-    def test_opens_for_whom_it_is_made_and_asks_little(self, ours, client):
+    def test_opens_for_whom_it_is_made_asks_little_and_says_no_word_of_another_tenant(self, ours, theirs, client):
         readers = {
             "console": signed_in(ours.operator.user),
             "portal": signed_in(ours.fleet.user),
@@ -41,17 +43,21 @@ class TestEveryPage:
             "machine": signed_in(ours.operator.user),
         }
 
-        broken, greedy = {}, {}
+        broken, greedy, leaks = {}, {}, []
         for address in addresses(ours):
             if address.name.endswith("logout"):
                 continue
             with CaptureQueriesContext(connection) as queries:
-                status = readers[address.face].get(address.path).status_code
-            if status not in (200, 302, 403, 405):
-                broken[address.name] = status
+                response = readers[address.face].get(address.path)
+            usual = (200,) if address.name.endswith(ROWS) else (200, 302, 403, 405)
+            if response.status_code not in usual:
+                broken[address.name] = response.status_code
+            if CANARY.encode() in answer(response):
+                leaks.append(address.name)
             # Before a row is deleted, each table that may hold on to it is asked.
             if len(queries) > MOST_QUERIES and not address.name.endswith("_delete"):
                 greedy[address.name] = len(queries)
 
         assert greedy == {}
+        assert leaks == []
         assert broken == dict.fromkeys(NOT_THERE, 404)
