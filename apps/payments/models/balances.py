@@ -11,8 +11,6 @@ from django.db.models import Q
 
 from apps.accounts.tenancy import TenantModel
 
-_DIGITS = {"max_digits": 20, "decimal_places": 6}
-
 
 class DocumentBalance(TenantModel):
     """How an issued document stands, gross. Credit notes have none: they count in what they credit.
@@ -32,11 +30,11 @@ class DocumentBalance(TenantModel):
         related_name="+",
         related_query_name="balance",
     )
-    allocated = models.DecimalField(**_DIGITS)
-    credited = models.DecimalField(**_DIGITS)
-    given_back = models.DecimalField(**_DIGITS)
-    written_off = models.DecimalField(**_DIGITS)
-    open_amount = models.DecimalField(**_DIGITS)
+    allocated = models.DecimalField(max_digits=20, decimal_places=6)
+    credited = models.DecimalField(max_digits=20, decimal_places=6)
+    given_back = models.DecimalField(max_digits=20, decimal_places=6)
+    written_off = models.DecimalField(max_digits=20, decimal_places=6)
+    open_amount = models.DecimalField(max_digits=20, decimal_places=6)
 
     class Meta:
         indexes = [
