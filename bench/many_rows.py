@@ -91,7 +91,20 @@ def copy_rows(*, sessions: int) -> dict[str, int]:
             cursor.execute(_copy_sql(model), [max(count * sessions // 1_000_000, 10)])
             written[label] = cursor.rowcount
         say(f"pages: {written[label]} of {label}")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        for statement in (_OWN_ACCOUNTS_ALONE, _RESTATE):
+            cursor.execute(statement)
     return written
+
+
+# Journals and entries are dealt in turn, so that an entry of one entity may come to a journal of another.
+_OWN_ACCOUNTS_ALONE: Final = """
+    DELETE FROM ledger_ledgerentry e USING ledger_journal j, ledger_account a
+    WHERE j.id = e.journal_id AND a.id = e.account_id AND a.entity_id <> j.entity_id
+"""
+_RESTATE: Final = "SELECT payments_restate(ARRAY(SELECT invoice_id FROM payments_document_sums))"
 
 
 def _take_over(tenant: Organisation, owner: Organisation) -> None:

@@ -39,12 +39,23 @@ MOST_CHOICES: Final = 50
 
 
 class CappedPaginator(Paginator):
-    """Counts up to ``MOST_COUNTED`` rows; what lies beyond is found by search and filters."""
+    """Counts up to ``MOST_COUNTED`` rows and says so; what lies beyond is found by search and filters."""
+
+    template_name = "admin/list_count.html"
 
     @cached_property
     def count(self) -> int:
+        return min(self._counted, MOST_COUNTED)
+
+    @property
+    def more_than(self) -> int | None:
+        """How many were counted where there are more; None: all were."""
+        return MOST_COUNTED if self._counted > MOST_COUNTED else None
+
+    @cached_property
+    def _counted(self) -> int:
         rows: Any = self.object_list
-        return int(rows[:MOST_COUNTED].count())
+        return int(rows[: MOST_COUNTED + 1].count())
 
 
 class RelatedOnlyFieldListFilter(RelatedFieldListFilter):

@@ -11,6 +11,7 @@ is the sum of its movements, and nothing is taken from it below its bound.
 
 from apps.payments.models.allocations import Allocation, WriteOff
 from apps.payments.models.attempts import PaymentAttempt
+from apps.payments.models.balances import DocumentBalance
 from apps.payments.models.bank import BankReceipt, BankRepayment
 from apps.payments.models.disputes import Dispute, FetchedBack
 from apps.payments.models.dunning import DunningPause, DunningStep, FeeAllocation, FeeWaiver
@@ -32,6 +33,7 @@ __all__ = [
     "ChargeSearch",
     "DebitNotice",
     "Dispute",
+    "DocumentBalance",
     "DunningPause",
     "DunningStep",
     "FeeAllocation",

@@ -8,6 +8,7 @@ from djmoney.models.fields import MoneyField
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import append_only
+from apps.payments.models.balances import restates_its_document
 from apps.payments.models.bank import BankReceipt
 from apps.payments.models.payments import Payment
 
@@ -59,6 +60,7 @@ class Allocation(TenantModel):
         ]
         triggers = [
             *append_only("allocation_append_only", what="allocations"),
+            restates_its_document("allocation_restates_its_document"),
             # Each locks as the services do, document before money, so that two at once see each other's sums.
             pgtrigger.Trigger(
                 name="allocation_within_payment_and_invoice",
@@ -201,6 +203,7 @@ class WriteOff(TenantModel):
         ]
         triggers = [
             *append_only("write_off_append_only", what="write-offs"),
+            restates_its_document("write_off_restates_its_document"),
             pgtrigger.Trigger(
                 name="write_off_within_its_document",
                 when=pgtrigger.Before,

@@ -12,6 +12,7 @@ from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import append_only, frozen
 from apps.payments.domain.disputes import ANSWERABLE, DISPUTE_ENDS, MONEY_AWAY, DisputeStatus
+from apps.payments.models.balances import restates_its_document
 from apps.payments.models.payments import Payment
 
 _ENDS_IN_SQL: Final = ", ".join(f"'{status.value}'" for status in sorted(DISPUTE_ENDS))
@@ -164,6 +165,7 @@ class FetchedBack(TenantModel):
         ]
         triggers = [
             *append_only("fetched_back_append_only", what="amounts that were fetched back"),
+            restates_its_document("fetched_back_restates_its_document"),
             pgtrigger.Trigger(
                 name="fetched_back_within_what_was_paid",
                 when=pgtrigger.Before,

@@ -11,6 +11,7 @@ from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import frozen
 from apps.payments.domain.status import RefundStatus
+from apps.payments.models.balances import restates_its_document
 from apps.payments.models.payments import Payment
 
 
@@ -84,6 +85,20 @@ class Refund(TenantModel):
                 "refund_wish_frozen",
                 what="refunds",
                 exempt=("status", "stripe_id", "failure_message", "succeeded_at", "failed_at"),
+            ),
+            restates_its_document("refund_restates_its_document"),
+            pgtrigger.Trigger(
+                name="refund_that_moves_restates_its_document",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                referencing=pgtrigger.Referencing(old="was", new="became"),
+                func="""
+                    PERFORM payments_restate(ARRAY(
+                        SELECT became.invoice_id FROM became JOIN was USING (id)
+                        WHERE became.invoice_id IS NOT NULL AND 'succeeded' IN (was.status, became.status)));
+                    RETURN NULL;
+                """,
             ),
             pgtrigger.Trigger(
                 name="refund_within_what_was_captured",

@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.urls import reverse
 
+from apps.accounts import tenant_admin
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import SavedView
 from apps.contracts.models import IdToken
@@ -188,3 +189,18 @@ class TestForms:
 def is_endless(field: forms.ModelChoiceField, few: tuple[str, ...]) -> bool:
     widget = getattr(field.widget, "widget", field.widget)
     return not isinstance(widget, AutocompleteSelect) and field.queryset.model.__name__ not in few
+
+
+class TestCounting:
+    def test_stops_where_nobody_turns_pages_and_says_so(self, ours, monkeypatch):
+        for number in range(3):
+            make_token(contract=ours.site.contract, uid=f"COUNTED{number}")
+        desk = colleague(ours)
+        whole = desk.get(page(f"{CARDS}_changelist")).content.decode()
+        monkeypatch.setattr(tenant_admin, "MOST_COUNTED", 2)
+        cut = desk.get(page(f"{CARDS}_changelist")).content.decode()
+
+        assert ("More than" in whole, "More than 2 id tokens. Search or filter to find the others." in cut) == (
+            False,
+            True,
+        )
