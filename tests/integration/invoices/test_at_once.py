@@ -21,10 +21,12 @@ from apps.documents.models import Document
 from apps.invoices.models import BillingRun, Invoice, InvoiceLine, NumberSeries
 from apps.invoices.services import billing, drafting, issuing
 from apps.invoices.services.billing import run_billing
+from apps.invoices.services.billing_again import bill_again
 from apps.invoices.services.crediting import credit_invoice
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.rendering import render_document
 from apps.ledger.models import Journal
+from apps.sessions.models import Cdr
 from tests.factories import make_contract, make_site, make_token
 from tests.integration.invoices.world import (
     APRIL,
@@ -320,6 +322,22 @@ class TestTwoCreditsAtOnce:
 
         assert {note.number for note in notes} == {"CN-2026-000001"}
         assert Journal.objects.count() == 2
+
+
+class TestThreeWordsAtOnceThatAnInvoiceIsBilledAgain:
+    def test_bill_it_once_also_where_a_run_meets_them(self, site):
+        cdr = make_cdr(site=site)
+        (wrong,) = bill(site)
+        credit_invoice(invoice_id=wrong.pk, reason="Wrong", at=APRIL, by=None)
+
+        words = [lambda: bill_again(invoice_id=wrong.pk, reason="The address was wrong", at=APRIL, by=None)] * 3
+        *said, _ = at_once(*words, lambda: bill(site))
+        bill(site)
+
+        assert len({word.pk for word in said}) == 1
+        assert sorted(each.revision for each in Cdr.objects.filter(session=cdr.session)) == [1, 2]
+        (again,) = Invoice.objects.filter(kind=Invoice.Kind.INVOICE).exclude(pk=wrong.pk)
+        assert (again.gross, again.lines.count()) == (wrong.gross, 1)
 
 
 class TestTwoRenderingsAtOnce:
