@@ -35,7 +35,7 @@ def child_env() -> Mapping[str, str]:
 
 def _forget_keys() -> None:
     with Redis.from_url(settings.REDIS_URL) as redis:
-        if keys := list(redis.scan_iter(f"{settings.NAMESPACE}*")):
+        if keys := list(redis.scan_iter(f"{settings.NAMESPACE}:*")):
             redis.delete(*keys)
 
 
