@@ -259,10 +259,12 @@ class TenantAdmin(HistoryOfChanges, ListTools, _TenantRows, ModelAdmin):
         form_class: type[forms.Form] = ActForm,
         refused: tuple[type[Exception], ...] = (),
         initial: dict[str, Any] | None = None,
+        facts: tuple[tuple[str, object], ...] = (),
     ) -> HttpResponse:
         """Ask before an act (GET), then do it (POST): one call into a service, whose refusal is shown as it is worded.
 
-        do  gets the cleaned form; returns what to say on the object's page, or a page of its own
+        do     gets the cleaned form; returns what to say on the object's page, or a page of its own
+        facts  what to know before one decides: name and value
         """
         form = form_class(request.POST if request.method == "POST" else None, initial=initial)
         if request.method == "POST" and form.is_valid():
@@ -281,6 +283,7 @@ class TenantAdmin(HistoryOfChanges, ListTools, _TenantRows, ModelAdmin):
             **self.admin_site.each_context(request),
             "title": title,
             "text": text,
+            "facts": facts,
             "submit_label": submit,
             "form": form,
             "back": self.page_of(obj),

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldBooleanWidget
@@ -144,7 +145,7 @@ class InvoiceAdmin(TenantAdmin):
 
     @admin.display(description="period", ordering="period_from")
     def period(self, invoice: Invoice) -> str:
-        return f"{invoice.period_from} – {invoice.period_to}"
+        return f"{date_format(invoice.period_from)} – {date_format(invoice.period_to)}"
 
     def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return has_role(request, MONEY_ROLES)
@@ -256,8 +257,15 @@ class InvoiceAdmin(TenantAdmin):
             request,
             obj=invoice,
             title=f"Bill {invoice} again",
-            text="All of it is credited. What it listed becomes due again: its sessions as they are now, and its plan "
-            "as the contract's page says when the run comes. Change what was wrong before that.",
+            text="What it listed becomes due again with the next billing run: its sessions as they are now, and its "
+            "plan as the contract's page says then. Change what was wrong before that. It can be done once.",
+            facts=(
+                ("Customer", invoice.customer or "–"),
+                ("Contract", invoice.contract or "–"),
+                ("Period", self.period(invoice)),
+                ("Total", f"{money(invoice.gross)} (net {money(invoice.net)})"),
+                ("Credited by", ", ".join(str(note) for note in invoice.credit_notes.order_by("pk")) or "nothing yet"),
+            ),
             submit="Bill again",
             form_class=ReasonForm,
             refused=REFUSALS,

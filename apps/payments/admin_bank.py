@@ -439,8 +439,15 @@ class BankRepaymentAdmin(MoneyActs):
             request,
             obj=repayment,
             title=f"Confirm that {money(repayment.amount)} are paid back",
-            text=f"{repayment.requested_by or 'Somebody'} wants them to go to {self.account(repayment)}: "
-            f"“{repayment.reason}”.",
+            text="Then they may be paid back at your bank, and whoever did that notes it here.",
+            facts=(
+                ("Goes back", money(repayment.amount)),
+                ("To", self.account(repayment)),
+                ("Came as", repayment.bank_receipt),
+                ("Why", repayment.reason),
+                ("Asked by", repayment.requested_by or "–"),
+                ("Asked at", repayment.requested_at),
+            ),
             submit="Confirm",
             refused=(NotRepayable,),
             do=do,

@@ -84,6 +84,24 @@ class RefundRequestAdmin(MoneyActs):
         is_own = row.requested_by_id == request.user.pk
         return [each for each in actions if each.action_name.endswith("withdraw") == is_own]
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what is only known of one that is decided."""
+        fields = super().get_fields(request, obj)
+        is_open = obj is not None and obj.status == RefundRequest.Status.OPEN
+        return fields[:-3] if is_open else fields
+
+    def _facts(self, asked: RefundRequest) -> tuple[tuple[str, object], ...]:
+        customer = asked.document.customer if asked.document else asked.wallet and asked.wallet.contract.customer
+        return (
+            ("Of", self.of_what(asked)),
+            ("Customer", customer or "anonymous driver"),
+            *((("Total", money(asked.document.gross)),) if asked.document else ()),
+            ("Goes back", money(asked.amount)),
+            ("Why", asked.reason),
+            ("Asked by", asked.requested_by),
+            ("Asked at", asked.requested_at),
+        )
+
     def has_asking_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return has_role(request, SUPPORT_ROLES)
 
@@ -99,8 +117,10 @@ class RefundRequestAdmin(MoneyActs):
             request,
             obj=asked,
             title=f"Confirm the {asked}",
-            text=f"{asked.requested_by} wants {money(asked.amount)} to go back: “{asked.reason}”",
-            submit="Confirm",
+            text=f"{money(asked.amount)} go back at once to the card or account they came from"
+            f"{', and its credit note is issued' if asked.document else ''}.",
+            facts=self._facts(asked),
+            submit=f"Give {money(asked.amount)} back",
             refused=REFUSED,
             do=do,
         )
@@ -118,6 +138,7 @@ class RefundRequestAdmin(MoneyActs):
             obj=asked,
             title=f"Decline the {asked}",
             text="Nothing is credited and nothing goes back.",
+            facts=self._facts(asked),
             submit="Decline",
             form_class=DeclineForm,
             refused=REFUSED,

@@ -185,6 +185,7 @@ class TestThePages:
         assert "Credit all of it first" in clerk.post(again, {"reason": "Wrong"}, follow=True).content.decode()
         credit_invoice(invoice_id=invoice.pk, reason="wrong", at=APRIL, by=None)
         assert again in clerk.get(change).content.decode()
+        assert "CN-" in clerk.get(again).content.decode()
         assert "bills it again" in clerk.post(again, {"reason": "Wrong"}, follow=True).content.decode()
         assert BilledAgain.objects.get().invoice == invoice
 

@@ -132,12 +132,15 @@ class TestARequest:
         own = asker.post(confirm).content.decode()
         home = other.get(reverse("admin:index")).content.decode()
         nothing = Refund.objects.count()
+        asked = other.get(confirm).content.decode()
         done = other.post(confirm, follow=True).content.decode()
 
         assert "Somebody else has to confirm it" in said
         assert "Nobody decides about their own refund" in own
         assert "refund to confirm" in home
         assert nothing == 0
+        for told in (str(receipt), "anonymous driver", "Broken.", "Fritz", "Give €10.00 back"):
+            assert told in asked
         assert "go back" in done
         request.refresh_from_db()
         refund = Refund.objects.get()
@@ -372,6 +375,7 @@ class TestARepaymentByBank:
             self.paid(repayment, owner)
         waiting = signed_in(owner.user).get(page).content.decode()
         own = signed_in(finance.user).post(confirm).content.decode()
+        asked = signed_in(owner.user).get(confirm).content.decode()
         signed_in(owner.user).post(confirm)
         confirmed = signed_in(finance.user).get(page).content.decode()
 
@@ -379,6 +383,7 @@ class TestARepaymentByBank:
         executed = reverse("admin:payments_bankrepayment_executed", args=[repayment.pk])
         assert (confirm in waiting, executed in waiting) == (True, False)
         assert "Nobody confirms their own" in own
+        assert [told in asked for told in ("€10.00", "Ada", "Not ours.", "Fritz")] == [True] * 4
         assert (confirm in confirmed, executed in confirmed) == (False, True)
         assert repayment.confirmed_by == owner.user
         assert self.paid(repayment, finance) == "executed"
