@@ -13,7 +13,7 @@ import django
 
 from bench.measure import say
 
-PARTS = ("rating", "rerating", "ocpp", "billing", "documents", "payments", "pages")
+PARTS = ("rating", "rerating", "ocpp", "billing", "documents", "payments", "pages", "slow_network")
 
 
 def main() -> int:

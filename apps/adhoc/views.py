@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import Any
 
+from csp.constants import SELF
+from csp.decorators import csp_update
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -15,6 +17,7 @@ from apps.adhoc import selectors, services, shown
 from apps.adhoc.cables import cable_of
 from apps.adhoc.domain.cable import CableWord
 from apps.adhoc.domain.progress import MOVING
+from apps.adhoc.first_style import FIRST_STYLE, FIRST_STYLE_SOURCE
 from apps.adhoc.forms import BuyerForm, MailForm
 from apps.adhoc.limits import limited
 from apps.adhoc.pages import charge_page
@@ -44,6 +47,7 @@ RELOAD_S = 5
 # tells nobody what else is on it (BREACH).
 @gzip_page
 @never_cache
+@csp_update({"style-src": [SELF, FIRST_STYLE_SOURCE]})
 @limited("price", per_minute=120)
 @limited("pay", per_minute=20, methods=("POST",))
 @require_http_methods(["GET", "POST"])
@@ -84,6 +88,7 @@ def _price_page(
         "note": offer.version.note(language) if offer.version else "",
         "language": language,
         "buyer_form": buyer or (BuyerForm() if offer.needs_buyer else None),
+        "first_style": FIRST_STYLE,
     }
     response = render(request, "adhoc/price.html", context, status=status)
     shown.keep_page_key(response, request, offer, page_key)
