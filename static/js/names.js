@@ -1,4 +1,5 @@
-/* Names for what the admin leaves nameless to screen readers: boxes that search as one types, and fields in tables. */
+/* Names for what the admin leaves nameless to screen readers: boxes that search as one types, fields in tables, and
+   controls that are an icon alone. */
 "use strict";
 
 (() => {
@@ -25,6 +26,28 @@
     }
   };
 
-  window.addEventListener("load", () => nameAll(document));
-  document.addEventListener("formset:added", (event) => setTimeout(() => nameAll(event.target)));
+  // An icon is a word in a font of icons, and would be read aloud as that word.
+  const ICON = ".material-symbols-outlined";
+  const ICONS_ALONE = { ev_station: "Home", more_horiz: "More", more_vert: "More", search: "Search", progress_activity: "Search" };
+
+  const hideIcons = (root) => {
+    for (const icon of root.querySelectorAll(ICON)) {
+      icon.setAttribute("aria-hidden", "true");
+      const control = icon.closest("a, button");
+      if (!control || control.hasAttribute("aria-label") || control.title) continue;
+      const rest = control.cloneNode(true);
+      rest.querySelectorAll(ICON).forEach((each) => each.remove());
+      const word = text(icon);
+      if (!text(rest) && ICONS_ALONE[word]) control.setAttribute("aria-label", ICONS_ALONE[word]);
+    }
+  };
+
+  window.addEventListener("load", () => {
+    nameAll(document);
+    hideIcons(document);
+  });
+  document.addEventListener("formset:added", (event) => setTimeout(() => {
+    nameAll(event.target);
+    hideIcons(event.target);
+  }));
 })();

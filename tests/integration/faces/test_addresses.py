@@ -1,5 +1,9 @@
 """Every page of the house opens for whom it is made, asks the database at most thirty times, and names no stranger."""
 
+import re
+from pathlib import Path
+
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -33,6 +37,16 @@ NOT_THERE = {
     "portal:wallet-statement",
 }
 
+RIGHT_ALIGNED = frozenset(re.findall(r"\.field-(\w+)", Path(settings.BASE_DIR, "static/css/console.css").read_text()))
+"""The columns of the console's lists whose figures stand under each other."""
+CELL = re.compile(r'<t[dh] class="field-(\w+)[^>]*>(.*?)</t[dh]>', re.DOTALL)
+AMOUNT = re.compile(r"[-−]?€[\d.,]+|[\d.,]+ kWh")
+
+
+def figures_in(page: str) -> set[str]:
+    """Return the columns of a list that hold amounts of money or energy."""
+    return {name for name, cell in CELL.findall(page) if AMOUNT.fullmatch(re.sub(r"<[^>]+>", "", cell).strip())}
+
 
 class TestEveryPage:
     def test_opens_for_whom_it_is_made_asks_little_and_says_no_word_of_another_tenant(self, ours, theirs, client):
@@ -43,7 +57,7 @@ class TestEveryPage:
             "machine": signed_in(ours.operator.user),
         }
 
-        broken, greedy, leaks = {}, {}, []
+        broken, greedy, left_aligned, leaks = {}, {}, {}, []
         for address in addresses(ours):
             if address.name.endswith("logout"):
                 continue
@@ -54,10 +68,13 @@ class TestEveryPage:
                 broken[address.name] = response.status_code
             if CANARY.encode() in answer(response):
                 leaks.append(address.name)
+            if address.name.endswith("_changelist"):
+                left_aligned |= dict.fromkeys(figures_in(response.content.decode()) - RIGHT_ALIGNED, address.name)
             # Before a row is deleted, each table that may hold on to it is asked.
             if len(queries) > MOST_QUERIES and not address.name.endswith("_delete"):
                 greedy[address.name] = len(queries)
 
         assert greedy == {}
         assert leaks == []
+        assert left_aligned == {}
         assert broken == dict.fromkeys(NOT_THERE, 404)
