@@ -20,11 +20,13 @@ from apps.contracts.models import (
     ContractTemplate,
     CostCentre,
     Customer,
+    GroupedSite,
     IdToken,
     MembershipTier,
     Occupancy,
     Plan,
     SharedCost,
+    SiteGroup,
     TariffAssignment,
     Unit,
     Vehicle,
@@ -153,8 +155,21 @@ def make_draft(*, tariff: Tariff | None = None, owner: Organisation | None = Non
 
 
 def assign_tariff(*, tariff: Tariff, **place: Any) -> TariffAssignment:
-    """Assign a tariff to ``contract=``, ``tier=``, ``evse=``, ``station=``, ``location=``, or everywhere by default."""
+    """Assign a tariff to ``contract=``, ``tier=``, ``group=``, ``location=``, ``station=``, ``evse=`` or everybody."""
     return TariffAssignment.objects.create(seller=tariff.owner, tariff=tariff, **{"valid_from": LONG_AGO, **place})
+
+
+def make_group(*locations: Location, seller: Organisation | None = None, **fields: Any) -> SiteGroup:
+    """Make a site group that has held these locations since long ago; without any, of ``seller``."""
+    seller = seller or (locations[0].owner if locations else make_owner())
+    group = SiteGroup.objects.create(seller=seller, **{"name": f"Group {next_number()}", **fields})
+    for location in locations:
+        put_into(group, location)
+    return group
+
+
+def put_into(group: SiteGroup, location: Location, **fields: Any) -> GroupedSite:
+    return GroupedSite.objects.create(group=group, location=location, **{"valid_from": LONG_AGO, **fields})
 
 
 def make_customer(*, seller: Organisation | None = None, **fields: Any) -> Customer:

@@ -45,6 +45,7 @@ def _work() -> list[dict[str, Any]]:
             _row(_("Tariffs"), "sell", "tariffs_tariff"),
             _row(_("Versions"), "history", "tariffs_tariffversion"),
             _row(_("Where they apply"), "pin_drop", "contracts_tariffassignment"),
+            _row(_("Site groups"), "workspaces", "contracts_sitegroup"),
             {"title": _("Which tariff applies?"), "icon": "help", "link": reverse("console:which-tariff")},
             _row(_("Laboratory"), "science", "analytics_tarifftrial"),
         ),

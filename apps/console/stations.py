@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
 from apps.console.domain.power import power_w
+from apps.contracts.groups import groups_at
 from apps.contracts.models import ASSIGNMENT_PLACES, TariffAssignment
 from apps.core.clock import to_epoch_ms
 from apps.ocpp.admin import pretty
@@ -147,17 +148,20 @@ def last_sessions(request: HttpRequest, station: ChargingStation, *, count: int)
 
 
 def tariffs_at(request: HttpRequest, station: ChargingStation, *, at: datetime) -> list[TariffAssignment]:
-    """Return the tariffs assigned to a station, its EVSEs, its site or everybody, the narrowest first.
+    """Return the tariffs assigned to a station, its EVSEs, site, site group or to everybody, the narrowest first.
 
     Those of contracts and membership tiers go before them, wherever their cards charge.
     """
+    (group,) = groups_at([(station.location_id, at)])
     places = Q(evse__station=station) | Q(station=station) | Q(location=station.location)
+    if group is not None:
+        places |= Q(group=group, contract__isnull=True, tier__isnull=True)
     everybody = Q(**{f"{place}__isnull": True for place in ASSIGNMENT_PLACES})
     in_force = Q(valid_to__isnull=True) | Q(valid_to__gt=at)
     found = operated_rows(request, TariffAssignment.objects.filter(in_force, places | everybody, valid_from__lte=at))
-    rows = found.filter(seller=station.location.owner).select_related("tariff", "evse", "station", "location")
-    rank = {"evse_id": 0, "station_id": 1, "location_id": 2}
-    return sorted(rows, key=lambda row: min((n for name, n in rank.items() if getattr(row, name)), default=3))
+    rows = found.filter(seller=station.location.owner).select_related("tariff", "evse", "station", "location", "group")
+    rank = {"evse_id": 0, "station_id": 1, "location_id": 2, "group_id": 3}
+    return sorted(rows, key=lambda row: min((n for name, n in rank.items() if getattr(row, name)), default=4))
 
 
 def shown_on(station: ChargingStation) -> list[ShownRow]:

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
 from apps.console.curve import Curve, Span, curve_of
+from apps.contracts.services import TariffExplanation
 from apps.core.clock import to_epoch_ms
 from apps.core.words import amount
 from apps.documents.models import Document
@@ -24,6 +25,7 @@ from apps.ocpp.models import Frame
 from apps.payments.models import Dispute, Payment
 from apps.sessions.explanation import CdrExplained, PeriodExplained, explain_cdr
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, StartGrant, StateChange
+from apps.sessions.price_choice import why_this_tariff
 from apps.sessions.transparency import SignedValues, signed_values
 from apps.tariffs.domain.facts import Reading
 
@@ -32,6 +34,7 @@ from apps.tariffs.domain.facts import Reading
 class SessionTrace:
     """What there is of a session, in the order it happened.
 
+    choice   why its tariff was chosen; None: that cannot be told any more
     curve    its register with the prices of the current record behind it; None: no reading came
     records  revisions, current first · signed: the meter's signed values; None: there are none
     lines    document lines that bill or credit one of the records · documents: the files of their documents
@@ -39,6 +42,7 @@ class SessionTrace:
 
     session: ChargingSession
     grant: StartGrant | None
+    choice: TariffExplanation | None
     curve: Curve | None
     records: tuple[CdrExplained, ...]
     readings: Sequence[MeterReading]
@@ -94,6 +98,7 @@ def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
     return SessionTrace(
         session=session,
         grant=getattr(session, "grant", None),
+        choice=why_this_tariff(session),
         curve=_curve(readings, explained[0] if explained else None),
         records=explained,
         readings=readings,

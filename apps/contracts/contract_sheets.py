@@ -11,10 +11,11 @@ from django.utils import translation
 from apps.accounts.models import Organisation
 from apps.contracts.domain.contract_terms import fill, paragraphs
 from apps.contracts.domain.contract_words import WORDS, ContractWords, say_day, say_term
+from apps.contracts.domain.precedence import AT_A_GROUP, Rank
 from apps.contracts.domain.renewals import Term
 from apps.contracts.domain.versions import VersionKind
-from apps.contracts.models import Contract, ContractTemplate, Customer, IdToken, Plan
-from apps.contracts.services import TariffQuery, find_tariffs
+from apps.contracts.models import Contract, ContractTemplate, Customer, IdToken, Plan, SiteGroup
+from apps.contracts.services import TariffExplanation, TariffQuery, explain_tariffs
 from apps.core.domain.zones import zone
 from apps.core.words import amount
 from apps.stations.models import Evse
@@ -27,7 +28,8 @@ from apps.tariffs.models import Tariff, TariffVersion
 class Wanted:
     """What a version is to say; days are local ones of the seller; end_day: the first without it, None: open.
 
-    plan, tariff  given from the first day on; None: what the contract has stays
+    plan, tariff   given from the first day on; None: what the contract has stays
+    group_tariffs  given at the sites of these groups, before ``tariff``; each group once
     """
 
     kind: VersionKind
@@ -38,6 +40,7 @@ class Wanted:
     notice_days: int
     plan: Plan | None = None
     tariff: Tariff | None = None
+    group_tariffs: tuple[tuple[SiteGroup, Tariff], ...] = ()
 
     @property
     def term(self) -> Term:
@@ -151,45 +154,79 @@ def _plan_lines(plan: Plan, words: ContractWords) -> list[str]:
     return [*lines, words.plan_gross if plan.tax_included else words.plan_net]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Price:
+    """By what a card charges somewhere: version (None: no price), discount, and the group that the price is of."""
+
+    version: TariffVersion | None
+    discount: Decimal | None
+    group: SiteGroup | None
+
+
 def _price_sheet(
     contract: Contract, wanted: Wanted, *, words: ContractWords, language: Language
 ) -> list[dict[str, Any]]:
-    """Return the seller's sites, those of the same prices together, in the order of their names."""
+    """Return the seller's sites in the order of their names, those of the same prices together.
+
+    A price that is a site group's is headed by the group; one that is agreed for a group without sites stands last.
+    """
     at = begin_of_day(wanted.first_day, contract.seller)
     evses = list(
         Evse.objects.filter(station__location__owner=contract.seller_id)
         .select_related("station__location")
         .order_by("station__location__name", "station__identity", "number")
     )
-    sheet: dict[tuple[int | None, Decimal | None], dict[str, Any]] = {}
-    for evse, (version, discount) in zip(evses, _versions(contract, wanted, evses, at=at), strict=True):
-        key = (version.pk if version else None, discount)
-        group = sheet.setdefault(key, {"names": [], "prices": _prices(version, discount, words, language)})
+    sheet: dict[_Price, list[str]] = {}
+    for evse, price in zip(evses, _prices_at(contract, wanted, evses, at=at), strict=True):
         location = evse.station.location
         name = f"{location.name}, {_street(location)}"
-        if name not in group["names"]:
-            group["names"].append(name)
-    return list(sheet.values())
+        names = sheet.setdefault(price, [])
+        if name not in names:
+            names.append(name)
+    shown = {price.group for price in sheet}
+    for group, tariff in wanted.group_tariffs:
+        if group not in shown:
+            sheet[_given(contract, tariff, group=group, at=at)] = []
+    return [
+        {
+            "group": words.at_group.format(group=price.group) if price.group else "",
+            "names": names,
+            "prices": _in_words(price, words, language),
+        }
+        for price, names in sheet.items()
+    ]
 
 
 def _street(location: Any) -> str:
     return f"{location.street}, {location.postcode} {location.city}"
 
 
-def _versions(
-    contract: Contract, wanted: Wanted, evses: list[Evse], *, at: datetime
-) -> list[tuple[TariffVersion | None, Decimal | None]]:
-    """Return by which version and discount a card of the contract would charge at each EVSE on the first day."""
+def _prices_at(contract: Contract, wanted: Wanted, evses: list[Evse], *, at: datetime) -> list[_Price]:
+    """Return by what a card of the contract would charge at each EVSE on the first day."""
     card = IdToken(contract=contract, seller_id=contract.seller_id)
-    if wanted.tariff is not None:
-        version = version_at(wanted.tariff, at)
-        tier = contract.tier
-        discount = tier.discount_percent if tier is not None and tier.is_in_force(at) else None
-        return [(version, discount)] * len(evses)
-    return [
-        (choice.version, choice.discount_percent)
-        for choice in find_tariffs(TariffQuery(card, one, at) for one in evses)
-    ]
+    found = explain_tariffs(TariffQuery(card, one, at) for one in evses)
+    return [_price_of(contract, wanted, one, at=at) for one in found]
+
+
+def _price_of(contract: Contract, wanted: Wanted, found: TariffExplanation, *, at: datetime) -> _Price:
+    """Put what is offered in its rank: at its group first, then what the contract has there, then everywhere."""
+    rank = found.decided_by.rank if found.decided_by is not None else Rank.DEFAULT
+    for group, tariff in wanted.group_tariffs:
+        if group == found.group:
+            return _given(contract, tariff, group=group, at=at)
+    if wanted.tariff is not None and rank is not Rank.CONTRACT_AT_GROUP:
+        return _given(contract, wanted.tariff, group=None, at=at)
+    return _Price(
+        version=found.choice.version,
+        discount=found.choice.discount_percent,
+        group=found.group if rank in AT_A_GROUP else None,
+    )
+
+
+def _given(contract: Contract, tariff: Tariff, *, group: SiteGroup | None, at: datetime) -> _Price:
+    tier = contract.tier
+    discount = tier.discount_percent if tier is not None and tier.is_in_force(at) else None
+    return _Price(version=version_at(tariff, at), discount=discount, group=group)
 
 
 def version_at(tariff: Tariff, at: datetime) -> TariffVersion | None:
@@ -198,14 +235,12 @@ def version_at(tariff: Tariff, at: datetime) -> TariffVersion | None:
     return next((one for one in versions if one.is_in_force(at)), None)
 
 
-def _prices(
-    version: TariffVersion | None, discount: Decimal | None, words: ContractWords, language: Language
-) -> list[str]:
-    if version is None:
+def _in_words(price: _Price, words: ContractWords, language: Language) -> list[str]:
+    if price.version is None:
         return [words.no_price]
-    lines = [line.text for line in price_text(version.terms(), language=language).lines]
-    if discount is not None:
-        lines.append(words.discount.format(percent=f"{discount.normalize():f}"))
+    lines = [line.text for line in price_text(price.version.terms(), language=language).lines]
+    if price.discount is not None:
+        lines.append(words.discount.format(percent=f"{price.discount.normalize():f}"))
     return lines
 
 

@@ -17,7 +17,8 @@ from apps.accounts.models import User
 from apps.contracts.contract_sheets import Wanted, begin_of_day, content_of, local_day, print_html, version_at
 from apps.contracts.domain.contract_words import WORDS, say_day
 from apps.contracts.domain.versions import VersionKind, VersionStatus
-from apps.contracts.models import Contract, ContractPlan, ContractVersion, TariffAssignment
+from apps.contracts.groups import sites_from
+from apps.contracts.models import AgreedTariff, Contract, ContractPlan, ContractVersion, SiteGroup, TariffAssignment
 from apps.contracts.news import tell_changed
 from apps.contracts.plans import why_not_ended, why_not_given
 from apps.contracts.registrations import NotRegistered, check_registered
@@ -63,7 +64,7 @@ def prepare_version(*, contract_id: int, wanted: Wanted, at: datetime, by: User)
             content=rendered.content,
             at=at,
         )
-        return ContractVersion.objects.create(  # type: ignore[no-any-return]
+        version: ContractVersion = ContractVersion.objects.create(
             contract=contract,
             number=number,
             kind=wanted.kind.value,
@@ -79,6 +80,9 @@ def prepare_version(*, contract_id: int, wanted: Wanted, at: datetime, by: User)
             made_at=at,
             made_by=by,
         )
+        for group, tariff in wanted.group_tariffs:
+            AgreedTariff.objects.create(version=version, group=group, tariff=tariff)
+        return version
 
 
 @transaction.atomic
@@ -290,16 +294,26 @@ def _check(contract: Contract, wanted: Wanted, *, at: datetime) -> None:
 def _check_gifts(contract: Contract, wanted: Wanted, *, at: datetime) -> None:
     if why := why_not_given(contract, _plan_rows(contract, wanted)):
         raise OfferRefused(why)
-    if wanted.tariff is None:
-        return
-    if wanted.tariff.owner_id != contract.seller_id:
+    if wanted.tariff is not None:
+        _check_tariff(contract, wanted.tariff, group=None, at=at)
+    for group, tariff in wanted.group_tariffs:
+        if group.seller_id != contract.seller_id:
+            raise OfferRefused("This site group belongs to another seller.")
+        _check_tariff(contract, tariff, group=group, at=at)
+
+
+def _check_tariff(contract: Contract, tariff: Tariff, *, group: SiteGroup | None, at: datetime) -> None:
+    if tariff.owner_id != contract.seller_id:
         raise OfferRefused("This tariff belongs to another seller.")
-    if version_at(wanted.tariff, at) is None:
-        raise OfferRefused(f"{wanted.tariff} has no published version on that day.")
-    if TariffAssignment.objects.filter(contract=contract, valid_from__gt=at).exists():
-        raise OfferRefused("A tariff is assigned to this contract for a later day already: end that assignment first.")
+    if version_at(tariff, at) is None:
+        raise OfferRefused(f"{tariff} has no published version on that day.")
+    if TariffAssignment.objects.filter(contract=contract, group=group, valid_from__gt=at).exists():
+        where = f" at sites of {group}" if group is not None else ""
+        raise OfferRefused(
+            f"A tariff is assigned to this contract{where} for a later day already: end that assignment first."
+        )
     try:
-        check_registered(seller=contract.seller, location=None, at=at)
+        check_registered(seller=contract.seller, locations=sites_from(group, at) if group is not None else None, at=at)
     except NotRegistered as refusal:
         raise OfferRefused(str(refusal)) from refusal
 
@@ -350,7 +364,9 @@ def _apply(version: ContractVersion, *, at: datetime) -> None:
     contract.save(update_fields=["status", "valid_from", "valid_to"])
     keep_plans(contract, _plan_rows(contract, version))
     if version.tariff is not None:
-        _assign(contract, version.tariff, begin=begin)
+        _assign(contract, version.tariff, group=None, begin=begin)
+    for agreed in version.group_tariffs.select_related("group", "tariff"):
+        _assign(contract, agreed.tariff, group=agreed.group, begin=begin)
 
 
 def run_until(contract: Contract, ends: datetime | None) -> None:
@@ -376,14 +392,17 @@ def keep_plans(contract: Contract, rows: list[ContractPlan]) -> None:
         row.save()
 
 
-def _assign(contract: Contract, tariff: Tariff, *, begin: datetime) -> None:
-    if TariffAssignment.objects.filter(contract=contract, valid_from__gt=begin).exists():
+def _assign(contract: Contract, tariff: Tariff, *, group: SiteGroup | None, begin: datetime) -> None:
+    """Let a tariff apply to the contract from ``begin`` on, at a group's sites or everywhere (None)."""
+    of_its_rank = TariffAssignment.objects.filter(contract=contract, group=group)
+    if of_its_rank.filter(valid_from__gt=begin).exists():
         raise OfferRefused("Another tariff was agreed on meanwhile. Please ask the seller for a new offer.")
-    current = TariffAssignment.objects.filter(contract=contract, valid_from__lte=begin).exclude(valid_to__lte=begin)
-    for row in current:
+    for row in of_its_rank.filter(valid_from__lte=begin).exclude(valid_to__lte=begin):
         if row.valid_from == begin:
             row.delete()
         else:
             row.valid_to = begin
             row.save(update_fields=["valid_to"])
-    TariffAssignment.objects.create(seller=contract.seller, tariff=tariff, contract=contract, valid_from=begin)
+    TariffAssignment.objects.create(
+        seller=contract.seller, tariff=tariff, contract=contract, group=group, valid_from=begin
+    )

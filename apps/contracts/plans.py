@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
-from apps.contracts.domain.plans import PlanSpan, while_running, why_not_together
+from apps.contracts.domain.plans import Days, PlanSpan, periods_until, while_running, why_not_together
 from apps.contracts.models import Contract, ContractPlan, Ending, Plan, PlanStep
 from apps.core.domain.zones import zone
 
@@ -16,9 +16,17 @@ from apps.core.domain.zones import zone
 ClosedUntil = Callable[[Contract], date | None]
 _closed_until: list[ClosedUntil] = []
 
+# Whoever bills says which periods a contract's days were billed as, closed or open again. Filled by AppConfig.ready.
+BilledAs = Callable[[Contract], Iterable[Days]]
+_billed_as: list[BilledAs] = []
+
 
 def register_closed_until(ask: ClosedUntil) -> None:
     _closed_until.append(ask)
+
+
+def register_billed_as(ask: BilledAs) -> None:
+    _billed_as.append(ask)
 
 
 def plan_spans(contracts: Iterable[Contract]) -> dict[int, list[PlanSpan]]:
@@ -98,7 +106,23 @@ def why_not_given(contract: Contract, rows: Sequence[ContractPlan]) -> str:
         return "This plan belongs to another seller."
     if contract.pk is not None and (why := _why_not_past(contract, rows)):
         return why
-    return why_not_together(row.span() for row in rows)
+    if why := why_not_together(row.span() for row in rows):
+        return why
+    return _why_not_in_periods(contract, rows) if contract.pk is not None else ""
+
+
+def _why_not_in_periods(contract: Contract, rows: Sequence[ContractPlan]) -> str:
+    """Refuse another cycle for days that were billed as a period: open again, they are still that period's."""
+    for billed in (days for ask in _billed_as for days in ask(contract)):
+        for row in rows:
+            for period in periods_until([row.span()], until=billed.last):
+                if period.first != billed.first and period.first < billed.end and billed.first < period.end:
+                    return (
+                        f"Plan: {row.plan} bills by {row.plan.get_cycle_display().lower()}, but the days from "
+                        f"{billed.first} to {billed.last} were billed as a period of their own. Choose a plan with "
+                        f"their billing period, or let this one begin after {period.last}."
+                    )
+    return ""
 
 
 def _why_not_past(contract: Contract, rows: Sequence[ContractPlan]) -> str:

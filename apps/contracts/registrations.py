@@ -1,13 +1,14 @@
 """Where a seller may sell: a tariff applies only where its seller is registered for tax (TARIFFS.md "Which tax")."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from apps.accounts.models import Organisation
-from apps.contracts.models import TariffAssignment
+from apps.contracts.groups import sites_from
+from apps.contracts.models import SiteGroup, TariffAssignment
 from apps.core.domain.tax import Registration
 from apps.core.domain.zones import zone
-from apps.stations.models import Location
+from apps.stations.models import ChargingStation, Evse, Location
 from apps.tariffs.models import Tariff
 
 
@@ -23,14 +24,15 @@ def registrations_of(seller: Organisation) -> tuple[Registration, ...]:
     )
 
 
-def check_registered(*, seller: Organisation, location: Location | None, at: datetime) -> None:
+def check_registered(*, seller: Organisation, locations: Iterable[Location] | None, at: datetime) -> None:
     """Refuse to let a tariff apply from ``at`` on where the seller may not sell on that local day.
 
-    location  None: the tariff applies at every location of the seller
+    locations  None: the tariff applies at every location of the seller
 
     :raises NotRegistered: the message names each country and a location there
     """
-    _refuse_unregistered(seller, [location] if location else Location.objects.filter(owner=seller), at=at)
+    everywhere = Location.objects.filter(owner=seller)
+    _refuse_unregistered(seller, everywhere if locations is None else locations, at=at)
 
 
 def why_not_published(tariff: Tariff, at: datetime) -> str:
@@ -39,19 +41,32 @@ def why_not_published(tariff: Tariff, at: datetime) -> str:
     It must not be assigned, then or later, where its owner may not sell.
     """
     rows = TariffAssignment.objects.filter(tariff=tariff).exclude(valid_to__lte=at)
-    for row in rows.select_related("location", "station__location", "evse__station__location"):
+    for row in rows.select_related("location", "station__location", "evse__station__location", "group"):
+        since = max(at, row.valid_from)
+        places = locations_of(evse=row.evse, station=row.station, location=row.location, group=row.group, at=since)
         try:
-            check_registered(seller=tariff.owner, location=location_of(row), at=max(at, row.valid_from))
+            check_registered(seller=tariff.owner, locations=places, at=since)
         except NotRegistered as refusal:
             return str(refusal)
     return ""
 
 
-def location_of(assignment: TariffAssignment) -> Location | None:
-    """Return the one location at which an assignment counts; None: at all of the seller's."""
-    if assignment.evse is not None:
-        return assignment.evse.station.location
-    return assignment.station.location if assignment.station is not None else assignment.location
+def locations_of(
+    *,
+    evse: Evse | None,
+    station: ChargingStation | None,
+    location: Location | None,
+    group: SiteGroup | None,
+    at: datetime,
+) -> Sequence[Location] | None:
+    """Return the locations at which an assignment to these places counts from ``at`` on; None: all of the seller's."""
+    if group is not None:
+        return sites_from(group, at)
+    if evse is not None:
+        return [evse.station.location]
+    if station is not None:
+        return [station.location]
+    return [location] if location is not None else None
 
 
 def _refuse_unregistered(seller: Organisation, locations: Iterable[Location], *, at: datetime) -> None:

@@ -14,7 +14,8 @@ from apps.accounts.models import User
 from apps.contracts.contract_sheets import begin_of_day, local_day
 from apps.contracts.domain.renewals import Due, earliest_end, renewed, what_is_due
 from apps.contracts.domain.versions import VersionKind, VersionStatus
-from apps.contracts.models import Contract, ContractPlan, ContractVersion, Ending, IdToken, Suspension, TariffAssignment
+from apps.contracts.groups import OwnTariff, own_tariffs
+from apps.contracts.models import Contract, ContractPlan, ContractVersion, Ending, IdToken, Suspension
 from apps.contracts.news import tell_changed
 from apps.contracts.offers import OfferRefused, keep_plans, plans_until, run_until, tell
 from apps.core.bells import ring_on_commit
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 class Applied:
     """What applied to a contract on a day; None and [] where nothing did.
 
+    tariffs   of its own: everywhere, and at the sites of groups
     version   the last accepted one that had begun · is_over: the contract had ended by then
     cards     of the contract today whose own time the day lies in
     """
@@ -35,7 +37,7 @@ class Applied:
     version: ContractVersion | None
     is_over: bool
     plan: ContractPlan | None
-    tariff: TariffAssignment | None
+    tariffs: list[OwnTariff]
     suspensions: list[Suspension]
     cards: list[IdToken]
 
@@ -160,7 +162,6 @@ def what_applied(contract: Contract, day: date) -> Applied:
     endings = Ending.objects.filter(contract=contract, first_day__lte=day).exclude(end_day__lte=day)
     is_over = is_over or endings.exists()
     plans = ContractPlan.objects.filter(contract=contract, first_day__lte=day).exclude(end_day__lte=day)
-    tariffs = TariffAssignment.objects.filter(contract=contract, valid_from__lt=end).exclude(valid_to__lte=begin)
     blocks = Suspension.objects.filter(contract=contract, since__lt=end).exclude(lifted_at__lte=begin)
     cards = (
         IdToken.objects.filter(contract=contract)
@@ -173,7 +174,7 @@ def what_applied(contract: Contract, day: date) -> Applied:
         version=version,
         is_over=is_over,
         plan=None if is_over else plans.select_related("plan").first(),
-        tariff=tariffs.select_related("tariff").order_by("-valid_from").first(),
+        tariffs=own_tariffs(contract, begin, end),
         suspensions=list(blocks),
         cards=list(cards),
     )

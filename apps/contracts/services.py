@@ -11,7 +11,9 @@ from django.db.models import Q
 
 from apps.contracts.domain.precedence import Assignment, Rank, choose_assignment, walk_ranks
 from apps.contracts.domain.reasons import ExplainedStep, Outcome, Place, explain_steps
-from apps.contracts.models import IdToken, MembershipTier, TariffAssignment
+from apps.contracts.groups import groups_at
+from apps.contracts.models import IdToken, MembershipTier, SiteGroup, TariffAssignment
+from apps.contracts.places import places_of, tier_in_force
 from apps.stations.models import Evse
 from apps.tariffs.models import TariffVersion
 
@@ -46,7 +48,7 @@ class TariffChoice:
 class TariffExplanation:
     """The choice with every rank's answer.
 
-    steps     one a rank, the highest first · tier  the contract's, if it is in force
+    steps     one a rank, the highest first · tier  the contract's, if it is in force · group  of the site then
     decided_by  the assignment that decided; None: there is none
     """
 
@@ -54,15 +56,16 @@ class TariffExplanation:
     steps: tuple[ExplainedStep, ...]
     decided_by: Assignment | None
     tier: MembershipTier | None
+    group: SiteGroup | None
 
 
 def find_tariff(*, token: IdToken | None, evse: Evse, at: datetime) -> TariffChoice:
-    """Choose the tariff version: contract > tier > EVSE > station > location > the owner's default (TARIFFS.md)."""
+    """Choose the tariff version by the order of ``domain.precedence``."""
     return find_tariffs([TariffQuery(token, evse, at)])[0]
 
 
 def find_tariffs(queries: Iterable[TariffQuery]) -> list[TariffChoice]:
-    """Choose versions in two queries, in order; see ``find_tariff``."""
+    """Choose versions in three queries, in order; see ``find_tariff``."""
     return [explanation.choice for explanation in explain_tariffs(queries)]
 
 
@@ -72,30 +75,34 @@ def explain_tariff(*, token: IdToken | None, evse: Evse, at: datetime) -> Tariff
 
 
 def explain_tariffs(queries: Iterable[TariffQuery]) -> list[TariffExplanation]:
-    """Explain in two queries, in order; tokens come with contract and tier loaded (``find_tokens``)."""
+    """Explain in three queries, in order; tokens come with contract and tier loaded (``find_tokens``)."""
     wanted = list(queries)
-    assignments = _assignments(wanted)
+    groups = groups_at((query.evse.station.location_id, query.at) for query in wanted)
+    places = [
+        places_of(token=_known_token(query), evse=query.evse, group=group, at=query.at)
+        for query, group in zip(wanted, groups, strict=True)
+    ]
+    assignments = _assignments(wanted, places)
     walks = [
         walk_ranks(
-            assignments[_seller_id(query)],
-            places={rank: place.place_id for rank, place in _places(query).items()},
-            at=query.at,
+            assignments[_seller_id(query)], places={rank: one.place_ids for rank, one in named.items()}, at=query.at
         )
-        for query in wanted
+        for query, named in zip(wanted, places, strict=True)
     ]
     chosen = [choose_assignment(steps) for steps in walks]
     versions = _versions({assignment.tariff_id for assignment in chosen if assignment})
     explanations = []
-    for query, steps, assignment in zip(wanted, walks, chosen, strict=True):
+    for query, named, group, steps, assignment in zip(wanted, places, groups, walks, chosen, strict=True):
         version = _version_at(versions[assignment.tariff_id], query.at) if assignment else None
-        explained = explain_steps(steps, places=_places(query), has_version=version is not None)
-        tier = _tier_of(query)
+        explained = explain_steps(steps, places=named, has_version=version is not None)
+        tier = tier_in_force(_known_token(query), query.at)
         explanations.append(
             TariffExplanation(
                 choice=_choice(query, explained, version=version, tier=tier),
                 steps=explained,
                 decided_by=assignment,
                 tier=tier,
+                group=group,
             )
         )
     return explanations
@@ -103,7 +110,14 @@ def explain_tariffs(queries: Iterable[TariffQuery]) -> list[TariffExplanation]:
 
 def version_of_tariff(tariff_id: int, *, at: datetime) -> TariffVersion | None:
     """Return a tariff's version in force at an instant; None: it has none."""
-    return _version_at(_versions({tariff_id})[tariff_id], at)
+    return versions_of_tariffs([tariff_id], at=at)[tariff_id]
+
+
+def versions_of_tariffs(tariff_ids: Iterable[int], *, at: datetime) -> dict[int, TariffVersion | None]:
+    """Return each tariff's version in force at an instant, in one query; None: it has none."""
+    wanted = set(tariff_ids)
+    versions = _versions(wanted)
+    return {tariff_id: _version_at(versions[tariff_id], at) for tariff_id in wanted}
 
 
 def _choice(
@@ -115,7 +129,8 @@ def _choice(
     if position is None:
         moment = f"{query.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         return TariffChoice(version=None, reasons=(f"No tariff is assigned to {query.evse} at {moment}.",))
-    reasons = [steps[position].sentence, *(step.sentence for step in steps[:position])]
+    # That there is no card or no group is said once, not of every rank that would need one.
+    reasons = [*dict.fromkeys((steps[position].sentence, *(step.sentence for step in steps[:position])))]
     token = _known_token(query)
     if version is not None and token is not None and token.free_reason:
         reasons.append(f"The card charges free: {token.free_reason}.")
@@ -136,53 +151,24 @@ def _known_token(query: TariffQuery) -> IdToken | None:
     return query.token if query.token is not None and query.token.seller_id == _seller_id(query) else None
 
 
-def _tier_of(query: TariffQuery) -> MembershipTier | None:
-    """Return the tier of the token's contract, while it is in force."""
-    token = _known_token(query)
-    tier = token.contract.tier if token is not None and token.contract.tier_id is not None else None
-    return tier if tier is not None and tier.is_in_force(query.at) else None
-
-
-def _places(query: TariffQuery) -> dict[Rank, Place]:
-    token, station = _known_token(query), query.evse.station
-    return {
-        Rank.CONTRACT: Place(place_id=token.contract_id, words=f"the contract {token.contract.number}")
-        if token
-        else Place(place_id=None, words="Nobody is known to the seller here, so no contract counts."),
-        Rank.TIER: _tier_place(query, token),
-        Rank.EVSE: Place(place_id=query.evse.pk, words=f"the EVSE {query.evse}"),
-        Rank.STATION: Place(place_id=station.pk, words=f"the station {station}"),
-        Rank.LOCATION: Place(place_id=station.location_id, words=f"the location {station.location}"),
-        Rank.DEFAULT: Place(place_id=None, words="the owner's default"),
-    }
-
-
-def _tier_place(query: TariffQuery, token: IdToken | None) -> Place:
-    tier = _tier_of(query)
-    if tier is not None:
-        return Place(place_id=tier.pk, words=f"the membership tier “{tier}”")
-    if token is None:
-        return Place(place_id=None, words="Without a contract there is no membership tier.")
-    if token.contract.tier_id is not None:
-        words = f"The membership tier “{token.contract.tier}” is not in force at that time."
-        return Place(place_id=None, words=words)
-    return Place(place_id=None, words=f"The contract {token.contract.number} is in no membership tier.")
-
-
-def _assignments(queries: list[TariffQuery]) -> dict[int, list[Assignment]]:
+def _assignments(queries: list[TariffQuery], places: list[dict[Rank, Place]]) -> dict[int, list[Assignment]]:
     """Load the assignments that may concern the queries, by seller."""
     by_seller: defaultdict[int, list[Assignment]] = defaultdict(list)
     if not queries:
         return by_seller
-    places = [_places(query) for query in queries]
-    ids = {rank: {place[rank].place_id for place in places} - {None} for rank in Rank}
+
+    def ids(rank: Rank) -> set[int]:
+        return {place.place_ids[0] for named in places if (place := named[rank]).place_ids}
+
+    is_for_everybody = Q(contract__isnull=True, tier__isnull=True)
     rows = TariffAssignment.objects.filter(seller_id__in={_seller_id(query) for query in queries}).filter(
-        Q(contract_id__in=ids[Rank.CONTRACT])
-        | Q(tier_id__in=ids[Rank.TIER])
-        | Q(evse_id__in=ids[Rank.EVSE])
-        | Q(station_id__in=ids[Rank.STATION])
-        | Q(location_id__in=ids[Rank.LOCATION])
-        | Q(contract__isnull=True, tier__isnull=True, evse__isnull=True, station__isnull=True, location__isnull=True)
+        Q(contract_id__in=ids(Rank.CONTRACT))
+        | Q(tier_id__in=ids(Rank.TIER))
+        | Q(evse_id__in=ids(Rank.EVSE))
+        | Q(station_id__in=ids(Rank.STATION))
+        | Q(location_id__in=ids(Rank.LOCATION))
+        | Q(is_for_everybody, group_id__in=ids(Rank.GROUP))
+        | Q(is_for_everybody, evse__isnull=True, station__isnull=True, location__isnull=True, group__isnull=True)
     )
     for row in rows.select_related("tariff"):
         by_seller[row.seller_id].append(_assignment(row))
@@ -190,17 +176,22 @@ def _assignments(queries: list[TariffQuery]) -> dict[int, list[Assignment]]:
 
 
 def _assignment(row: TariffAssignment) -> Assignment:
-    places = {
-        Rank.CONTRACT: row.contract_id,
-        Rank.TIER: row.tier_id,
-        Rank.EVSE: row.evse_id,
-        Rank.STATION: row.station_id,
-        Rank.LOCATION: row.location_id,
+    # The first rank of which the row names all that it means.
+    named = {
+        Rank.CONTRACT_AT_GROUP: (row.contract_id, row.group_id),
+        Rank.CONTRACT: (row.contract_id,),
+        Rank.TIER_AT_GROUP: (row.tier_id, row.group_id),
+        Rank.TIER: (row.tier_id,),
+        Rank.EVSE: (row.evse_id,),
+        Rank.STATION: (row.station_id,),
+        Rank.LOCATION: (row.location_id,),
+        Rank.GROUP: (row.group_id,),
+        Rank.DEFAULT: (),
     }
-    rank = next((rank for rank, place_id in places.items() if place_id is not None), Rank.DEFAULT)
+    rank = next(rank for rank, ids in named.items() if None not in ids)
     return Assignment(
         rank=rank,
-        place_id=places.get(rank),
+        place_ids=tuple(pk for pk in named[rank] if pk is not None),
         tariff_id=row.tariff_id,
         tariff_name=row.tariff.name,
         valid_from=row.valid_from,

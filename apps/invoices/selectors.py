@@ -23,6 +23,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from apps.accounts.models import Organisation
 from apps.contracts.domain.cycles import BillingCycle
 from apps.contracts.domain.payers import Origin
+from apps.contracts.domain.plans import Days
 from apps.contracts.models import Contract
 from apps.core.domain.zones import zone
 from apps.documents.models import Document
@@ -145,6 +146,11 @@ def closed_until(contract: Contract) -> date | None:
     closed = BilledPeriod.objects.filter(contract=contract, is_closed=True)
     last: date | None = closed.aggregate(last=Max("last_day"))["last"]
     return last
+
+
+def billed_as(contract: Contract) -> list[Days]:
+    """Return the periods of a contract that were billed, all of it or in part."""
+    return [row.days for row in BilledPeriod.objects.filter(contract=contract).order_by("first_day")]
 
 
 def with_something_left(lines: QuerySet[InvoiceLine]) -> QuerySet[InvoiceLine]:

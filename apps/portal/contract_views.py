@@ -1,5 +1,6 @@
 """A customer's contracts: what was agreed, their cards, and offers to accept, signed in or by a mail's link."""
 
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
@@ -14,14 +15,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.models import Membership
 from apps.accounts.scope import bought_rows
 from apps.contracts.domain.versions import VersionStatus
+from apps.contracts.groups import own_tariffs
 from apps.contracts.models import Contract, ContractVersion, Customer, HomeAgreement, IdToken
 from apps.contracts.offers import OfferRefused, accept_version, acceptable_until, version_of
+from apps.contracts.services import versions_of_tariffs
 from apps.core import clock
 from apps.documents.downloads import as_download
 from apps.portal import selectors
 from apps.portal.access import customer_page, is_administrator
 from apps.portal.forms import AcceptForm
 from apps.portal.pages import page_for
+from apps.tariffs.domain.price_text import price_text
+from apps.tariffs.spoken import page_language
 
 _SHOWN = (VersionStatus.OFFERED, VersionStatus.ACCEPTED)
 
@@ -63,8 +68,25 @@ def contract(request: HttpRequest, contract_id: int, *, membership: Membership) 
         may_accept=is_administrator(membership),
         form=AcceptForm(initial=initial),
         cards=cards.select_related("vehicle", "cost_centre").order_by("uid"),
+        prices=_own_prices(found, at=clock.now()),
         plans=found.plans.select_related("plan").order_by("-first_day"),
     )
+
+
+def _own_prices(contract: Contract, *, at: datetime) -> list[dict[str, Any]]:
+    """Return what the contract's own tariffs cost now: everywhere first, then at the sites of each group."""
+    own = own_tariffs(contract, at, at + timedelta.resolution)
+    versions = versions_of_tariffs([one.assignment.tariff_id for one in own], at=at)
+    language = page_language()
+    return [
+        {
+            "group": one.assignment.group,
+            "sites": one.sites,
+            "lines": price_text(version.terms(), language=language).lines,
+        }
+        for one in own
+        if (version := versions[one.assignment.tariff_id]) is not None
+    ]
 
 
 @require_POST

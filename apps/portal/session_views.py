@@ -20,9 +20,11 @@ from apps.documents.downloads import as_csv
 from apps.portal import selectors, session_sheets
 from apps.portal.access import customer_page
 from apps.portal.pages import PAGE_SIZE, page_for
+from apps.portal.price_reasons import why_in_words
 from apps.portal.session_filters import SessionFilter
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
+from apps.sessions.price_choice import why_this_tariff
 from apps.sessions.services.payers import decision_of
 from apps.tariffs.domain.price_text import price_text
 from apps.tariffs.spoken import page_language
@@ -90,6 +92,7 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "signed": transparency.signed_values(found.pk),
         "lines": selectors.lines_of(membership, found),
         "payer": decision.in_words(page_language()) if decision else "",
+        "why": why_in_words(choice) if (choice := why_this_tariff(found)) else "",
         "prices": price_text(version.terms(), language=page_language()),
     }
     return page_for(request, "portal/session.html", membership, **context)

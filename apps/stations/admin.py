@@ -53,7 +53,7 @@ class LocationAdmin(TenantAdmin):
     search_fields = ("name", "street", "city")
     list_filter = ("city",)
     fields = ("name", "street", ("postcode", "city"), ("country", "time_zone"), "help_number")
-    inlines = (StationInline,)
+    inlines: tuple[type[TenantTabular], ...] = (StationInline,)
     actions_detail = ("stickers",)
 
     def has_hardware_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:

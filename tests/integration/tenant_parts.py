@@ -49,6 +49,7 @@ from tests.factories import (
     make_customer,
     make_evse,
     make_grant,
+    make_group,
     make_key,
     make_location,
     make_organisation,
@@ -84,6 +85,7 @@ def make_named_site(name: str) -> Site:
         seller=owner, organisation=make_organisation(name=f"{name} Fleet AG"), name=f"{name} Fleet AG", number=name
     )
     tier = make_tier(seller=owner, name=f"{name} Tier")
+    make_group(location, name=f"{name} Group")
     contract = make_contract(customer=customer, number=f"{name}-V1", tier=tier)
     SpendingLimit.objects.create(contract=contract, currency="EUR", amount="1000.00", session_amount="50.00")
     give_plan(contract=contract, name=f"{name} Plan", first_day=date(2026, 7, 15), base_fee="30.00")

@@ -5,6 +5,7 @@ from apps.contracts.admin.cards import CostCentreAdmin, IdTokenAdmin, VehicleAdm
 from apps.contracts.admin.communities import AllocationKeyAdmin, SharedCostAdmin, UnitAdmin
 from apps.contracts.admin.contracts import ContractAdmin, SpendingLimitAdmin
 from apps.contracts.admin.customers import CustomerAdmin
+from apps.contracts.admin.groups import SiteGroupAdmin
 from apps.contracts.admin.home import HomeAgreementAdmin, HomeDriverAdmin
 from apps.contracts.admin.payers import PayerPolicyAdmin
 from apps.contracts.admin.plans import PlanAdmin
@@ -25,6 +26,7 @@ __all__ = [
     "PayerPolicyAdmin",
     "PlanAdmin",
     "SharedCostAdmin",
+    "SiteGroupAdmin",
     "SpendingLimitAdmin",
     "TariffAssignmentAdmin",
     "UnitAdmin",

@@ -5,13 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html_join
 from unfold.decorators import action, display
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantForm, seller_id_of
 from apps.contracts.models import ASSIGNMENT_PLACES, TariffAssignment
-from apps.contracts.registrations import NotRegistered, check_registered
+from apps.contracts.registrations import NotRegistered, check_registered, locations_of
 from apps.core import clock
 
 PLACE_NAMES = {
@@ -20,15 +20,17 @@ PLACE_NAMES = {
     "evse": "EVSE",
     "station": "station",
     "location": "location",
+    "group": "site group",
 }
 
 PLACE_HELP = {
-    "contract": "One place or none, please. Contracts go before tiers, tiers before places, smaller places before "
-    "larger ones; the default comes last.",
+    "contract": "One place or none, please; a contract or tier may be joined with a site group. Contracts go before "
+    "tiers, tiers before places, smaller places before larger ones; the default comes last.",
     "tier": "For every contract of this membership tier.",
     "location": "For everybody at this location.",
     "station": "For everybody at this station.",
     "evse": "For everybody at this EVSE.",
+    "group": "For everybody at the sites of this group; with a contract or tier, for its cards there alone.",
     "valid_to": "Empty: until further notice.",
 }
 
@@ -55,6 +57,7 @@ class AssignmentForm(TenantForm):
             "location": getattr(cleaned.get("location"), "owner_id", seller_id),
             "station": station.location.owner_id if station else seller_id,
             "evse": evse.station.location.owner_id if evse else seller_id,
+            "group": getattr(cleaned.get("group"), "seller_id", seller_id),
         }
         for field, owner_id in owners.items():
             if owner_id != seller_id and field in self.fields:
@@ -64,12 +67,15 @@ class AssignmentForm(TenantForm):
         return cleaned
 
     def _check_registered(self, cleaned: dict[str, Any]) -> None:
-        station, evse = cleaned.get("station"), cleaned.get("evse")
-        place = "evse" if evse else "station" if station else "location" if cleaned.get("location") else None
-        location = evse.station.location if evse else station.location if station else cleaned.get("location")
+        places = ("evse", "station", "location", "group")
+        place = next((name for name in places if cleaned.get(name) is not None), None)
         since = max(cleaned["valid_from"], clock.now())
         try:
-            check_registered(seller=cleaned["tariff"].owner, location=location, at=since)
+            check_registered(
+                seller=cleaned["tariff"].owner,
+                locations=locations_of(at=since, **{name: cleaned.get(name) for name in places}),
+                at=since,
+            )
         except NotRegistered as refusal:
             self.add_error(place, str(refusal))
 
@@ -97,8 +103,8 @@ class TariffAssignmentAdmin(TenantAdmin):
     form = AssignmentForm
     refusals = {
         "assignment_ends_after_start": "It must end after it starts.",
-        "assignment_names_at_most_one_place": (
-            "Name a contract, a tier, an EVSE, a station or a location, or none: not two."
+        "assignment_names_who_at_a_group_or_one_place": (
+            "Name one place or none. Only a contract or a membership tier can be joined with a site group."
         ),
         "assignment_one_per_place_and_moment": "Another tariff applies here in that time: end that assignment first.",
     }
@@ -108,11 +114,14 @@ class TariffAssignmentAdmin(TenantAdmin):
     )
     list_display = ("applies_to", "tariff", "state", "valid_from", "valid_to")
     list_filter = (PlaceKindFilter, ("tariff", RelatedOnlyFieldListFilter))
-    list_select_related = ("tariff", "contract__customer", "tier", "evse__station", "station", "location")
-    search_fields = ("tariff__name", "contract__number", "tier__name", "station__identity", "location__name")
+    list_select_related = ("tariff", "contract__customer", "tier", "evse__station", "station", "location", "group")
+    search_fields = (
+        *("tariff__name", "contract__number", "tier__name"),
+        *("station__identity", "location__name", "group__name"),
+    )
     date_hierarchy = "valid_from"
     autocomplete_fields = ("tariff", *ASSIGNMENT_PLACES)
-    fields = ("tariff", "contract", "tier", "location", "station", "evse", "valid_from", "valid_to")
+    fields = ("tariff", "contract", "tier", "group", "location", "station", "evse", "valid_from", "valid_to")
     actions_list = ("which_tariff",)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -125,10 +134,8 @@ class TariffAssignmentAdmin(TenantAdmin):
 
     @admin.display(description="applies to")
     def applies_to(self, assignment: TariffAssignment) -> str:
-        for kind in ASSIGNMENT_PLACES:
-            if place := getattr(assignment, kind):
-                return format_html("{} <strong>{}</strong>", PLACE_NAMES[kind], place)
-        return "everywhere, by default"
+        named = [(PLACE_NAMES[kind], place) for kind in ASSIGNMENT_PLACES if (place := getattr(assignment, kind))]
+        return format_html_join(" at ", "{} <strong>{}</strong>", named) or "everywhere, by default"
 
     @display(description="state", label={"in force": "success", "scheduled": "info", "ended": "warning"})
     def state(self, assignment: TariffAssignment) -> str:

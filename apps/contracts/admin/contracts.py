@@ -17,6 +17,7 @@ from apps.accounts.tenant_admin import (
     RelatedOnlyFieldListFilter,
     TenantAdmin,
     TenantForm,
+    TenantTabular,
     seller_id_of,
 )
 from apps.contracts.admin.agreeing import AgreeingPages
@@ -29,6 +30,7 @@ from apps.contracts.models import (
     Contract,
     SpendingLimit,
     Suspension,
+    TariffAssignment,
 )
 from apps.contracts.plans import why_not_ended
 from apps.contracts.suspending import (
@@ -100,6 +102,17 @@ class ContractForm(TenantForm):
         return cleaned
 
 
+class OwnTariffInline(TenantTabular):
+    model = TariffAssignment
+    fields = ("tariff", "group", "valid_from", "valid_to")
+    readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = "tariffs of its own, everywhere or at the sites of a group"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("tariff", "group")
+
+
 @admin.register(Contract)
 class ContractAdmin(AgreeingPages, ImportPages):
     actions_list = ("import_file", "import_template", "export_file")
@@ -136,7 +149,7 @@ class ContractAdmin(AgreeingPages, ImportPages):
         ("reminder_least", "suspends_after"),
         ("purchase_order", "buyer_reference"),
     )
-    inlines = (VersionInline, ContractPlanInline, TokenInline)
+    inlines = (VersionInline, ContractPlanInline, OwnTariffInline, TokenInline)
     readonly_fields = ("state_and_why",)
     # A few numbers with commas between them fit on one line.
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}

@@ -21,10 +21,13 @@ class TierContractInline(TenantTabular):
 
 class TierAssignmentInline(TenantTabular):
     model = TariffAssignment
-    fields = ("tariff", "valid_from", "valid_to")
+    fields = ("tariff", "group", "valid_from", "valid_to")
     readonly_fields = fields
     show_change_link = True
     verbose_name_plural = "tariffs of this tier"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("tariff", "group")
 
 
 @admin.register(MembershipTier)

@@ -11,6 +11,7 @@ from unfold.decorators import action, display
 from unfold.widgets import (
     UnfoldAdminDateWidget,
     UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -29,7 +30,7 @@ from apps.accounts.tenant_admin import (
 from apps.contracts.contract_sheets import Wanted
 from apps.contracts.domain.contract_terms import PLACEHOLDERS, problems_of
 from apps.contracts.domain.versions import VersionKind, VersionStatus
-from apps.contracts.models import Contract, ContractTemplate, ContractVersion, Plan
+from apps.contracts.models import Contract, ContractTemplate, ContractVersion, Plan, SiteGroup
 from apps.contracts.offers import OfferRefused, acceptable_until, offer_link, offer_version, withdraw_version
 from apps.core import clock
 from apps.documents.downloads import as_download
@@ -109,6 +110,7 @@ class ContractVersionAdmin(TenantAdmin):
         ("first_day", "last_day"),
         ("renews_months", "notice_days"),
         ("plan", "tariff"),
+        "tariffs_at_groups",
         "file",
         "document_hash",
         ("offered_at", "offered_to", "offered_by"),
@@ -118,7 +120,7 @@ class ContractVersionAdmin(TenantAdmin):
         "withdrawn_at",
         "why",
     )
-    readonly_fields = ("state", "last_day", "file", "link", "why")
+    readonly_fields = ("state", "last_day", "tariffs_at_groups", "file", "link", "why")
     actions_detail = ("show_document", "offer", "withdraw")
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -189,6 +191,10 @@ class ContractVersionAdmin(TenantAdmin):
     def last_day(self, version: ContractVersion) -> Any:
         return version.end_day - timedelta(days=1) if version.end_day else "until further notice"
 
+    @admin.display(description="at site groups")
+    def tariffs_at_groups(self, version: ContractVersion) -> str:
+        return ", ".join(str(one) for one in version.group_tariffs.select_related("group", "tariff")) or "–"
+
     @admin.display(description="document")
     def file(self, version: ContractVersion) -> str:
         return version.document.file_name if version.document else "–"
@@ -235,12 +241,28 @@ class DraftForm(ActForm):
             required=False,
             help_text="That it gets from its first day on. Empty: what it has stays.",
         )
+        tariffs = operated_rows(request, Tariff.objects.filter(owner=contract.seller))
         self.fields["tariff"] = choice_field(
-            operated_rows(request, Tariff.objects.filter(owner=contract.seller)),
+            tariffs,
             required=False,
             help_text="For this contract from its first day on. Empty: what applies at the sites, or was assigned.",
         )
         self.order_fields(["template", "first_day", "last_day", "renews_months", "notice_days", "plan", "tariff"])
+        self.groups = {
+            f"tariff_at_{group.pk}": group for group in operated_rows(request, SiteGroup.objects.filter(**rows))
+        }
+        # However many groups there are, the tariffs are asked for once.
+        by_key = {str(tariff.pk): tariff for tariff in tariffs} if self.groups else {}
+        for name, group in self.groups.items():
+            self.fields[name] = forms.TypedChoiceField(
+                label=f"Tariff at sites of {group}",
+                choices=[("", "---------"), *((key, str(tariff)) for key, tariff in by_key.items())],
+                coerce=by_key.__getitem__,
+                empty_value=None,
+                required=False,
+                widget=UnfoldAdminSelectWidget,
+                help_text="Goes before the tariff above at these sites. Empty: what it has there stays.",
+            )
 
     def wanted(self, contract: Contract) -> Wanted:
         cleaned = self.cleaned_data
@@ -254,6 +276,7 @@ class DraftForm(ActForm):
             notice_days=cleaned["notice_days"],
             plan=cleaned["plan"],
             tariff=cleaned["tariff"],
+            group_tariffs=tuple((group, cleaned[name]) for name, group in self.groups.items() if cleaned[name]),
         )
 
 

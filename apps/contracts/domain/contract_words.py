@@ -28,6 +28,7 @@ class ContractWords:
     price_sheet: str
     prices_from: str
     sites: str
+    at_group: str
     no_price: str
     discount: str
     plan: str
@@ -77,6 +78,7 @@ _ENGLISH: Final = ContractWords(
     price_sheet="Price sheet",
     prices_from="Prices as of {day}.",
     sites="Sites",
+    at_group="At sites of {group}",
     no_price="No price is set here yet: charging begins when there is one.",
     discount="{percent} % off every price of a session",
     plan="Plan",
@@ -135,6 +137,7 @@ _GERMAN: Final = ContractWords(
     price_sheet="Preisblatt",
     prices_from="Preise mit Stand vom {day}.",
     sites="Standorte",
+    at_group="An Standorten der Gruppe „{group}“",
     no_price="Hier ist noch kein Preis festgelegt: Geladen wird, sobald es einen gibt.",
     discount="{percent} % Nachlass auf jeden Preis eines Ladevorgangs",
     plan="Tarifpaket",

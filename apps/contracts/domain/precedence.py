@@ -1,25 +1,30 @@
-"""Which tariff assignment wins: contract > membership tier > EVSE > station > location > the owner's default.
+"""Which tariff assignment wins: who charges goes before where, and of either the narrower before the wider.
 
-TARIFFS.md "Objects" names contract and tier as one rank. What was agreed with one customer goes before what was agreed
-with many, so that a contract in a tier can have a tariff of its own; within either no two tariffs meet.
+Contract at a site group > contract > tier at a site group > tier > EVSE > station > location > site group > the
+owner's default. TARIFFS.md "Objects" names contract and tier as one rank. What was agreed with one customer goes
+before what was agreed with many, so that a contract in a tier can have a tariff of its own; so does what a tier has at
+a site group not go before what the contract has anywhere. Within a rank no two tariffs meet.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 
 class Rank(IntEnum):
     """Where an assignment applies; the lower number wins."""
 
-    CONTRACT = 1
-    TIER = 2
-    EVSE = 3
-    STATION = 4
-    LOCATION = 5
-    DEFAULT = 6
+    CONTRACT_AT_GROUP = 1
+    CONTRACT = 2
+    TIER_AT_GROUP = 3
+    TIER = 4
+    EVSE = 5
+    STATION = 6
+    LOCATION = 7
+    GROUP = 8
+    DEFAULT = 9
 
     @property
     def label(self) -> str:
@@ -28,21 +33,29 @@ class Rank(IntEnum):
 
 
 _LABELS: Final = {
+    Rank.CONTRACT_AT_GROUP: "Contract at a site group",
     Rank.CONTRACT: "Contract",
+    Rank.TIER_AT_GROUP: "Membership tier at a site group",
     Rank.TIER: "Membership tier",
     Rank.EVSE: "EVSE",
     Rank.STATION: "Station",
     Rank.LOCATION: "Location",
+    Rank.GROUP: "Site group",
     Rank.DEFAULT: "Owner's default",
 }
+
+AT_A_GROUP: Final = frozenset({Rank.CONTRACT_AT_GROUP, Rank.TIER_AT_GROUP, Rank.GROUP})
+
+PlaceIds: TypeAlias = tuple[int, ...]
+"""The ids of what a rank names: one, or contract or tier and then the group; () at rank DEFAULT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A tariff assigned to one place, half-open in UTC (None: open). ``place_id``: None at rank DEFAULT."""
+    """A tariff assigned to a place, half-open in UTC (None: open)."""
 
     rank: Rank
-    place_id: int | None
+    place_ids: PlaceIds
     tariff_id: int
     tariff_name: str
     valid_from: datetime
@@ -62,20 +75,19 @@ class Step:
 
 
 def walk_ranks(
-    assignments: Iterable[Assignment], *, places: Mapping[Rank, int | None], at: datetime
+    assignments: Iterable[Assignment], *, places: Mapping[Rank, PlaceIds | None], at: datetime
 ) -> tuple[Step, ...]:
     """Ask every rank, the highest first; the first that has an assignment decides.
 
     assignments  all of the seller that may concern the places, in any order
-    places       id of the contract and its tier (None: none), EVSE, station and location
+    places       what each rank means here; None: there is none, as without a contract or outside of any group
 
     The database refuses two of the same rank and place for the same moment.
     """
     holding = {
         assignment.rank: assignment
         for assignment in assignments
-        if assignment.is_valid(at)
-        and (assignment.rank is Rank.DEFAULT or assignment.place_id == places[assignment.rank])
+        if assignment.is_valid(at) and assignment.place_ids == places[assignment.rank]
     }
     return tuple(Step(rank=rank, assignment=holding.get(rank)) for rank in Rank)
 

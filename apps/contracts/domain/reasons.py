@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from apps.contracts.domain.precedence import Assignment, Rank, Step, choose_assignment
+from apps.contracts.domain.precedence import Assignment, PlaceIds, Rank, Step, choose_assignment
 
 
 class Outcome(StrEnum):
@@ -13,7 +13,7 @@ class Outcome(StrEnum):
     APPLIES = "applies"
     NO_VERSION = "no version"  # assigned, but nothing of the tariff is in force: nothing below is asked
     NONE = "none"  # it has no tariff of its own at that time
-    ABSENT = "not asked"  # there is no such contract or tier
+    ABSENT = "not asked"  # there is no such contract, tier or group
     PASSED_OVER = "passed over"  # it has a tariff, which a higher rank hides
 
 
@@ -21,11 +21,11 @@ class Outcome(StrEnum):
 class Place:
     """What a rank means for one question.
 
-    place_id  None: there is none (no card, no tier)
-    words     “the station CS-0001”; where there is none, the sentence that says why
+    place_ids  None: there is none (no card, no tier, no group)
+    words      “the station CS-0001”; where there is none, the sentence that says why
     """
 
-    place_id: int | None
+    place_ids: PlaceIds | None
     words: str
 
 
@@ -62,7 +62,7 @@ def _outcome(step: Step, *, chosen: Assignment | None, has_version: bool, place:
         return Outcome.APPLIES if has_version else Outcome.NO_VERSION
     if step.assignment is not None:
         return Outcome.PASSED_OVER
-    return Outcome.ABSENT if place.place_id is None and step.rank is not Rank.DEFAULT else Outcome.NONE
+    return Outcome.ABSENT if place.place_ids is None else Outcome.NONE
 
 
 def _sentence(outcome: Outcome, step: Step, place: Place, winner: Place | None) -> str:

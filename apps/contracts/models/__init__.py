@@ -1,3 +1,4 @@
+from apps.contracts.models.assignments import ASSIGNMENT_PLACES, TariffAssignment
 from apps.contracts.models.cards import CostCentre, IdToken, Vehicle
 from apps.contracts.models.communities import (
     AllocationKey,
@@ -9,21 +10,21 @@ from apps.contracts.models.communities import (
     Unit,
 )
 from apps.contracts.models.contracts import (
-    ASSIGNMENT_PLACES,
     Contract,
     Customer,
     MembershipTier,
     SpendingLimit,
-    TariffAssignment,
 )
+from apps.contracts.models.groups import GroupedSite, SiteGroup
 from apps.contracts.models.home import HomeAgreement, HomeCharger, HomeDriver
 from apps.contracts.models.payers import PayerPolicy, PayerRuleRow
 from apps.contracts.models.plans import ContractPlan, Plan, PlanStep
 from apps.contracts.models.suspensions import Ending, Suspension
-from apps.contracts.models.versions import ContractTemplate, ContractVersion
+from apps.contracts.models.versions import AgreedTariff, ContractTemplate, ContractVersion
 
 __all__ = [
     "ASSIGNMENT_PLACES",
+    "AgreedTariff",
     "AllocationKey",
     "Contract",
     "ContractPlan",
@@ -34,6 +35,7 @@ __all__ = [
     "CostShare",
     "Customer",
     "Ending",
+    "GroupedSite",
     "HomeAgreement",
     "HomeCharger",
     "HomeDriver",
@@ -46,6 +48,7 @@ __all__ = [
     "Plan",
     "PlanStep",
     "SharedCost",
+    "SiteGroup",
     "SpendingLimit",
     "Suspension",
     "TariffAssignment",

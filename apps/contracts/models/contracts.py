@@ -1,4 +1,4 @@
-"""Who charges on whose account: customers, contracts, membership tiers, and which tariff applies where.
+"""Who charges on whose account: customers, contracts, their spending limits and membership tiers.
 
 A contract has one seller; its cards (``models.cards``) work at that seller's stations.
 """
@@ -6,12 +6,9 @@ A contract has one seller; its cards (``models.cards``) work at that seller's st
 import uuid
 from datetime import datetime
 from decimal import Decimal
-from functools import reduce
-from operator import or_
 
 import pgtrigger
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -373,110 +370,3 @@ class SpendingLimit(TenantModel):
     def available(self) -> Decimal:
         """What is neither owed nor reserved; below zero when more is owed than allowed."""
         return self.amount - self.owed - self.reserved
-
-
-# Each kind of place a tariff can be assigned to, the one that goes before first.
-ASSIGNMENT_PLACES = ("contract", "tier", "evse", "station", "location")
-
-
-def _only(place: str | None) -> Q:
-    """Return the condition that an assignment names this place and no other; None: no place at all."""
-    return Q(**{f"{name}__isnull": name != place for name in ASSIGNMENT_PLACES})
-
-
-class TariffAssignment(TenantModel):
-    """Where a tariff applies: a contract, a tier, an EVSE, a station, a location, or by default; half-open in UTC.
-
-    Two tariffs of the same rank for the same moment are refused. Precedence: contract > membership tier > EVSE >
-    station > location > owner's default (``domain/precedence.py``).
-    """
-
-    TENANT = ("seller",)
-
-    seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
-    tariff = models.ForeignKey("tariffs.Tariff", on_delete=models.PROTECT, related_name="+")
-    contract = models.ForeignKey(Contract, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments")
-    tier = models.ForeignKey(
-        MembershipTier,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="assignments",
-        verbose_name="membership tier",
-    )
-    evse = models.ForeignKey("stations.Evse", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    station = models.ForeignKey(
-        "stations.ChargingStation", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    location = models.ForeignKey("stations.Location", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    valid_from = models.DateTimeField()
-    valid_to = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
-                name="assignment_ends_after_start",
-            ),
-            has_usual_years("valid_from", "valid_to", name="assignment_has_usual_years"),
-            models.CheckConstraint(
-                condition=reduce(or_, (_only(place) for place in (*ASSIGNMENT_PLACES, None))),
-                name="assignment_names_at_most_one_place",
-            ),
-            ExclusionConstraint(
-                name="assignment_one_per_place_and_moment",
-                expressions=[
-                    ("seller", RangeOperators.EQUAL),
-                    *((Func(F(place), 0, function="coalesce"), RangeOperators.EQUAL) for place in ASSIGNMENT_PLACES),
-                    (
-                        Func(
-                            "valid_from",
-                            "valid_to",
-                            RangeBoundary(),
-                            function="tstzrange",
-                            output_field=DateTimeRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
-                ],
-            ),
-        ]
-        triggers = [
-            pgtrigger.Trigger(
-                name="assignment_within_one_seller",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update,
-                # Both tariff and place name their owner in tables of their own, which no check constraint can read.
-                func="""
-                    IF NEW.seller_id <> (SELECT owner_id FROM tariffs_tariff WHERE id = NEW.tariff_id) THEN
-                        RAISE EXCEPTION 'the assigned tariff is of another seller'
-                            USING ERRCODE = 'integrity_constraint_violation';
-                    END IF;
-                    IF NEW.seller_id <> COALESCE(
-                        (SELECT seller_id FROM contracts_contract WHERE id = NEW.contract_id),
-                        (SELECT seller_id FROM contracts_membershiptier WHERE id = NEW.tier_id),
-                        (
-                            SELECT location.owner_id
-                            FROM stations_location location
-                            LEFT JOIN stations_chargingstation station ON station.location_id = location.id
-                            LEFT JOIN stations_evse evse ON evse.station_id = station.id
-                            WHERE location.id = NEW.location_id OR station.id = NEW.station_id OR evse.id = NEW.evse_id
-                            LIMIT 1
-                        ),
-                        NEW.seller_id
-                    ) THEN
-                        RAISE EXCEPTION 'a tariff is assigned to a place of another seller'
-                            USING ERRCODE = 'integrity_constraint_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.tariff} → {self.place or 'everywhere'}"
-
-    @property
-    def place(self) -> models.Model | None:
-        """What it is assigned to; None: everywhere, by default."""
-        return next((row for name in ASSIGNMENT_PLACES if (row := getattr(self, name)) is not None), None)

@@ -12,7 +12,7 @@ from apps.accounts.tenancy import TenantModel
 from apps.contracts.domain.renewals import Term
 from apps.contracts.domain.versions import NEXT, VersionKind, VersionStatus
 from apps.core.domain.moves import check_move
-from apps.core.triggers import frozen
+from apps.core.triggers import append_only, frozen
 
 _OPEN = [VersionStatus.DRAFTED.value, VersionStatus.OFFERED.value]
 _WITHOUT_DOCUMENT = [VersionKind.RENEWAL.value, VersionKind.TERMINATION.value]
@@ -189,3 +189,47 @@ class ContractVersion(TenantModel):
         :raises IllegalMove: it may not follow the one it has
         """
         self.status = check_move(NEXT, VersionStatus(self.status), to).value
+
+
+class AgreedTariff(TenantModel):
+    """A tariff that a version gives at the sites of one group, from the version's first day on."""
+
+    TENANT = ("version__contract__seller", "version__contract__customer__organisation")
+
+    version = models.ForeignKey(ContractVersion, on_delete=models.PROTECT, related_name="group_tariffs")
+    group = models.ForeignKey("contracts.SiteGroup", on_delete=models.PROTECT, related_name="+")
+    tariff = models.ForeignKey("tariffs.Tariff", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["version", "group"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "group"], name="version_gives_one_tariff_per_group"),
+        ]
+        triggers = [
+            *append_only("agreed_tariff_kept", what="tariffs that a version gives"),
+            pgtrigger.Trigger(
+                name="agreed_tariff_of_its_draft",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF NOT EXISTS (
+                        SELECT 1 FROM contracts_contractversion v
+                        JOIN contracts_contract c ON c.id = v.contract_id
+                        JOIN contracts_sitegroup g ON g.id = NEW.group_id AND g.seller_id = c.seller_id
+                        JOIN tariffs_tariff t ON t.id = NEW.tariff_id AND t.owner_id = c.seller_id
+                        WHERE v.id = NEW.version_id
+                    ) THEN
+                        RAISE EXCEPTION 'a version names a site group or tariff of somebody else'
+                            USING ERRCODE = 'integrity_constraint_violation';
+                    END IF;
+                    IF (SELECT status FROM contracts_contractversion WHERE id = NEW.version_id) <> 'drafted' THEN
+                        RAISE EXCEPTION 'a version that was offered gives no further tariff'
+                            USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tariff} at sites of {self.group}"

@@ -26,6 +26,8 @@ SITE = {
     "time_zone": "Europe/Berlin",
     "stations-TOTAL_FORMS": "0",
     "stations-INITIAL_FORMS": "0",
+    "groups-TOTAL_FORMS": "0",
+    "groups-INITIAL_FORMS": "0",
 }
 
 
@@ -233,6 +235,8 @@ class TestThePlatformsOperator:
             "plans-TOTAL_FORMS": "0",
             "plans-INITIAL_FORMS": "0",
             "versions-TOTAL_FORMS": "0",
+            "assignments-TOTAL_FORMS": "0",
+            "assignments-INITIAL_FORMS": "0",
             "versions-INITIAL_FORMS": "0",
         }
 

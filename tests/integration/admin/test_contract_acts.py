@@ -51,6 +51,8 @@ def contract_form(contract: Contract, *plans: tuple[Plan, str, str]) -> dict[str
         "tokens-TOTAL_FORMS": "0",
         "tokens-INITIAL_FORMS": "0",
         "versions-TOTAL_FORMS": "0",
+        "assignments-TOTAL_FORMS": "0",
+        "assignments-INITIAL_FORMS": "0",
         "versions-INITIAL_FORMS": "0",
         "plans-TOTAL_FORMS": 1 + len(plans),
         "plans-INITIAL_FORMS": "1",

@@ -33,7 +33,7 @@ def contract(ours) -> Contract:
         "suspends_after": "0",
         "waits": "on",
     }
-    for prefix in ("tokens", "plans", "versions"):
+    for prefix in ("tokens", "plans", "versions", "assignments"):
         form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     signed_in(ours.operator.user).post(reverse("admin:contracts_contract_add"), form)
     return Contract.objects.get(number="NEW-1")

@@ -95,6 +95,7 @@ HAND_MADE = {
     "contracts_homedriver",
     "contracts_idtoken",
     "contracts_tariffassignment",
+    "contracts_sitegroup",
     "analytics_tarifftrial",
     "payments_walletoffer",
 }
@@ -157,6 +158,8 @@ class TestAnOwner:
             ("contracts", "contract", "tier"),
             ("contracts", "tariffassignment", "tier"),
             ("contracts", "tariffassignment", "tariff"),
+            ("contracts", "tariffassignment", "group"),
+            ("contracts", "groupedsite", "location"),
             ("contracts", "idtoken", "contract"),
             ("contracts", "idtoken", "cost_centre"),
         ],

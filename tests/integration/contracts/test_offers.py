@@ -9,7 +9,7 @@ from django.db import connections
 
 from apps.contracts.contract_sheets import Wanted, print_html
 from apps.contracts.domain.versions import VersionKind
-from apps.contracts.models import Contract, ContractPlan, ContractVersion, Plan, TariffAssignment
+from apps.contracts.models import AgreedTariff, Contract, ContractPlan, ContractVersion, Plan, TariffAssignment
 from apps.contracts.offers import (
     OfferRefused,
     accept_version,
@@ -28,10 +28,15 @@ from apps.sessions import services as sessions
 from tests.factories import (
     NOON,
     Site,
+    assign_tariff,
     give_plan,
     make_contract,
+    make_evse,
+    make_group,
+    make_location,
     make_plan,
     make_site,
+    make_station,
     make_tariff,
     make_tariff_version,
     make_template,
@@ -43,7 +48,8 @@ from tests.refusals import refused_by, run_sql
 # 1 June 2026 at noon UTC is NOON; Berlin's 1 July begins on 30 June at 22:00 UTC.
 JULY = date(2026, 7, 1)
 JULY_BEGINS = datetime(2026, 6, 30, 22, tzinfo=UTC)
-LATER = NOON + timedelta(days=1)
+DAY = timedelta(days=1)
+LATER = NOON + DAY
 
 
 def make_offered_site() -> Site:
@@ -135,6 +141,44 @@ class TestDrafting:
 
         (group,) = version.content["sites"]
         assert "0.39" in group["prices"][0]
+
+    def test_prices_what_is_offered_at_a_groups_sites_apart_from_everywhere_else(self, site):
+        everywhere, depot = (make_tariff(owner=site.owner) for _ in range(2))
+        for tariff, price in ((everywhere, "0.39"), (depot, "0.29")):
+            make_tariff_version(tariff=tariff, elements=[{"price_components": [{"type": "ENERGY", "price": price}]}])
+        away = make_evse(station=make_station(location=make_location(owner=site.owner, name="Away")))
+        depots, empty = make_group(site.location, name="Depots"), make_group(seller=site.owner, name="Yards")
+
+        version = draft(site, tariff=everywhere, group_tariffs=((depots, depot), (empty, depot)))
+
+        sheet = [(one["group"], [name.partition(",")[0] for name in one["names"]]) for one in version.content["sites"]]
+        assert sheet == [
+            ("", [away.station.location.name]),
+            ("At sites of Depots", [site.location.name]),
+            ("At sites of Yards", []),
+        ]
+        prices = [one["prices"][0] for one in version.content["sites"]]
+        assert ["0.39" in prices[0], "0.29" in prices[1], "0.29" in prices[2]] == [True, True, True]
+        assert "<h3>At sites of Depots</h3>" in print_html(version.content)
+
+    def test_keeps_what_the_contract_has_at_a_group_where_a_tariff_for_everywhere_is_offered(self, site):
+        group, everywhere = make_group(site.location, name="Depots"), make_tariff_version(owner=site.owner).tariff
+        assign_tariff(tariff=site.tariff, contract=site.contract, group=group)
+
+        (sheet,) = draft(site, tariff=everywhere).content["sites"]
+
+        assert sheet["group"] == "At sites of Depots"
+
+    @pytest.mark.parametrize("what", ["group", "tariff"])
+    def test_refuses_what_is_another_sellers_at_a_group(self, site, what):
+        stranger = make_site()
+        group = make_group(stranger.location if what == "group" else site.location)
+        tariff = stranger.tariff if what == "tariff" else site.tariff
+
+        with pytest.raises(OfferRefused, match="belongs to another seller"):
+            draft(site, group_tariffs=((group, tariff),))
+
+        assert not ContractVersion.objects.exists()
 
     @pytest.mark.parametrize(
         ("fields", "says"),
@@ -311,6 +355,35 @@ class TestAmending:
         assert TariffAssignment.objects.get(contract=site.contract, valid_to=None).tariff == tariff
         assert site.contract.status == "active"
         assert site.contract.valid_from < NOON
+
+    def test_gives_a_groups_tariff_and_leaves_what_applies_everywhere(self, db):
+        site = make_site()
+        group = make_group(site.location)
+        everywhere = assign_tariff(tariff=site.tariff, contract=site.contract)
+        before = assign_tariff(tariff=site.tariff, contract=site.contract, group=group)
+        night = make_tariff_version(owner=site.owner).tariff
+
+        version = accept(offer(site, kind=VersionKind.AMENDMENT, group_tariffs=((group, night),)))
+
+        everywhere.refresh_from_db()
+        before.refresh_from_db()
+        assert (everywhere.valid_to, before.valid_to) == (None, JULY_BEGINS)
+        assert TariffAssignment.objects.get(group=group, valid_to=None).tariff == night
+        with refused_by("a version that was offered gives no further tariff", AgreedTariff):
+            AgreedTariff.objects.create(version=version, group=make_group(seller=site.owner), tariff=night)
+        with refused_by("tariffs that a version gives are never changed or deleted", AgreedTariff):
+            run_sql("DELETE FROM contracts_agreedtariff")
+
+    def test_is_refused_where_another_tariff_was_agreed_on_at_the_group_meanwhile(self, db):
+        site = make_site()
+        group = make_group(site.location)
+        version = offer(site, kind=VersionKind.AMENDMENT, group_tariffs=((group, site.tariff),))
+        assign_tariff(tariff=site.tariff, contract=site.contract, group=group, valid_from=JULY_BEGINS + DAY)
+
+        with pytest.raises(OfferRefused, match="Another tariff was agreed on meanwhile"):
+            accept(version)
+
+        assert TariffAssignment.objects.filter(contract=site.contract).count() == 1
 
     def test_lets_the_plan_go_on_where_it_only_ended_with_the_term(self, site):
         plan = make_plan(seller=site.owner)

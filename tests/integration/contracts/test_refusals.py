@@ -13,6 +13,7 @@ from tests.factories import (
     make_contract,
     make_cost_centre,
     make_customer,
+    make_group,
     make_site,
     make_tariff,
     make_tariff_version,
@@ -31,6 +32,8 @@ def site():
 
 
 def place_of(site: Site, kind: str):
+    if kind == "group":
+        return make_group(seller=site.owner)
     return make_tier(seller=site.owner) if kind == "tier" else getattr(site, kind)
 
 
@@ -129,16 +132,32 @@ class TestAssignments:
             ("evse", "station"),
             ("station", "location"),
             ("contract", "location"),
+            ("location", "group"),
+            ("contract", "tier", "group"),
         ],
     )
     def test_refuse_two_places_at_once(self, site, places):
-        with refused_by("assignment_names_at_most_one_place", TariffAssignment):
+        with refused_by("assignment_names_who_at_a_group_or_one_place", TariffAssignment):
             assign_tariff(tariff=site.tariff, **{place: place_of(site, place) for place in places})
 
-    @pytest.mark.parametrize("place", ["contract", "tier", "evse", "station", "location", None])
-    def test_refuse_two_tariffs_of_one_rank_for_one_moment(self, site, place):
-        where = {place: place_of(site, place)} if place else {}
-        if place:
+    @pytest.mark.parametrize(
+        "places",
+        [
+            ("contract", "group"),
+            ("contract",),
+            ("tier", "group"),
+            ("tier",),
+            ("evse",),
+            ("station",),
+            ("location",),
+            ("group",),
+            (),
+        ],
+        ids=" at ".join,
+    )
+    def test_refuse_two_tariffs_of_one_rank_for_one_moment(self, site, places):
+        where = {place: place_of(site, place) for place in places}
+        if places:
             assign_tariff(tariff=site.tariff, **where)
         other = make_tariff_version(owner=site.owner).tariff
 
@@ -153,7 +172,7 @@ class TestAssignments:
         with refused_by("the assigned tariff is of another seller", TariffAssignment):
             TariffAssignment.objects.create(seller=site.owner, tariff=make_site().tariff, valid_from=NOON)
 
-    @pytest.mark.parametrize("place", ["contract", "tier", "evse", "station", "location"])
+    @pytest.mark.parametrize("place", ["contract", "tier", "evse", "station", "location", "group"])
     def test_refuse_a_place_of_another_seller(self, site, place):
         elsewhere = make_site()
 

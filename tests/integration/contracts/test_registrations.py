@@ -15,6 +15,7 @@ from tests.factories import (
     assign_tariff,
     make_draft,
     make_evse,
+    make_group,
     make_location,
     make_member,
     make_site,
@@ -39,17 +40,17 @@ def vienna(site):
 
 class TestCheckRegistered:
     def test_lets_a_tariff_apply_where_the_seller_is_registered(self, site, vienna):
-        check_registered(seller=site.owner, location=site.location, at=NOON)
+        check_registered(seller=site.owner, locations=[site.location], at=NOON)
 
         TaxRegistration.objects.create(
             organisation=site.owner, country="AT", vat_id="ATU12345675", valid_from=date(2026, 1, 1)
         )
-        check_registered(seller=site.owner, location=None, at=NOON)
+        check_registered(seller=site.owner, locations=None, at=NOON)
 
     @pytest.mark.parametrize("everywhere", [True, False])
     def test_names_country_day_location_and_what_to_do(self, site, vienna, everywhere):
         with pytest.raises(NotRegistered) as refusal:
-            check_registered(seller=site.owner, location=None if everywhere else vienna, at=NOON)
+            check_registered(seller=site.owner, locations=None if everywhere else [vienna], at=NOON)
 
         assert str(refusal.value) == (
             f"{site.owner} has no tax registration in Austria (AT) on 2026-06-01, where “Depot Wien” stands. "
@@ -62,9 +63,9 @@ class TestCheckRegistered:
         )
         midnight_in_vienna = NOON + timedelta(hours=10)
 
-        check_registered(seller=site.owner, location=vienna, at=midnight_in_vienna)
+        check_registered(seller=site.owner, locations=[vienna], at=midnight_in_vienna)
         with pytest.raises(NotRegistered, match="on 2026-06-01"):
-            check_registered(seller=site.owner, location=vienna, at=midnight_in_vienna - timedelta(seconds=1))
+            check_registered(seller=site.owner, locations=[vienna], at=midnight_in_vienna - timedelta(seconds=1))
 
 
 class TestWhyNotPublished:
@@ -98,10 +99,11 @@ class TestWhyNotPublished:
 
 
 class TestAssigningInTheConsole:
-    @pytest.mark.parametrize("place", ["location", "station", "evse", None])
+    @pytest.mark.parametrize("place", ["location", "station", "evse", "group", None])
     def test_is_refused_where_the_seller_is_not_registered(self, site, vienna, place):
         station = make_station(location=vienna)
-        places = {"location": vienna, "station": station, "evse": make_evse(station=station)}
+        group = make_group(site.location, vienna)
+        places = {"location": vienna, "station": station, "evse": make_evse(station=station), "group": group}
         TariffAssignment.objects.all().delete()
         form = {"tariff": site.tariff.pk, "valid_from_0": "2026-01-01", "valid_from_1": "00:00"}
 

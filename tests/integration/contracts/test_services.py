@@ -18,8 +18,11 @@ from tests.factories import (
     make_cost_centre,
     make_draft,
     make_evse,
+    make_group,
+    make_location,
     make_owner,
     make_site,
+    make_station,
     make_tariff_version,
     make_tier,
     make_token,
@@ -44,28 +47,35 @@ class TestFindTariff:
         tier = make_tier(seller=site.owner)
         site.contract.tier = tier
         site.contract.save()
-        places = {
-            "location": site.location,
-            "station": site.station,
-            "evse": site.evse,
-            "tier": tier,
-            "contract": site.contract,
-        }
+        group = make_group(site.location, name="Depots")
+        places = [
+            {"group": group},
+            {"location": site.location},
+            {"station": site.station},
+            {"evse": site.evse},
+            {"tier": tier},
+            {"tier": tier, "group": group},
+            {"contract": site.contract},
+            {"contract": site.contract, "group": group},
+        ]
         chosen = [find_tariff(token=site.token, evse=site.evse, at=NOON)]
-        for place, row in places.items():
+        for place in places:
             version = make_tariff_version(owner=site.owner)
-            assign_tariff(tariff=version.tariff, **{place: row})
+            assign_tariff(tariff=version.tariff, **place)
             choice = find_tariff(token=site.token, evse=site.evse, at=NOON)
             assert choice.version == version
             chosen.append(choice)
 
         assert [choice.reasons[0].partition("” is ")[2] for choice in chosen] == [
             "the owner's default.",
+            "assigned to the site group “Depots”.",
             f"assigned to the location {site.location}.",
             f"assigned to the station {site.station}.",
             f"assigned to the EVSE {site.evse}.",
             f"assigned to the membership tier “{tier}”.",
+            f"assigned to the membership tier “{tier}” at sites of “Depots”.",
             f"assigned to the contract {site.contract.number}.",
+            f"assigned to the contract {site.contract.number} at sites of “Depots”.",
         ]
 
     def test_says_what_was_passed_over(self, site):
@@ -73,6 +83,7 @@ class TestFindTariff:
 
         assert choice.reasons == (
             f"“{site.tariff}” is the owner's default.",
+            f"The location {site.location} is in no site group.",
             f"The contract {site.contract.number} has no tariff of its own at that time.",
             f"The contract {site.contract.number} is in no membership tier.",
             f"The EVSE {site.evse} has no tariff of its own at that time.",
@@ -110,6 +121,7 @@ class TestFindTariff:
         assert choice.reasons == (
             f"“{ended.tariff}” is assigned to the contract {site.contract.number}, but has no published version in "
             "force at that time. Nothing below it is asked.",
+            f"The location {site.location} is in no site group.",
         )
 
     def test_takes_no_draft(self, site):
@@ -134,13 +146,18 @@ class TestFindTariff:
 
         assert find_tariff(token=None, evse=evse, at=NOON).version is None
 
-    def test_answers_many_in_two_queries(self, site, django_assert_num_queries):
-        evse = loaded(site.evse)
+    def test_answers_many_in_three_queries(self, site, django_assert_num_queries):
+        special = make_tariff_version(owner=site.owner)
+        evses = [loaded(site.evse)]
+        for _ in range(3):
+            location = make_location(owner=site.owner)
+            assign_tariff(tariff=special.tariff, contract=site.contract, group=make_group(location))
+            evses.append(loaded(make_evse(station=make_station(location=location))))
 
-        with django_assert_num_queries(2):
-            choices = find_tariffs([TariffQuery(site.token, evse, NOON)] * 100)
+        with django_assert_num_queries(3):
+            choices = find_tariffs([TariffQuery(site.token, evse, NOON) for evse in evses * 25])
 
-        assert {choice.version for choice in choices} == {site.version}
+        assert [choice.version for choice in choices[:4]] == [site.version, special, special, special]
 
 
 class TestMembershipTier:
@@ -190,7 +207,7 @@ class TestMembershipTier:
         finding = find_token(seller_id=site.owner.pk, uid=site.token.uid, at=NOON)
 
         evse = loaded(site.evse)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             choice = find_tariff(token=finding.token, evse=evse, at=NOON)
 
         assert choice.discount_percent == Decimal("12.5")
@@ -201,11 +218,14 @@ class TestExplainTariff:
         explanation = explain_tariff(token=site.token, evse=site.evse, at=NOON)
 
         assert [step.outcome for step in explanation.steps] == [
+            Outcome.ABSENT,
             Outcome.NONE,
+            Outcome.ABSENT,
             Outcome.ABSENT,
             Outcome.NONE,
             Outcome.NONE,
             Outcome.NONE,
+            Outcome.ABSENT,
             Outcome.APPLIES,
         ]
         assert (explanation.decided_by.tariff_id, explanation.decided_by.valid_from) == (site.tariff.pk, LONG_AGO)
@@ -299,4 +319,19 @@ class TestAudit:
         assert found == {
             ("I13", f"contract {site.contract.pk}", "its membership tier belongs to another seller"),
             ("I13", f"tariff assignment {assignment.pk}", "it is assigned to a membership tier of another seller"),
+        }
+
+    def test_finds_site_groups_of_another_seller(self, site):
+        stranger, group = make_group(), make_group(site.location)
+        assignment = assign_tariff(tariff=site.tariff, group=group)
+        run_sql("SET LOCAL session_replication_role = replica")  # the triggers refuse it
+        run_sql("UPDATE contracts_tariffassignment SET group_id = %s WHERE id = %s", stranger.pk, assignment.pk)
+        run_sql("UPDATE contracts_groupedsite SET group_id = %s WHERE group_id = %s", stranger.pk, group.pk)
+        run_sql("SET LOCAL session_replication_role = DEFAULT")
+
+        found = {(violation.invariant, violation.subject, violation.problem) for violation in find_violations()}
+
+        assert found == {
+            ("I13", f"tariff assignment {assignment.pk}", "it is assigned to a site group of another seller"),
+            ("I13", f"site group {stranger.pk}", "it holds a location of another seller"),
         }

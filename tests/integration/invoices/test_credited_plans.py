@@ -10,6 +10,7 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
+from apps.contracts.models import ContractPlan
 from apps.contracts.plans import why_not_given
 from apps.invoices.errors import NotBilledAgain, NotCreditable
 from apps.invoices.models import BilledAgain, BilledPeriod, Invoice
@@ -17,6 +18,7 @@ from apps.invoices.services.billing_again import bill_again
 from apps.invoices.services.crediting import credit_amounts, credit_invoice, creditable_lines, preview_credit
 from apps.sessions.services.rating import repeat_cdr
 from tests.factories import give_plan, make_member, make_plan, make_user
+from tests.integration.admin.test_lists import filled_in
 from tests.integration.invoices.test_plans import by_day, violations
 from tests.integration.invoices.world import APRIL, bill, make_cdr, revise
 from tests.integration.tenants import signed_in
@@ -134,6 +136,27 @@ class TestAnInvoiceThatWasCreditedInFull:
         # 8 kWh of 10 that are included; the other session is credited and draws none.
         assert nets(bill(site, at=APRIL + timedelta(hours=1))) == [amounts("3.92", "-3.92")]
         assert violations() == []
+
+    def test_is_not_billed_again_by_another_cycle(self, site):
+        row = give_plan(contract=site.contract, first_day=MARCH_1, name="Monthly", base_fee="30.00")
+        (invoice,) = bill(site)
+        credit_invoice(invoice_id=invoice.pk, reason="wrong plan", at=APRIL, by=None)
+        bill_again(invoice_id=invoice.pk, reason="The plan was wrong", at=APRIL, by=make_user())
+
+        row.plan = make_plan(seller=site.owner, name="By quarter", cycle="quarter", base_fee="90.00")
+        page = reverse("admin:contracts_contract_change", args=[site.contract.pk])
+        browser = signed_in(make_member(organisation=site.owner, role=Role.OWNER).user)
+        posted = {**filled_in(browser, page), "plans-0-plan": row.plan.pk}
+        answer = browser.post(page, posted).content.decode()
+
+        assert why_not_given(site.contract, [row]) == (
+            "Plan: By quarter bills by quarter, but the days from 2026-03-01 to 2026-03-31 were billed as a period of "
+            "their own. Choose a plan with their billing period, or let this one begin after 2026-03-31."
+        )
+        assert "were billed as a period of their own" in answer
+        assert ContractPlan.objects.get().plan.name == "Monthly"
+        (again,) = bill(site, at=APRIL + timedelta(hours=1))
+        assert nets([again]) == [amounts("30.00")]
 
     def test_is_billed_again_with_another_plan_by_somebodys_word(self, site):
         row = give_plan(contract=site.contract, first_day=MARCH_1, name="Wrong", base_fee="300.00")

@@ -4,18 +4,34 @@ Unless a test says otherwise the seller is in Germany with 19 % VAT and its tari
 22:00 to 06:00 in Berlin. Net documents round each line half up and compute VAT once on the sum of a category.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
+from apps.contracts.domain.precedence import Rank
 from apps.contracts.models import Customer
+from apps.contracts.services import find_tariff
 from apps.core import audit
 from apps.invoices.models import Invoice
 from apps.invoices.services.crediting import credit_lines
 from apps.ledger.domain.chart import Role
 from apps.ledger.selectors import balance
-from tests.factories import Site, give_plan, make_owner, make_site, make_vehicle
+from apps.sessions.price_choice import why_this_tariff
+from tests.factories import (
+    Site,
+    assign_tariff,
+    give_plan,
+    make_evse,
+    make_group,
+    make_location,
+    make_owner,
+    make_site,
+    make_station,
+    make_tariff_version,
+    make_vehicle,
+)
 from tests.integration.invoices.world import APRIL, bill, make_cdr
 
 MARCH_1 = date(2026, 3, 1)
@@ -153,6 +169,49 @@ def test_a_minimum_that_two_vehicles_do_not_reach(site):
     # 50 × 0.49 = 24.50; 31 × 0.49 = 15.19; 100.00 − 39.69
     assert nets(invoice) == amounts("24.50", "15.19", "60.31")
     assert totals(invoice) == amounts("100.00", "19.00", "119.00")
+
+
+def test_a_contract_with_a_tariff_everywhere_and_another_by_time_of_use_at_its_depots(site):
+    """Whoever has no contract pays the owner's default; the fleet 0.44 everywhere and by day and night at Depots."""
+    everywhere = make_tariff_version(
+        owner=site.owner, elements=[{"price_components": [{"type": "ENERGY", "price": "0.44"}]}]
+    )
+    by_time = [
+        {
+            "price_components": [{"type": "ENERGY", "price": "0.21"}],
+            "restrictions": {"start_time": "21:00", "end_time": "05:00"},
+        },
+        {"price_components": [{"type": "ENERGY", "price": "0.37"}]},
+    ]
+    at_depots = make_tariff_version(owner=site.owner, elements=by_time)
+    depots = make_group(site.location, name="Depots")
+    assign_tariff(tariff=everywhere.tariff, contract=site.contract)
+    assign_tariff(tariff=at_depots.tariff, contract=site.contract, group=depots)
+    away = make_evse(station=make_station(location=make_location(owner=site.owner)))
+    starts = ((site.evse, datetime(2026, 3, 10, 19, 0, tzinfo=UTC)), (away, datetime(2026, 3, 11, 19, 0, tzinfo=UTC)))
+    chosen = [find_tariff(token=site.token, evse=evse, at=at) for evse, at in starts]
+    # 20:00–22:00 in Berlin: an hour by day and an hour by night of Depots; 18 kWh evenly: 9 × 0.37 + 9 × 0.21
+    for (evse, at), choice in zip(starts, chosen, strict=True):
+        place = replace(site, station=evse.station, evse=evse)
+        make_cdr(site=place, kwh="18", hours=2, started_at=at, tariff_version=choice.version)
+
+    (invoice,) = bill(site)
+
+    number = site.contract.number
+    assert [choice.reasons[0] for choice in chosen] == [
+        f"“{at_depots.tariff}” is assigned to the contract {number} at sites of “Depots”.",
+        f"“{everywhere.tariff}” is assigned to the contract {number}.",
+    ]
+    # 9 × 0.37 = 3.33; 9 × 0.21 = 1.89
+    assert bands(invoice, 1) == [("9", "0.37", "3.33"), ("9", "0.21", "1.89")]
+    # 18 × 0.44 = 7.92, by day and by night
+    assert bands(invoice, 2) == [("18", "0.44", "7.92")]
+    # 3.33 + 1.89 = 5.22
+    assert nets(invoice) == amounts("5.22", "7.92")
+    # 13.14 × 0.19 = 2.4966
+    assert totals(invoice) == amounts("13.14", "2.50", "15.64")
+    explained = [why_this_tariff(line.cdr.session) for line in invoice.lines.order_by("position")]
+    assert [one.decided_by.rank for one in explained] == [Rank.CONTRACT_AT_GROUP, Rank.CONTRACT]
 
 
 def test_a_credit_note_of_one_line_of_three(site):
