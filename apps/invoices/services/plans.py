@@ -39,6 +39,7 @@ from apps.tariffs.domain.period import (
     energy_parts,
     line_of,
     reversed_line,
+    what_changes,
 )
 from apps.tariffs.domain.rating import inputs_from_document
 from apps.tariffs.domain.tracks import RegisterColumns
@@ -415,21 +416,6 @@ def _energy_cost(cdr: Cdr, parts: Sequence[PeriodPart]) -> Decimal | None:
     )
     is_all = round_half_up(exact, currency=cdr.currency) == cost.amount
     return cost.amount if is_all and len({part.tax_category for part in parts}) == 1 else None
-
-
-def what_changes(
-    *, billed: Sequence[tuple[PeriodCharge, PeriodLine]], due: Sequence[tuple[PeriodLine, Days]]
-) -> tuple[list[PeriodCharge], list[tuple[PeriodLine, Days]]]:
-    """Return the charges that are no longer due and the lines that are not billed, each line answering for one."""
-    unbilled = list(due)
-    gone: list[PeriodCharge] = []
-    for charge, line in billed:
-        same = next((pair for pair in unbilled if pair[0] == line), None)
-        if same is None:
-            gone.append(charge)
-        else:
-            unbilled.remove(same)
-    return gone, unbilled
 
 
 def _days_of_unbilled(contract: Contract, *, until_date: date) -> list[tuple[date, date]]:

@@ -47,7 +47,7 @@ def graduated_lines(*, units: Decimal, tiers: Sequence[Tier], unit: str, tax_cat
 
 
 def volume_lines(*, units: Decimal, tiers: Sequence[Tier], unit: str, tax_category: str) -> tuple[PeriodLine, ...]:
-    """Price all units in the one tier in which their total falls; more use may so cost less (see ``delta_lines``).
+    """Price all units in the one tier in which their total falls; more use may so cost less (see ``what_changes``).
 
     :raises ValueError: units are negative, or the tiers do not ascend to an open one
     """

@@ -3,8 +3,8 @@
 A charge record is priced without them (TARIFFS.md "Quantity, steps, price"). A billing run calls these functions over
 the period's energy parts and books the lines they return beside the records; ``ladders.py`` holds tiers, percentages
 and commitments. Pure and exact: nothing here is rounded but in ``round_once``. Invariants: the order in which parts
-are handed in does not matter; a credit never exceeds what its part charged; what was billed plus ``delta_lines`` is
-what is due.
+are handed in does not matter; a credit never exceeds what its part charged; what was billed, with what ``what_changes``
+finds taken back and added, is what is due.
 """
 
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from apps.core.domain.money import EXACT, round_half_up
 from apps.core.domain.zones import zone
@@ -24,6 +24,9 @@ _MILLIWH_PER_KWH: Final = 1_000_000
 _MILLIWH_PER_WH: Final = 1_000
 _MICRO: Final = Decimal("0.000001")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Billed = TypeVar("Billed")
+Due = TypeVar("Due")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,41 +281,25 @@ def by_local_month(parts: Iterable[PeriodPart], *, time_zone: str) -> dict[date,
     return {month: tuple(months[month]) for month in sorted(months)}
 
 
-def delta_lines(*, billed: Sequence[PeriodLine], due: Sequence[PeriodLine]) -> tuple[PeriodLine, ...]:
-    """Return what brings a billed period to what is due now: old lines reversed, new ones booked, the same ones left.
+def what_changes(
+    *, billed: Sequence[tuple[Billed, PeriodLine]], due: Sequence[tuple[PeriodLine, Due]]
+) -> tuple[list[Billed], list[tuple[PeriodLine, Due]]]:
+    """Return what was billed and is no longer due, and what is due and not billed, each line answering for one.
 
-    A billed line is never edited; a late record makes a run that books only the difference. What was reversed before
-    counts no more, nor does its reversal.
+    billed, due  lines with whatever the caller knows them by; the same order comes back
+
+    A billed line is never edited: what is no longer due is taken back by ``reversed_line``, so that a late record makes
+    a run that books only the difference.
     """
-    standing = in_force(billed)
-    return (
-        *(reversed_line(line) for line in _without(standing, due)),
-        *_without(due, standing),
-    )
-
-
-def in_force(billed: Sequence[PeriodLine]) -> tuple[PeriodLine, ...]:
-    """Return the billed lines that no other has reversed."""
-    reversals = Counter(line for line in billed if line.kind is LineKind.REVERSAL)
-    standing = []
-    for line in billed:
-        if line.kind is LineKind.REVERSAL:
-            continue
-        if reversals[reversed_line(line)]:
-            reversals[reversed_line(line)] -= 1
+    unbilled = list(due)
+    gone: list[Billed] = []
+    for key, line in billed:
+        same = next((pair for pair in unbilled if pair[0] == line), None)
+        if same is None:
+            gone.append(key)
         else:
-            standing.append(line)
-    return tuple(standing)
-
-
-def _without(lines: Sequence[PeriodLine], others: Sequence[PeriodLine]) -> Iterator[PeriodLine]:
-    """Return the lines that have no equal among the others, each other line answering for one."""
-    left = Counter(others)
-    for line in lines:
-        if left[line]:
-            left[line] -= 1
-        else:
-            yield line
+            unbilled.remove(same)
+    return gone, unbilled
 
 
 def reversed_line(line: PeriodLine) -> PeriodLine:

@@ -19,7 +19,7 @@ from apps.tariffs.domain.casefiles import CaseError, PriceCase, read_case
 from apps.tariffs.domain.facts import GrantTerms
 from apps.tariffs.domain.json_text import load_json
 from apps.tariffs.domain.ladders import Tier, graduated_lines, percentage_lines, volume_lines
-from apps.tariffs.domain.period import delta_lines, local_month, prorate, round_once
+from apps.tariffs.domain.period import local_month, prorate, reversed_line, round_once, what_changes
 from apps.tariffs.domain.rated import RatedSession
 from apps.tariffs.domain.rating import rate_session
 
@@ -376,7 +376,8 @@ class TestBilling:
             for units in (expected["billed_units"], expected["late_total_units"])
         )
 
-        delta = delta_lines(billed=billed, due=due)
+        gone, new = what_changes(billed=[(line, line) for line in billed], due=[(line, None) for line in due])
+        delta = [*map(reversed_line, gone), *(line for line, _ in new)]
 
         assert sum(line.amount for line in billed) == Decimal(expected["billed_amount"])
         assert [{"units": line.quantity, "unit": line.price, "amount": line.amount} for line in delta] == [
