@@ -11,8 +11,9 @@ from itertools import chain
 from typing import Any, ClassVar, Final, NoReturn
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin import RelatedFieldListFilter
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import models
@@ -153,6 +154,14 @@ class ReasonForm(ActForm):
 def choice_field(queryset: Any, **kwargs: Any) -> forms.ModelChoiceField:
     """Return a select over ``queryset`` in the console's look."""
     return forms.ModelChoiceField(queryset, widget=UnfoldAdminSelectWidget, **kwargs)
+
+
+def found_field(queryset: Any, *, key: Any, **kwargs: Any) -> forms.ModelChoiceField:
+    """Return a field in which one of many rows is typed and completed; whatever is not in ``queryset`` is refused.
+
+    key  a foreign key to the same model: the admin offers what its list finds, the tenant's own
+    """
+    return forms.ModelChoiceField(queryset, widget=AutocompleteSelect(key, admin.site), **kwargs)
 
 
 class _TenantRows:

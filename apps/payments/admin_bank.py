@@ -25,6 +25,7 @@ from apps.accounts.tenant_admin import (
     TenantAdmin,
     TenantTabular,
     choice_field,
+    found_field,
 )
 from apps.contracts.models import Customer
 from apps.core import clock
@@ -51,6 +52,7 @@ from apps.payments.services.bank import (
     withdraw_repayment,
 )
 
+_CUSTOMER: Final = BankReceipt._meta.get_field("customer")
 _NOTE_IT: Final = "Note it here when the bank has."
 
 
@@ -87,8 +89,9 @@ def _receipt_form(request: HttpRequest, seller: Organisation) -> type[forms.Form
             widget=UnfoldAdminTextInputWidget,
             help_text="The text as the bank tells it. An invoice it names is settled first.",
         )
-        customer = choice_field(
+        customer = found_field(
             operated_rows(request, Customer.objects.filter(seller=seller)),
+            key=_CUSTOMER,
             required=False,
             help_text="Only needed where the text names no invoice. Empty: decide later.",
         )
@@ -251,7 +254,7 @@ class BankReceiptAdmin(MoneyActs):
         customers = operated_rows(request, Customer.objects.filter(seller=receipt.seller_id))
 
         class CustomerForm(ActForm):
-            customer = choice_field(customers)
+            customer = found_field(customers, key=_CUSTOMER)
 
         def do(cleaned: dict[str, Any]) -> HttpResponse:
             assigned = assign_receipt(receipt_id=receipt.pk, customer=cleaned["customer"], at=clock.now())

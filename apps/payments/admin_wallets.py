@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, MONEY_ROLES
 from apps.accounts.scope import has_role, operated_rows, operator_of
-from apps.accounts.tenant_admin import ActForm, ReasonForm, TenantAdmin, TenantTabular, choice_field
+from apps.accounts.tenant_admin import ActForm, ReasonForm, TenantAdmin, TenantTabular, found_field
 from apps.contracts.models import Contract
 from apps.core import clock
 from apps.core.words import amount as in_words
@@ -133,7 +133,11 @@ class WalletAdmin(TenantAdmin):
         contracts = operated_rows(request, _not_prepaid())
 
         class OpenForm(_ContractForm):
-            contract = choice_field(contracts)
+            contract = found_field(
+                contracts,
+                key=Wallet._meta.get_field("contract"),
+                error_messages={"invalid_choice": "This contract is prepaid already, or it has ended."},
+            )
 
         def do(cleaned: dict[str, Any]) -> HttpResponse:
             wallet = open_wallet(contract_id=cleaned["contract"].pk, at=clock.now())

@@ -281,8 +281,12 @@ class Phone(Screen):
 
 
 def write(field: Locator, text: str) -> None:
-    """Write into a field, or choose from one that has a list."""
-    if field.evaluate("field => field.tagName") == "SELECT":
+    """Write into a field, or choose from one that has a list or completes what is typed."""
+    if "admin-autocomplete" in (field.get_attribute("class") or ""):
+        field.locator("xpath=following-sibling::*[1]").click()
+        field.page.locator(".select2-search__field").fill(text)
+        field.page.get_by_role("option", name=text).click()
+    elif field.evaluate("field => field.tagName") == "SELECT":
         field.select_option(label=text)
     else:
         field.fill(text)

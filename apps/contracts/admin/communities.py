@@ -24,7 +24,7 @@ from apps.accounts.tenant_admin import (
     TenantAdmin,
     TenantForm,
     TenantTabular,
-    choice_field,
+    found_field,
     operated_rows,
 )
 from apps.contracts.admin.day_rows import DayRowsFormSet
@@ -104,10 +104,12 @@ class MoveForm(ActForm):
         runs = operated_rows(request, Contract.objects.filter(seller=unit.customer.seller)).filter(
             status__in=[Contract.Status.ACTIVE, Contract.Status.SUSPENDED]
         )
-        contract = choice_field(
-            runs.select_related("customer").order_by("customer__name", "number"),
+        contract = found_field(
+            runs,
+            key=Occupancy._meta.get_field("contract"),
             required=False,
             label="Contract",
+            error_messages={"invalid_choice": "Choose a contract that runs."},
             help_text="Of a customer you have already; or leave it empty and fill in who gets the invoices.",
         )
         self.fields = {

@@ -11,7 +11,7 @@ from apps.core import clock
 from apps.invoices.domain.references import creditor_reference
 from apps.payments.models import Allocation, BankReceipt, BankRepayment, WriteOff
 from apps.payments.selectors import open_amount
-from tests.factories import make_member, make_user
+from tests.factories import make_customer, make_member, make_user
 from tests.integration.tenants import CANARY, signed_in
 
 TODAY = clock.now().date()
@@ -99,8 +99,20 @@ class TestMoneyNobodyKnows:
     def test_is_given_to_a_customer_and_settles_what_they_owe(self, ours, owner, unknown):
         page = reverse("admin:payments_bankreceipt_assign", args=[unknown.pk])
 
+        foreign = make_customer()
+        asked = owner.get(page).content.decode()
+        offered = owner.get(
+            reverse("admin:autocomplete"),
+            {"app_label": "payments", "model_name": "bankreceipt", "field_name": "customer", "term": ""},
+        ).json()["results"]
+        refused = owner.post(page, {"customer": foreign.pk}).content.decode()
         owner.post(page, {"customer": ours.site.customer.pk})
 
+        # Found by typing, among one's own: a list of all is too long.
+        assert f"{ours.site.customer}</option>" not in asked
+        assert str(ours.site.customer.pk) in [each["id"] for each in offered]
+        assert str(foreign.pk) not in [each["id"] for each in offered]
+        assert "Select a valid choice" in refused
         assert [row.invoice for row in unknown.allocations.all()] == [ours.invoice]
 
     def test_is_allocated_to_a_chosen_invoice_taken_back_and_paid_back(self, ours, owner, unknown):
