@@ -16,7 +16,7 @@ from config.demo.volume import OWNER
 from tests.integration.tenants import make_tenant
 
 NAME: Final = "Copied"
-# Rows beside 1,000,000 sessions; parents before their children. No copy is paid: every invoice is open.
+# Rows beside 1,000,000 sessions; parents before their children. Of five invoices one is open.
 MANY: Final = {
     "contracts.Customer": 20_000,
     "contracts.Contract": 20_000,
