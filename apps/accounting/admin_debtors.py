@@ -109,7 +109,8 @@ class DebtorAccountAdmin(TenantAdmin):
                 on=_today(account.seller),
                 by=operator_of(request),
             )
-            return f"{account.customer} has number {self.told(changed)}."
+            told = in_digits(changed.number, account_length=account.account_length)
+            return f"{account.customer} has number {told}."
 
         return self.act(
             request,
