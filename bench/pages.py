@@ -133,6 +133,8 @@ def _lists(owner: Client) -> Iterator[str]:
 
 def _word(shown: Any) -> str:
     """Return what the first row that is shown has in the first field that the search looks at."""
+    if not shown.result_list:
+        return ""
     for name in shown.search_fields:
         path = name.lstrip("^=@").removesuffix("__iexact").removesuffix("__exact").removesuffix("__startswith")
         value = shown.result_list[0]

@@ -11,7 +11,7 @@ from unfold.decorators import action, display
 
 from apps.accounting.domain.differences import Sort, sort_of
 from apps.accounting.models import BalanceEntry, Discrepancy, Payout
-from apps.accounting.selectors import totals_by_kind
+from apps.accounting.selectors import totals_by_kind, with_part_counts
 from apps.accounting.services.reconciling import NotResolvable, resolve_discrepancy
 from apps.accounts.domain.roles import MONEY_ROLES
 from apps.accounts.scope import has_role, operator_of
@@ -51,6 +51,9 @@ class PayoutAdmin(TenantAdmin):
     )
     readonly_fields = ("paid_out", "state", "parts")
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return with_part_counts(super().get_queryset(request))
+
     @admin.display(description="paid out", ordering="amount")
     def paid_out(self, payout: Payout) -> str:
         return money(payout.amount)
@@ -65,7 +68,7 @@ class PayoutAdmin(TenantAdmin):
             return "Stripe does not say"
         if payout.lines_pulled_at is None:
             return "being read"
-        parts = sum(row["count"] for row in totals_by_kind(payout))
+        parts = payout.part_count  # type: ignore[attr-defined]
         return f"{parts} movement" + ("" if parts == 1 else "s")
 
     @admin.display(description="consists of")

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from apps.accounting.debtors import account_length_on
+from apps.accounting.debtors import with_account_lengths
 from apps.accounting.domain.debtors import in_digits
 from apps.accounting.models import DebtorAccount
 from apps.accounting.services.debtors import NotNumbered, change_number, draw_numbers
@@ -47,6 +47,11 @@ class DebtorAccountAdmin(TenantAdmin):
     actions_list = ("draw",)
     actions_detail = ("number",)
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        membership = acting_membership(request)
+        day = _today(membership.organisation) if membership else clock.now().date()
+        return with_account_lengths(super().get_queryset(request), day)
+
     def has_money_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return has_role(request, MONEY_ROLES)
 
@@ -55,7 +60,7 @@ class DebtorAccountAdmin(TenantAdmin):
 
     @admin.display(description="number", ordering="number")
     def told(self, account: DebtorAccount) -> str:
-        return in_digits(account.number, account_length=account_length_on(account.seller_id, _today(account.seller)))
+        return in_digits(account.number, account_length=account.account_length)  # type: ignore[attr-defined]
 
     @admin.display(description="customer", ordering="customer__name")
     def customer_name(self, account: DebtorAccount) -> str:
@@ -104,7 +109,8 @@ class DebtorAccountAdmin(TenantAdmin):
                 on=_today(account.seller),
                 by=operator_of(request),
             )
-            return f"{account.customer} has number {self.told(changed)}."
+            told = in_digits(changed.number, account_length=account.account_length)
+            return f"{account.customer} has number {told}."
 
         return self.act(
             request,

@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from django.db.models import CharField, F, Func, Sum, Value
+from django.db.models import CharField, F, Func, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from apps.accounting.domain.debtors import as_told, in_digits
 from apps.accounting.domain.exports.datev_debtors import DebtorMaster
@@ -15,7 +16,7 @@ from apps.accounts.models import Organisation
 from apps.contracts.models import Customer
 from apps.invoices.models import Invoice
 from apps.ledger.domain.chart import CHART, Role
-from apps.ledger.models import LedgerEntry
+from apps.ledger.models import Chart, LedgerEntry
 from apps.ledger.selectors import chart_on
 from apps.payments.models import BankReceipt, Dispute, DunningStep, OpeningItem, Payment, Refund, Wallet, WriteOff
 
@@ -115,6 +116,12 @@ def account_length_on(entity_id: int, day: date) -> int:
     """Return how many digits the chart's accounts have on a day."""
     chart = chart_on(entity_id=entity_id, day=day)
     return chart.account_length if chart else _SHORTEST
+
+
+def with_account_lengths(accounts: QuerySet[Any], day: date) -> QuerySet[Any]:
+    """Annotate debtor accounts with ``account_length``: how many digits the accounts of their seller's chart have."""
+    charts = Chart.objects.filter(entity=OuterRef("seller"), valid_from__lte=day).order_by("-valid_from", "-pk")
+    return accounts.annotate(account_length=Coalesce(Subquery(charts.values("account_length")[:1]), _SHORTEST))
 
 
 def numbers_on(seller: Organisation, day: date) -> dict[int, str]:

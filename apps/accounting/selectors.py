@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from apps.accounting.domain.differences import Sort, Told, sort_of
@@ -210,6 +210,13 @@ def unmatched_entries(owner: Organisation) -> QuerySet[Any]:
 
 def open_discrepancies() -> QuerySet[Any]:
     return Discrepancy.objects.filter(resolved_at__isnull=True)
+
+
+def with_part_counts(payouts: QuerySet[Any]) -> QuerySet[Any]:
+    """Annotate ``part_count``: of how many parts a payout consists; its own entry is no part."""
+    parts = BalanceEntry.objects.filter(payout=OuterRef("pk")).exclude(source=OuterRef("stripe_id")).order_by()
+    counted = parts.values("payout").annotate(count=Count("pk")).values("count")
+    return payouts.annotate(part_count=Coalesce(Subquery(counted), 0))
 
 
 def totals_by_kind(payout: Payout) -> list[Mapping[str, Any]]:

@@ -15,7 +15,6 @@ from django.contrib import admin, messages
 from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -29,6 +28,7 @@ from apps.accounts.admin_lists import ListTools
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
 from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows
 from apps.accounts.tenancy import TenantModel
+from apps.core.keyed import KeyedPaginator
 
 __all__ = ["ActForm", "ReasonForm", "RelatedOnlyFieldListFilter", "TenantAdmin", "TenantTabular", "operated_rows"]
 
@@ -39,7 +39,7 @@ MOST_CHOICES: Final = 50
 """Above so many a filter beside a list offers none: nobody reads them, and search finds the one."""
 
 
-class CappedPaginator(Paginator):
+class CappedPaginator(KeyedPaginator):
     """Counts up to ``MOST_COUNTED`` rows and says so; what lies beyond is found by search and filters."""
 
     template_name = "admin/list_count.html"
@@ -56,7 +56,8 @@ class CappedPaginator(Paginator):
     @cached_property
     def _counted(self) -> int:
         rows: Any = self.object_list
-        return int(rows[: MOST_COUNTED + 1].count())
+        # Of keys alone: what a list works out for each row it shows is not worked out for those that are counted.
+        return int(rows.order_by().values("pk")[: MOST_COUNTED + 1].count())
 
 
 class RelatedOnlyFieldListFilter(RelatedFieldListFilter):

@@ -21,6 +21,7 @@ from apps.accounts.invitations import has_somebody_in_charge
 from apps.accounts.scope import operated_rows
 from apps.contracts.models import Contract, Customer, IdToken
 from apps.core import clock
+from apps.core.keyed import first_of
 from apps.documents.models import Mail
 from apps.invoices.models import Invoice, LineDispute
 from apps.payments import openings
@@ -106,6 +107,9 @@ def page_of(request: HttpRequest, customer_id: int, *, at: datetime) -> Customer
     open_items = list(unpaid.order_by("due_date", "pk"))
     opening_items = list(operated_rows(request, openings.open_items(customer=found)))
     budgets = operated_rows(request, Budget.objects.filter(contract__customer=found))
+    sessions = operated_rows(request, ChargingSession.objects.filter(contract__customer=found)).select_related(
+        "station__location", "evse", "vehicle"
+    )
     return CustomerPage(
         customer=found,
         balances=_balances(request, found, [*open_items, *opening_items], today=today),
@@ -117,9 +121,7 @@ def page_of(request: HttpRequest, customer_id: int, *, at: datetime) -> Customer
         cards=operated_rows(request, IdToken.objects.filter(contract__customer=found))
         .select_related("contract", "vehicle", "cost_centre")
         .order_by("-pk")[:FEW],
-        sessions=operated_rows(request, ChargingSession.objects.filter(contract__customer=found))
-        .select_related("station__location", "evse", "vehicle")
-        .order_by("-started_at")[:FEW],
+        sessions=list(first_of(sessions.order_by("-started_at"), FEW)),
         invoices=operated_rows(request, Invoice.objects.filter(customer=found)).order_by("-pk")[:FEW],
         payments=operated_rows(request, Payment.objects.filter(customer=found))
         .select_related("invoice", "attempt")

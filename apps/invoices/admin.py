@@ -373,7 +373,7 @@ class BillingHoldAdmin(TenantAdmin):
     empty_hint = "Hold a session or a contract on the page of a billing run: no run bills it until it is let go."
     list_display = ("what", "reason", "held_at", "held_by", "released_at")
     list_filter = (("released_at", admin.EmptyFieldListFilter),)
-    list_select_related = ("session", "contract", "held_by")
+    list_select_related = ("session__station", "contract", "held_by")
     search_fields = ("reason", "contract__number")
     fields = (("session", "contract"), "reason", ("held_at", "held_by"), ("released_at", "released_by"))
     actions_detail = ("release",)

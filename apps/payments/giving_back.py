@@ -48,7 +48,8 @@ def _overpaid(documents: QuerySet[Any]) -> QuerySet[Any]:
     return (
         with_open_amounts(credited)
         .annotate(too_much=-F("open_amount") - F("written_off") - asked)
-        .filter(too_much__gt=0)
+        # The first follows from the second, and finds the few that are not settled.
+        .filter(open_amount__lt=0, too_much__gt=0)
     )
 
 

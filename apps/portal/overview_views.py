@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from apps.accounts.models import Membership
 from apps.contracts.domain.renewals import add_months
 from apps.core import clock
+from apps.core.keyed import first_of
 from apps.portal import selectors
 from apps.portal.access import customer_page, is_administrator
 from apps.portal.alerts import alerts_of
@@ -37,7 +38,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "opening_items": selectors.opening_items_of(membership),
         "credits": selectors.credits_of(membership),
         "wallets": selectors.wallets_of(membership),
-        "sessions": selectors.sessions_of(membership)[:5],
+        "sessions": first_of(selectors.sessions_of(membership), 5),
         "disputes": selectors.disputes_of(membership),
         "budgets": budgets,
         "may_pay": is_administrator(membership),

@@ -5,7 +5,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -16,6 +15,7 @@ from apps.accounts.models import Membership
 from apps.contracts.domain.renewals import add_months
 from apps.core import clock
 from apps.core.domain.cells import csv_text
+from apps.core.keyed import KeyedPaginator
 from apps.documents.downloads import as_csv
 from apps.portal import selectors, session_sheets
 from apps.portal.access import customer_page
@@ -40,7 +40,7 @@ def sessions(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     found = form.sessions()
     context = {
         **_asked(form, membership),
-        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": KeyedPaginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
         "sums": selectors.sums_of(found),
         "has_payers": selectors.drives_on_anothers_card(membership),
     }

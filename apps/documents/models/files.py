@@ -33,6 +33,11 @@ class Document(TenantModel):
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["seller", "created_at"], name="document_by_seller_and_time"),
+            models.Index(fields=["seller", "kind"], name="document_by_seller_and_kind"),
+            models.Index(fields=["seller", "language"], name="document_by_seller_and_lang"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["seller", "key"], name="document_key_unique_per_seller"),
             models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="document_hash_is_sha256"),
@@ -77,6 +82,8 @@ class Mail(TenantModel):
                 name="mail_due",
             ),
             models.Index(fields=["recipient", "kind", "-created_at"], name="mail_by_recipient_and_kind"),
+            models.Index(fields=["organisation", "created_at"], name="mail_by_sender_and_time"),
+            models.Index(fields=["organisation", "kind"], name="mail_by_sender_and_kind"),
         ]
         constraints = [
             models.CheckConstraint(

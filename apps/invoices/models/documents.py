@@ -202,6 +202,10 @@ class Invoice(TenantModel):
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["seller"], condition=Q(status="draft"), name="invoice_draft"),
+            models.Index(fields=["seller", "issue_date"], name="invoice_by_seller_and_day"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["series", "sequence"], name="invoice_number_once_per_series"),
             models.UniqueConstraint(

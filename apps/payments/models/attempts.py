@@ -71,6 +71,7 @@ class PaymentAttempt(TenantModel):
     class Meta:
         ordering = ["-pk"]
         indexes = [
+            models.Index(fields=["seller", "created_at"], name="attempt_by_seller_and_time"),
             models.Index(fields=["created_at"], condition=Q(ended_at__isnull=True), name="attempt_under_way"),
             models.Index(
                 fields=["grant"],

@@ -63,6 +63,7 @@ class PaymentOperation(TenantModel):
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["next_try_at"], condition=Q(status__in=_UNFINISHED), name="operation_due"),
+            models.Index(fields=["seller", "created_at"], name="operation_by_seller_and_time"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -187,6 +188,8 @@ class StripeEvent(TenantModel):
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["next_try_at"], condition=Q(processed_at__isnull=True), name="event_due"),
+            models.Index(fields=["seller", "received_at"], name="event_by_seller_and_time"),
+            models.Index(fields=["seller", "type"], name="event_by_seller_and_type"),
         ]
         constraints = [
             models.CheckConstraint(

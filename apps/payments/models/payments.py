@@ -85,6 +85,7 @@ class Payment(TenantModel):
     class Meta:
         ordering = ["-pk"]
         indexes = [
+            models.Index(fields=["seller", "created_at"], name="payment_by_seller_and_time"),
             models.Index(
                 fields=["succeeded_at"],
                 condition=Q(status="succeeded", balance_transaction=""),
