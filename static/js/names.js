@@ -28,7 +28,7 @@
 
   // An icon is a word in a font of icons, and would be read aloud as that word.
   const ICON = ".material-symbols-outlined";
-  const ICONS_ALONE = { ev_station: "Home", more_horiz: "More", more_vert: "More", search: "Search", progress_activity: "Search" };
+  const ICONS_ALONE = { ev_station: "Wattledger", more_horiz: "More", more_vert: "More", search: "Search", progress_activity: "Search" };
 
   const hideIcons = (root) => {
     for (const icon of root.querySelectorAll(ICON)) {
@@ -45,6 +45,8 @@
   window.addEventListener("load", () => {
     nameAll(document);
     hideIcons(document);
+    // Boxes that search as one types are made by jQuery when it is ready, which may be after this.
+    window.django?.jQuery?.(() => nameAll(document));
   });
   document.addEventListener("formset:added", (event) => setTimeout(() => {
     nameAll(event.target);

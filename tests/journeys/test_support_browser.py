@@ -91,7 +91,7 @@ class TestSupport:
         finance.open_row()
         finance.follow("Confirm")
         finance.wait_for(WHY)
-        finance.press("Confirm")
+        finance.press(f"Give {in_words} back")
         finance.wait_for(f"{in_words} go back.")
         wait_for("the refund", Refund.objects.filter(status="succeeded").first)
         driver.open(f"/s/{charge.token}/receipt/")
