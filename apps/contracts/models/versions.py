@@ -37,7 +37,9 @@ class ContractTemplate(TenantModel):
 
     seller = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=80, help_text="Among yourselves; customers do not see it.")
-    language = models.CharField(max_length=2, choices=[("en", "English"), ("de", "German")], default="en")
+    language = models.CharField(
+        max_length=2, choices=[("en", "English"), ("de", "German"), ("fr", "French"), ("nl", "Dutch")], default="en"
+    )
     terms = models.TextField()
 
     class Meta:

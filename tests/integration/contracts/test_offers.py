@@ -113,14 +113,21 @@ class TestDrafting:
         assert not Mail.objects.exists()
         assert site.token.uid not in html
 
-    def test_speaks_the_templates_language(self, site):
-        template = make_template(seller=site.owner, language="de", terms="{seller} und {customer} ab {first_day}")
+    @pytest.mark.parametrize(
+        ("language", "said"),
+        [
+            ("de", ["Ladevertrag", "ab: 01.07.2026", "Preisblatt", "0,50"]),
+            ("fr", ["Contrat de recharge", "ab: 1 juillet 2026", "Grille tarifaire", "Formule\u00a0: Flotte", "0,50"]),
+            ("nl", ["Laadcontract", "ab: 1 juli 2026", "Prijslijst", "Tariefplan: Flotte", "0,50"]),
+        ],
+    )
+    def test_speaks_the_templates_language(self, site, language, said):
+        template = make_template(seller=site.owner, language=language, terms="{seller}, {customer}, ab: {first_day}")
+        plan = make_plan(seller=site.owner, name="Flotte", base_fee="30.00")
 
-        html = print_html(draft(site, template=template).content)
+        html = print_html(draft(site, template=template, plan=plan).content)
 
-        assert "ab 01.07.2026" in html
-        assert "Preisblatt" in html
-        assert "0,50" in html
+        assert [words for words in said if words not in html] == []
 
     def test_escapes_what_people_typed(self, site):
         template = make_template(seller=site.owner, terms="<script>alert(1)</script> {customer}")
@@ -243,6 +250,17 @@ class TestAnOfferedContract:
         # The token holds the second in which it was signed, so it is read from the mail, not made again.
         token = mail.body.split("/portal/offers/")[1].split("/")[0]
         assert version_of(token, at=LATER) == version
+
+    @pytest.mark.parametrize(
+        ("language", "subject"), [("fr", "à accepter"), ("nl", "om te aanvaarden"), ("de", "zur Annahme")]
+    )
+    def test_is_offered_in_the_customers_language(self, site, language, subject):
+        site.customer.language = language
+        site.customer.save()
+
+        offer(site)
+
+        assert subject in Mail.objects.get().subject
 
     @pytest.mark.parametrize("token", ["", "x", "WzEsImEiXQ:1x:y"])
     def test_is_not_found_by_a_forged_link(self, site, token):
