@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from apps.payments.domain.letters import FALLBACK, Letter
+from apps.payments.domain.letters import Letter
 from apps.payments.domain.wallets import Level
 
 _LITTLE: Final[Mapping[str, Mapping[Level, tuple[str, str]]]] = {
@@ -29,11 +29,33 @@ _LITTLE: Final[Mapping[str, Mapping[Level, tuple[str, str]]]] = {
             "Karten starten deshalb keinen.\n\nHier können Sie es aufladen:\n{address}",
         ),
     },
+    "fr": {
+        Level.LOW: (
+            "Il reste {balance} sur votre compte prépayé",
+            "Il reste {balance} sur le compte prépayé du contrat {contract}.\n\nRechargez-le ici :\n{address}",
+        ),
+        Level.EMPTY: (
+            "Votre compte prépayé est épuisé : {balance}",
+            "Il reste {balance} sur le compte prépayé du contrat {contract}. Cela ne suffit plus pour une recharge, "
+            "ses cartes n’en démarrent donc pas.\n\nRechargez-le ici :\n{address}",
+        ),
+    },
+    "nl": {
+        Level.LOW: (
+            "Nog {balance} op uw tegoed",
+            "Op het tegoed van contract {contract} staat nog {balance}.\n\nWaardeer het hier op:\n{address}",
+        ),
+        Level.EMPTY: (
+            "Uw tegoed is op: {balance}",
+            "Op het tegoed van contract {contract} staat nog {balance}. Dat is niet genoeg voor nog een laadsessie, "
+            "dus starten de passen er geen.\n\nWaardeer het hier op:\n{address}",
+        ),
+    },
 }
 
 
 def little_left(language: str, *, level: Level, balance: str, contract: str, address: str) -> Letter:
     """Tell that little, or not enough for another session, is left. balance: as shown; address: where to top up."""
-    subject, body = _LITTLE.get(language, _LITTLE[FALLBACK])[level]
+    subject, body = _LITTLE[language][level]
     facts = {"balance": balance, "contract": contract, "address": address}
     return Letter(subject.format(**facts), body.format(**facts))

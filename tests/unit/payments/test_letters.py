@@ -1,8 +1,12 @@
 """What customers are written about their payments."""
 
+import re
+
 import pytest
 
-from apps.payments.domain import letters
+from apps.payments.domain import collecting_words, letters
+from apps.payments.domain.wallet_letters import little_left
+from apps.payments.domain.wallets import Level
 
 DEBIT = {
     "amount": "119,00 €",
@@ -11,6 +15,7 @@ DEBIT = {
     "account": "DE•• 3000",
     "mandate": "ABC123",
 }
+LANGUAGES = ("en", "de", "fr", "nl")
 
 
 class TestTheAnnouncement:
@@ -21,17 +26,38 @@ class TestTheAnnouncement:
         assert "Rechnung INV-1 am 12. Dezember 2026 von Ihrem Konto DE•• 3000" in letter.body
         assert "Mandatsreferenz: ABC123" in letter.body
 
-    def test_is_english_for_a_language_that_nobody_wrote(self):
-        assert letters.debit_announced("fr", **DEBIT) == letters.debit_announced("en", **DEBIT)
+    def test_says_the_same_in_every_language(self):
+        told = {language: letters.debit_announced(language, **DEBIT) for language in LANGUAGES}
+
+        assert len({letter.subject for letter in told.values()}) == 4
+        assert all(fact in letter.subject + letter.body for letter in told.values() for fact in DEBIT.values())
 
     def test_takes_braces_in_what_it_tells_for_what_they_are(self):
         assert "{0.x}" in letters.debit_announced("en", **(DEBIT | {"number": "{0.x}"})).body
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("why", ["revoked", "removed"])
 def test_an_ended_method_leads_to_the_page_to_save_another(language, why):
     letter = letters.method_ended(language, method="Visa •••• 4242", why=why, address="https://x/portal/")
 
     assert letter.subject.startswith("Visa •••• 4242 ")
     assert letter.body.endswith("https://x/portal/")
+
+
+@pytest.mark.parametrize(
+    "words", [collecting_words.CONFIRM, collecting_words.ENDED, collecting_words.EXPIRES, collecting_words.REFUSED]
+)
+def test_letters_name_the_same_facts_in_every_language(words):
+    named = {language: sorted(set(re.findall(r"\{(\w+)\}", " ".join(said)))) for language, said in words.items()}
+
+    assert list(named) == list(LANGUAGES)
+    assert len({tuple(facts) for facts in named.values()}) == 1, named
+
+
+@pytest.mark.parametrize("level", [Level.LOW, Level.EMPTY])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_wallet_that_is_nearly_empty_is_told_in_every_language(language, level):
+    letter = little_left(language, level=level, balance="3,00 €", contract="V-1", address="https://x/wallet/")
+
+    assert all(fact in letter.subject + letter.body for fact in ("3,00 €", "V-1", "https://x/wallet/"))
