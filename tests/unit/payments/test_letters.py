@@ -5,8 +5,6 @@ import re
 import pytest
 
 from apps.payments.domain import collecting_words, letters
-from apps.payments.domain.wallet_letters import little_left
-from apps.payments.domain.wallets import Level
 
 DEBIT = {
     "amount": "119,00 €",
@@ -53,11 +51,3 @@ def test_letters_name_the_same_facts_in_every_language(words):
 
     assert list(named) == list(LANGUAGES)
     assert len({tuple(facts) for facts in named.values()}) == 1, named
-
-
-@pytest.mark.parametrize("level", [Level.LOW, Level.EMPTY])
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_wallet_that_is_nearly_empty_is_told_in_every_language(language, level):
-    letter = little_left(language, level=level, balance="3,00 €", contract="V-1", address="https://x/wallet/")
-
-    assert all(fact in letter.subject + letter.body for fact in ("3,00 €", "V-1", "https://x/wallet/"))

@@ -60,9 +60,12 @@ class TestLevel:
 
 
 class TestLetter:
-    @pytest.mark.parametrize(("language", "word"), [("en", "Top it up"), ("de", "aufladen"), ("fr", "Top it up")])
-    def test_says_what_is_left_and_where_to_top_up(self, language, word):
-        letter = little_left(language, level=Level.LOW, balance="€8.00", contract="V-1", address="https://x.example/")
+    @pytest.mark.parametrize("level", [Level.LOW, Level.EMPTY])
+    @pytest.mark.parametrize(
+        ("language", "word"), [("en", "Top it up"), ("de", "aufladen"), ("fr", "Rechargez"), ("nl", "Waardeer")]
+    )
+    def test_says_what_is_left_and_where_to_top_up(self, language, word, level):
+        letter = little_left(language, level=level, balance="€8.00", contract="V-1", address="https://x.example/")
 
         assert "€8.00" in letter.subject
         assert word in letter.body
