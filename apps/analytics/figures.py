@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from functools import reduce
 from itertools import chain
-from operator import itemgetter, or_
+from operator import or_
 from typing import Any, Final, Self
 
 from django.db import connection
@@ -123,7 +123,7 @@ class Ranking:
     count: int = 0
 
 
-# Only energy is added up of every key: of ten thousand connectors the other sums are asked for those that are shown.
+# Only energy is added up of every key; the other sums are asked for those that are shown.
 _RANKING: Final = """
     WITH summed AS (
         SELECT by, key, sum(energy_milliwh)::bigint AS energy FROM ({rows}) part GROUP BY by, key
@@ -132,44 +132,52 @@ _RANKING: Final = """
             row_number() OVER (PARTITION BY by ORDER BY energy DESC, key) AS first,
             row_number() OVER (PARTITION BY by ORDER BY energy, key DESC) AS last
         FROM summed
-    ), shown AS (
-        SELECT * FROM ranked WHERE first <= %s OR last <= %s
     )
-    SELECT by, key, many, first, last, currency,
-        sum(sessions)::bigint, sum(energy_milliwh)::bigint, sum(in_use_ms)::bigint, sum(net)
-    FROM shown JOIN ({rows}) part USING (by, key)
-    GROUP BY by, key, many, first, last, currency
+    SELECT by, key, many, first, last FROM ranked WHERE first <= %s OR last <= %s ORDER BY by, first
 """
 
 
 def rankings(sums: Sums, *, most: int) -> dict[str, Ranking]:
     """Rank sites, tariffs, customers and connectors by energy; those that delivered nothing have no place."""
+    ranked = _ranked(sums, most)
+    figures = _shown(sums, [(by, key) for by, key, *_ranks in ranked])
     found = {by: Ranking() for by in DayFigure.By.values}
-    for by, key, many, first, last, currency, sessions, energy, used, net in sorted(
-        _ranked(sums, most), key=itemgetter(3)
-    ):
-        ranking, figures = found[by], Figures(sessions, energy, used, {currency: net})
+    for by, key, many, first, last in ranked:
+        ranking = found[by]
         ranking.count = many
         if first <= most:
-            ranking.most.setdefault(key, Figures()).add(figures)
+            ranking.most[key] = figures[by, key]
         if last <= most:
-            ranking.least.setdefault(key, Figures()).add(figures)
+            ranking.least[key] = figures[by, key]
     for ranking in found.values():
         ranking.least = dict(reversed(ranking.least.items()))
     return found
 
 
-def _ranked(sums: Sums, most: int) -> list[tuple[Any, ...]]:
-    columns = ("by", "key", "currency", *_SUMS)
+def _ranked(sums: Sums, most: int) -> list[tuple[str, int, int, int, int]]:
+    """Return (by, key, how many keys, place from the top, place from the bottom) of the first and the last."""
+    columns = ("by", "key", "energy_milliwh")
     parts = [rows.exclude(by=DayFigure.By.HOUR).values(*columns) for rows in sums.parts if not rows.query.is_empty()]
     if not parts:
         return []
     texts, given = zip(*(part.query.sql_with_params() for part in parts), strict=True)
-    values = list(chain.from_iterable(given))
     with connection.cursor() as cursor:
-        cursor.execute(_RANKING.format(rows=" UNION ALL ".join(texts)), [*values, most, most, *values])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.execute(_RANKING.format(rows=" UNION ALL ".join(texts)), [*chain.from_iterable(given), most, most])
+        rows: list[tuple[str, int, int, int, int]] = cursor.fetchall()
     return rows
+
+
+def _shown(sums: Sums, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Figures]:
+    """Return what these keys came to, each with what it is a key of."""
+    wanted: dict[str, list[int]] = {}
+    for by, key in keys:
+        wanted.setdefault(by, []).append(key)
+    found: dict[tuple[str, int], Figures] = {}
+    for rows in sums.parts if wanted else ():
+        of_keys = rows.filter(reduce(or_, (Q(by=by, key__in=some) for by, some in wanted.items())))
+        for row in of_keys.values("by", "key", "currency").annotate(**_SUMS):
+            found.setdefault((row["by"], row["key"]), Figures()).add(_of(row))
+    return found
 
 
 def _grouped(rows: QuerySet[Any], name: str) -> dict[Any, Figures]:
