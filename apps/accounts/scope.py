@@ -5,9 +5,10 @@ in the console it acts as seller (a model's first TENANT path), in the portal as
 the platform's own operators, see every row in console and API, and are nobody's customer.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, F, Func, Model, Q, QuerySet
 from django.http import HttpRequest
 
 from apps.accounts.domain.roles import CUSTOMER_ROLES, OPERATOR_ROLES, Role
@@ -56,7 +57,7 @@ def bought_rows(membership: Membership | None, queryset: Any) -> Any:
         return queryset.none()
     buys = Q()
     for path in customer_paths:
-        buys |= Q(**{path: membership.organisation_id})
+        buys |= _is_of(membership.organisation_id, queryset.model, path)
     # A part of what ``visible_to`` lets see: asked for both, the planner would look through every seller's rows.
     return queryset.filter(buys)
 
@@ -67,3 +68,32 @@ def readable_rows(request: HttpRequest, queryset: QuerySet[Any]) -> Any:
     if membership is not None and Role(membership.role) in CUSTOMER_ROLES and not is_platform_operator(request):
         return bought_rows(membership, queryset)
     return operated_rows(request, queryset)
+
+
+_HELD_BY_FEW: Final = ("contract__customer__organisation", "customer__organisation")
+"""Ends of a path whose first hop an organisation has few of, and of which many rows are: a contract, a customer."""
+
+
+class _IsOneOf(Func):
+    """``column = ANY(array)``."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+
+def _is_of(organisation_id: int, model: type[Model], path: str) -> Q:
+    """Return the condition that a row leads to an organisation.
+
+    Its contracts, or its customers, are gathered first: joined to them, the planner takes a large fleet's sessions for
+    as few as the average's, and walks through fifty thousand where it wants five.
+    """
+    end = next((end for end in _HELD_BY_FEW if f"__{path}".endswith(f"__{end}")), None)
+    if end is None:
+        return Q(**{path: organisation_id})
+    rest = end.partition("__")[2]
+    column = path.removesuffix(rest).removesuffix("__")
+    for hop in column.split("__"):
+        model = model._meta.get_field(hop).related_model  # type: ignore[assignment]
+    keys = model._base_manager.filter(**{rest: organisation_id}).order_by().values("pk")
+    return Q(_IsOneOf(F(column), ArraySubquery(keys)))

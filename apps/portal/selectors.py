@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,15 @@ class Sums:
     gross: Decimal
     energy_milliwh: int
     sessions: int
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(
+            currency=self.currency,
+            net=self.net + other.net,
+            gross=self.gross + other.gross,
+            energy_milliwh=self.energy_milliwh + other.energy_milliwh,
+            sessions=self.sessions + other.sessions,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +90,14 @@ def places_of(sessions: Any) -> list[Place]:
     locations = Location.objects.filter(pk__in=sums).order_by("name", "pk")
     found = [Place(location=location, sums=sums[location.pk]) for location in locations]
     return sorted(found, key=lambda place: -sum(one.energy_milliwh for one in place.sums))
+
+
+def sums_of_places(places: list[Place]) -> list[Sums]:
+    """Return what places come to together, per currency."""
+    together: dict[str, Sums] = {}
+    for one in chain.from_iterable(place.sums for place in places):
+        together[one.currency] = together[one.currency] + one if one.currency in together else one
+    return [together[currency] for currency in sorted(together)]
 
 
 def _records_of(sessions: Any) -> Any:

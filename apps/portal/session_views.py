@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -21,7 +22,7 @@ from apps.portal import selectors, session_sheets
 from apps.portal.access import customer_page
 from apps.portal.pages import PAGE_SIZE, page_for
 from apps.portal.price_reasons import why_in_words
-from apps.portal.session_filters import SessionFilter
+from apps.portal.session_filters import RECENT_DAYS, SessionFilter, recent_since
 from apps.sessions import transparency
 from apps.sessions.explanation import explain_cdr
 from apps.sessions.price_choice import why_this_tariff
@@ -38,10 +39,12 @@ def sessions(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     """List the sessions that the filter asks for, with what they add up to."""
     form = SessionFilter(request.GET, membership=membership)
     found = form.sessions()
+    page = KeyedPaginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         **_asked(form, membership),
-        "page": KeyedPaginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": page,
         "sums": selectors.sums_of(found),
+        "has_charged": bool(page.object_list) or selectors.sessions_of(membership).exists(),
         "has_payers": selectors.drives_on_anothers_card(membership),
     }
     return page_for(request, "portal/sessions.html", membership, **context)
@@ -53,7 +56,9 @@ def places(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     """List where the sessions that the filter asks for were, with what each place comes to."""
     form = SessionFilter(request.GET, membership=membership)
     found = form.sessions()
-    context = {**_asked(form, membership), "places": selectors.places_of(found), "sums": selectors.sums_of(found)}
+    places = selectors.places_of(found)
+    page = Paginator(places, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {**_asked(form, membership), "page": page, "sums": selectors.sums_of_places(places)}
     return page_for(request, "portal/places.html", membership, **context)
 
 
@@ -114,12 +119,16 @@ def _asked(form: SessionFilter, membership: Membership) -> dict[str, Any]:
     month = _local_day(membership).replace(day=1)
     months = [add_months(month, -back) for back in range(_SHOWN_MONTHS)]
     chosen = (form.asked.get("first"), form.asked.get("last"))
+    recent = recent_since(membership)
     spans = [(first, add_months(first, 1) - timedelta(days=1)) for first in months]
     return {
         "form": form,
         "query": form.query,
         "everything": form.address_of(None, None),
         "is_of_all_days": chosen == (None, None),
+        "recent": form.address_of(recent, None),
+        "is_recent": chosen == (recent.isoformat(), None),
+        "recent_days": RECENT_DAYS,
         "months": [
             {
                 "first": first,

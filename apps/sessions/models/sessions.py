@@ -62,8 +62,9 @@ class ChargingSession(TenantModel):
     claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
     id_token = models.CharField(max_length=36, blank=True, help_text="As the station sent it, upper-cased and trimmed.")
     token = models.ForeignKey("contracts.IdToken", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    # Two of the indexes below begin with it.
     contract = models.ForeignKey(
-        "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "contracts.Contract", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     vehicle = models.ForeignKey("contracts.Vehicle", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     cost_centre = models.ForeignKey(
@@ -100,7 +101,7 @@ class ChargingSession(TenantModel):
         indexes = [
             models.Index(fields=["status"], condition=~Q(status="settled"), name="session_unsettled"),
             models.Index(fields=["seller", "-started_at"], name="session_by_seller"),
-            models.Index(fields=["contract", "-started_at"], name="session_by_contract"),
+            models.Index(fields=["contract", "-started_at", "-id"], name="session_newest_of_contract"),
             models.Index(F("contract"), supply_end(), name="session_by_contract_and_end"),
             models.Index(fields=["evse", "started_at"], name="session_by_evse_and_start"),
             models.Index(

@@ -68,7 +68,7 @@ class TestTheFilter:
         first, second, browser = fleet
         one, other = [first.station.identity], [second.station.identity]
 
-        assert found(browser) == [*other, *one]
+        assert found(browser, first="") == [*other, *one]
         assert found(browser, vehicle=second.vehicle.pk) == other
         assert found(browser, driver="Ada Example") == other
         assert found(browser, driver="-") == one
@@ -78,6 +78,29 @@ class TestTheFilter:
         assert found(browser, contract=first.contract.pk) == one
         assert found(browser, site=second.location.pk) == other
         assert found(browser, vehicle=second.vehicle.pk, contract=first.contract.pk) == []
+
+    def test_shows_the_last_31_days_until_other_days_are_asked_for(self, fleet, time_machine):
+        first, second, browser = fleet
+        time_machine.move_to(datetime(2026, 7, 15, 21, tzinfo=UTC))
+
+        page = browser.get(reverse(SESSIONS))
+
+        assert [session.station.identity for session in page.context["page"]] == [second.station.identity]
+        assert page.context["query"] == "first=2026-06-15"
+        assert '<a href="?first=2026-06-15" aria-current="true">Last 31 days</a>' in page.content.decode()
+        time_machine.move_to(datetime(2026, 7, 15, 22, tzinfo=UTC))
+        nothing = browser.get(reverse(SESSIONS))
+        assert "No session is like that" in nothing.content.decode()
+        assert [name for _, name in nothing.context["form"].fields["site"].choices] == ["All"]
+        assert found(browser, site=first.location.pk) == [first.station.identity]
+
+    def test_keeps_a_place_that_was_chosen_when_other_days_are(self, fleet):
+        first, _, browser = fleet
+
+        page = browser.get(reverse(SESSIONS), {"site": first.location.pk, "first": "2026-06-10"})
+
+        assert not page.context["form"].errors
+        assert list(page.context["page"]) == []
 
     def test_takes_the_local_day_on_which_a_session_ended(self, fleet):
         first, second, browser = fleet
@@ -105,7 +128,7 @@ class TestTheFilter:
     def test_says_what_is_found_comes_to(self, fleet):
         _, second, browser = fleet
 
-        (whole,) = browser.get(reverse(SESSIONS)).context["sums"]
+        (whole,) = browser.get(reverse(SESSIONS), {"first": ""}).context["sums"]
         (part,) = browser.get(reverse(SESSIONS), {"vehicle": second.vehicle.pk}).context["sums"]
 
         assert (whole.sessions, whole.gross, whole.net) == (2, Decimal("11.90"), Decimal("10.00"))
@@ -125,7 +148,7 @@ class TestPlaces:
     def test_add_up_what_was_charged_at_each(self, fleet):
         first, second, browser = fleet
 
-        places = browser.get(reverse("portal:places")).context["places"]
+        places = browser.get(reverse("portal:places"), {"first": ""}).context["page"]
 
         assert {place.location: [one.gross for one in place.sums] for place in places} == {
             first.location: [Decimal("5.95")],
