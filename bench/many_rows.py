@@ -97,7 +97,7 @@ def copy_rows(*, sessions: int) -> dict[str, int]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("SET LOCAL statement_timeout = 0")
-        for statement in (_OWN_ACCOUNTS_ALONE, _RESTATE):
+        for statement in (_OWN_ACCOUNTS_ALONE, _MOST_ARE_PAID, _RESTATE):
             cursor.execute(statement)
     return written
 
@@ -106,6 +106,12 @@ def copy_rows(*, sessions: int) -> dict[str, int]:
 _OWN_ACCOUNTS_ALONE: Final = """
     DELETE FROM ledger_ledgerentry e USING ledger_journal j, ledger_account a
     WHERE j.id = e.journal_id AND a.id = e.account_id AND a.entity_id <> j.entity_id
+"""
+# Copies of one card that was refused would all be refused; of fifty collections one is.
+_MOST_ARE_PAID: Final = """
+    UPDATE payments_payment SET status = 'succeeded', amount_received = amount, succeeded_at = created_at,
+        failure_code = '', failure_message = ''
+    WHERE kind = 'collection' AND status = 'requires_payment_method' AND id % 50 <> 0
 """
 _RESTATE: Final = "SELECT payments_restate(ARRAY(SELECT invoice_id FROM payments_document_sums))"
 

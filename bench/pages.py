@@ -128,7 +128,7 @@ def _lists(owner: Client) -> Iterator[str]:
             if len(choices) > 1:
                 yield address + choices[1]
                 break
-        yield f"{address}?{urlencode({'q': 'nothing has this word'})}"
+        yield f"{address}?{urlencode({'q': 'nothing-like-that'})}"
 
 
 def _word(shown: Any) -> str:

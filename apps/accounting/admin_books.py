@@ -126,7 +126,7 @@ class BalanceEntryAdmin(TenantAdmin):
     list_display = ("created_at", "what", "moved", "costs", "left", "payout", "ours")
     list_filter = ("kind", "currency", ("journal_key", admin.EmptyFieldListFilter))
     list_select_related = ("payout",)
-    search_fields = ("stripe_id", "source", "intent", "journal_key")
+    search_fields = ("stripe_id__startswith", "source__startswith", "intent__startswith", "journal_key__startswith")
     date_hierarchy = "created_at"
     fields = (
         ("what", "description"),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin import RelatedFieldListFilter
+from django.contrib.admin import AllValuesFieldListFilter, FieldListFilter, RelatedFieldListFilter
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -25,6 +25,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.admin_history import HistoryOfChanges
 from apps.accounts.admin_lists import ListTools
+from apps.accounts.admin_search import searched
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
 from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows
 from apps.accounts.tenancy import TenantModel
@@ -35,6 +36,8 @@ __all__ = ["ActForm", "ReasonForm", "RelatedOnlyFieldListFilter", "TenantAdmin",
 _YEARS: Final = range(1900, 2200)
 MOST_COUNTED: Final = 10_000
 """A list counts its rows up to here: nobody turns two hundred pages, and counting a million takes longest of all."""
+MOST_LOOKED_AT: Final = 5_000
+"""So many of the newest rows say what a filter over a column of any values offers."""
 MOST_CHOICES: Final = 50
 """Above so many a filter beside a list offers none: nobody reads them, and search finds the one."""
 
@@ -77,6 +80,25 @@ class RelatedOnlyFieldListFilter(RelatedFieldListFilter):
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices) and super().has_output()
+
+
+class RecentValuesFieldListFilter(AllValuesFieldListFilter):
+    """Offers what a column of any values says in the newest rows; all of them would be looked through for the rest."""
+
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str
+    ) -> None:
+        super().__init__(field, request, params, model, model_admin, field_path)
+        newest = model_admin.get_queryset(request).order_by("-pk").values_list(field_path, flat=True)[:MOST_LOOKED_AT]
+        # What a link chose is named, so that it can be taken off again.
+        self.lookup_choices = sorted({*newest, *(self.lookup_val or ())}, key=str)
+
+
+FieldListFilter.register(
+    lambda field: isinstance(field, models.CharField) and not field.choices,
+    RecentValuesFieldListFilter,
+    take_priority=True,
+)
 
 
 class DatedForm(forms.ModelForm):
@@ -219,6 +241,10 @@ class TenantAdmin(HistoryOfChanges, ListTools, _TenantRows, ModelAdmin):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return has_role(request, OPERATOR_ROLES)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        fields = tuple(self.get_search_fields(request))
+        return searched(queryset, fields=fields, text=search_term) if fields else queryset, False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = list(super().get_fields(request, obj))

@@ -9,7 +9,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -25,6 +24,7 @@ from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
 from apps.contracts.models import Contract
 from apps.core import clock
+from apps.core.keyed import KeyedPaginator
 from apps.documents import renderer
 from apps.documents.downloads import shown_inline
 from apps.invoices.models import Invoice
@@ -84,7 +84,7 @@ def unpaid(request: HttpRequest) -> HttpResponse:
     is_overdue = request.GET.get("overdue") == "1"
     if is_overdue:
         invoices = invoices.filter(due_date__lt=today)
-    page = Paginator(invoices, 50).get_page(request.GET.get("page"))
+    page = KeyedPaginator(invoices, 50).get_page(request.GET.get("page"))
     steps = next_steps(remindable().filter(pk__in=[invoice.pk for invoice in page]), at=clock.now())
     for invoice in page:
         invoice.next_step = steps.get(invoice.pk)
@@ -97,7 +97,7 @@ def to_give_back(request: HttpRequest) -> HttpResponse:
     if not has_role(request, OPERATOR_ROLES):
         raise PermissionDenied
     may_decide = has_role(request, MONEY_ROLES)
-    page = Paginator(overpaid_documents(request), 50).get_page(request.GET.get("page"))
+    page = KeyedPaginator(overpaid_documents(request), 50).get_page(request.GET.get("page"))
     return _page(request, "console/to_give_back.html", title="To give back", page=page, may_decide=may_decide)
 
 

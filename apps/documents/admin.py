@@ -20,7 +20,7 @@ class DocumentAdmin(TenantAdmin):
     list_display = ("file_name", "kind", "language", "recipient", "created_at")
     list_filter = ("kind", "language")
     list_select_related = ("recipient",)
-    search_fields = ("file_name", "key")
+    search_fields = ("file_name", "key__startswith")
     date_hierarchy = "created_at"
     fields = ("file_name", "key", ("kind", "language"), "media_type", "sha256", "recipient", "created_at")
     actions_detail = ("download",)

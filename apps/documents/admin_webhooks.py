@@ -349,7 +349,7 @@ class WebhookDeliveryAdmin(TenantAdmin):
         ("given_up_at", admin.EmptyFieldListFilter),
     )
     list_select_related = ("endpoint",)
-    search_fields = ("key", "body")
+    search_fields = ("key", "uid__exact")
     date_hierarchy = "occurred_at"
     fields = (
         ("event_type", "state"),

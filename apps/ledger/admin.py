@@ -63,7 +63,7 @@ class JournalAdmin(TenantAdmin):
     list_display = ("key", "text", "posted_on", "tax_date", "entity")
     list_filter = (("entity", RelatedOnlyFieldListFilter), ("entries__account", RelatedOnlyFieldListFilter))
     list_select_related = ("entity",)
-    search_fields = ("key", "text")
+    search_fields = ("key__startswith", "text")
     date_hierarchy = "posted_on"
     fields = ("key", "text", ("posted_on", "tax_date"), "entity", "created_at")
     inlines = (EntryInline,)

@@ -105,7 +105,7 @@ class PaymentAttemptAdmin(TenantAdmin):
     list_display = ("created_at", "evse", "state", "holds", "captured", "receipt", "why")
     list_filter = ("status", ("evse", RelatedOnlyFieldListFilter))
     list_select_related = ("evse__station", "receipt", "payment")
-    search_fields = ("pay_code", "receipt__number", "payment__stripe_id", "checkout_session_id")
+    search_fields = ("pay_code", "receipt__number", "payment__stripe_id__startswith", "checkout_session_id__startswith")
     date_hierarchy = "created_at"
     fields = (
         ("evse", "pay_code"),
@@ -201,8 +201,8 @@ class PaymentAdmin(TenantAdmin):
         "customer__name",
         "customer__number",
         "customer__email",
-        "stripe_id",
-        "uid",
+        "stripe_id__startswith",
+        "uid__exact",
     )
     csv_columns = {
         "payment": lambda payment: payment.uid,
@@ -257,7 +257,7 @@ class PaymentOperationAdmin(TenantAdmin):
     list_display = ("created_at", "kind", "state", "payment", "customer", "attempts", "next_try_at", "error")
     list_filter = ("status", "kind")
     list_select_related = ("payment__invoice", "customer")
-    search_fields = ("idempotency_key", "payment__invoice__number", "customer__name")
+    search_fields = ("idempotency_key__startswith", "payment__invoice__number", "customer__name")
     date_hierarchy = "created_at"
     fields = (
         ("kind", "status", "attempts"),
@@ -290,7 +290,7 @@ class StripeEventAdmin(TenantAdmin):
     empty_hint = "Webhooks of Stripe are kept here as they arrived."
     list_display = ("received_at", "type", "stripe_id", "attempts", "processed_at", "error")
     list_filter = ("type",)
-    search_fields = ("stripe_id", "type")
+    search_fields = ("stripe_id__startswith", "type__startswith")
     date_hierarchy = "received_at"
     fields = (("type", "stripe_id"), ("received_at", "processed_at"), ("attempts", "next_try_at"), "error", "payload")
 
@@ -301,7 +301,7 @@ class TransferAdmin(TenantAdmin):
     list_display = ("requested_at", "owner", "moves", "state", "what", "failure_message")
     list_filter = ("status", ("owner", RelatedOnlyFieldListFilter))
     list_select_related = ("owner",)
-    search_fields = ("stripe_id", "destination", "uid")
+    search_fields = ("stripe_id__startswith", "destination", "uid__exact")
     date_hierarchy = "requested_at"
     fields = (
         ("what", "state", "moves"),

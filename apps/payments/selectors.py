@@ -159,15 +159,19 @@ def written_off_amount(invoice: Invoice) -> Decimal:
 
 def under_collection() -> Q:
     """Return the condition on documents that a call or a bank is at work on their payment, whose end is not known."""
-    payments = Payment.objects.filter(Q(invoice=OuterRef("pk")) | Q(attempt__receipt=OuterRef("pk")))
-    at_work = payments.filter(status__in=[PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE])
-    calls = PaymentOperation.objects.filter(payment__in=payments.values("pk"), status__in=UNFINISHED)
+    at_work = Payment.objects.filter(status__in=[PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE])
+    calls = PaymentOperation.objects.filter(status__in=UNFINISHED)
+    # One by one: asked for either way at once, no index finds them.
+    busy = Q()
+    for path in ("invoice", "attempt__receipt"):
+        busy |= Q(Exists(at_work.filter(**{path: OuterRef("pk")})))
+        busy |= Q(Exists(calls.filter(**{f"payment__{path}": OuterRef("pk")})))
     # A receipt waits for its driver's hold until the attempt has ended, one way or another.
     ended = PaymentAttempt.objects.filter(
         receipt=OuterRef("pk"), status__in=ATTEMPT_ENDS | {AttemptStatus.CAPTURE_FAILED}
     )
     waits = Q(kind=Invoice.Kind.RECEIPT) & ~Q(Exists(ended))
-    return waits | Q(Exists(at_work)) | Q(Exists(calls))
+    return waits | busy
 
 
 def is_under_collection(invoice: Invoice) -> bool:

@@ -82,14 +82,15 @@ class ChargingSessionAdmin(TenantAdmin):
     list_select_related = ("station", "evse", "contract__customer", "token")
     search_fields = (
         "station__identity",
-        "id_token",
+        "id_token__startswith",
+        "token__uid",
         "contract__number",
         "contract__customer__name",
         "contract__customer__email",
         "station__location__name",
         "vehicle__plate",
-        "transaction_id",
-        "transaction_ref",
+        "transaction_id__exact",
+        "transaction_ref__exact",
     )
     fields = (
         ("state", "authorisation", "stop_reason"),

@@ -12,6 +12,7 @@ from djmoney.models.fields import MoneyField
 from apps.accounting.domain.differences import DifferenceKind
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
+from apps.core.indexes import by_beginning
 from apps.core.triggers import frozen
 
 
@@ -102,6 +103,9 @@ class BalanceEntry(TenantModel):
         indexes = [
             models.Index(fields=["seller", "created_at"], name="entry_by_time"),
             models.Index(fields=["seller"], condition=Q(journal_key=""), name="entry_without_journal"),
+            by_beginning("source", name="entry_by_source"),
+            by_beginning("journal_key", name="entry_by_journal_key"),
+            by_beginning("intent", name="entry_by_intent"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(net=F("amount") - F("fee")), name="entry_net_is_amount_less_fee"),

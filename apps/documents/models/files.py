@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from apps.accounts.tenancy import TenantModel
+from apps.core.indexes import by_any_part
 from apps.core.triggers import frozen
 
 
@@ -37,6 +38,7 @@ class Document(TenantModel):
             models.Index(fields=["seller", "created_at"], name="document_by_seller_and_time"),
             models.Index(fields=["seller", "kind"], name="document_by_seller_and_kind"),
             models.Index(fields=["seller", "language"], name="document_by_seller_and_lang"),
+            by_any_part("file_name", name="document_by_file_name"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["seller", "key"], name="document_key_unique_per_seller"),
@@ -84,6 +86,8 @@ class Mail(TenantModel):
             models.Index(fields=["recipient", "kind", "-created_at"], name="mail_by_recipient_and_kind"),
             models.Index(fields=["organisation", "created_at"], name="mail_by_sender_and_time"),
             models.Index(fields=["organisation", "kind"], name="mail_by_sender_and_kind"),
+            by_any_part("recipient", name="mail_by_part_of_recipient"),
+            by_any_part("subject", name="mail_by_part_of_subject"),
         ]
         constraints = [
             models.CheckConstraint(

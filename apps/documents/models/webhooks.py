@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.accounts.tenancy import TenantModel
+from apps.core.indexes import by_any_part
 from apps.documents.domain.events import PING, EventType
 
 _TYPES = [event.value for event in EventType]
@@ -115,6 +116,7 @@ class WebhookDelivery(TenantModel):
                 name="webhook_delivery_due",
             ),
             models.Index(fields=["endpoint", "occurred_at"], name="webhook_delivery_by_time"),
+            by_any_part("key", name="webhook_delivery_by_key"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["endpoint", "key"], name="webhook_delivery_tells_a_fact_once"),

@@ -205,6 +205,13 @@ class Invoice(TenantModel):
         indexes = [
             models.Index(fields=["seller"], condition=Q(status="draft"), name="invoice_draft"),
             models.Index(fields=["seller", "issue_date"], name="invoice_by_seller_and_day"),
+            # Of what is owed the rows are wide and the questions narrow: they are answered from here alone.
+            models.Index(
+                fields=["seller", "due_date", "id"],
+                include=["currency"],
+                condition=Q(kind="invoice", status="issued"),
+                name="invoice_by_due_date",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["series", "sequence"], name="invoice_number_once_per_series"),

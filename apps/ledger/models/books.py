@@ -10,6 +10,7 @@ from djmoney.models.fields import MoneyField
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
+from apps.core.indexes import by_any_part
 from apps.core.triggers import append_only
 
 
@@ -56,6 +57,7 @@ class Journal(TenantModel):
         indexes = [
             models.Index(fields=["entity", "posted_on"], name="journal_by_posting"),
             models.Index(fields=["entity", "tax_date"], name="journal_by_tax_date"),
+            by_any_part("text", name="journal_by_text"),
         ]
         triggers = [
             *append_only("journal_append_only", what="journals"),

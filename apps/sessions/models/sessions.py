@@ -10,6 +10,7 @@ from django.db.models.functions import Greatest
 
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
+from apps.core.indexes import by_beginning
 from apps.sessions.domain.commands import AuthorisationStatus, EndCommand
 from apps.sessions.domain.reservations import ReservationStatus, advance_reservation
 from apps.sessions.domain.status import SessionStatus, advance
@@ -104,6 +105,7 @@ class ChargingSession(TenantModel):
             models.Index(fields=["contract", "-started_at", "-id"], name="session_newest_of_contract"),
             models.Index(F("contract"), supply_end(), name="session_by_contract_and_end"),
             models.Index(fields=["evse", "started_at"], name="session_by_evse_and_start"),
+            by_beginning("id_token", name="session_by_id_token"),
             models.Index(
                 fields=["late_evidence_at"],
                 condition=Q(late_evidence_at__isnull=False),

@@ -19,6 +19,7 @@ from tests.integration.invoices.world import APRIL, bill, make_cdr
 
 from .conftest import collect, journals
 from .test_bank import make_processing
+from .test_refusals import make_method, make_operation
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +36,14 @@ def invoice(site):
 @pytest.fixture
 def clerk(db):
     return make_user()
+
+
+def make_unanswered(invoice) -> None:
+    """Ask for the invoice's money, and hear nothing: Stripe may have taken it, and the payment cannot say so yet."""
+    payment = make_processing(invoice)
+    type(payment).objects.filter(pk=payment.pk).update(status="requires_confirmation")
+    method = make_method(invoice.customer)
+    make_operation(invoice.customer, kind="confirm_intent", payment=payment, method=method, status="unknown")
 
 
 def give_up(invoice, clerk, reason="insolvent") -> WriteOff:
@@ -128,6 +137,7 @@ class TestAWriteOff:
         [
             (lambda invoice: pay(invoice, "10.00"), "Nothing of INV-2026-000001 is open"),
             (make_processing, "under way"),
+            (make_unanswered, "under way"),
         ],
     )
     def test_is_refused_when_nothing_is_open_or_a_payment_under_way(self, invoice, clerk, spoil, says):
