@@ -92,6 +92,7 @@ SWEEPERS: dict[str, float] = {
     "analytics.sum_up_months": 900.0,
     "analytics.sweep_uptime": 3600.0,
     "accounting.sweep_stripe": 900.0,
+    "ledger.add_up": 900.0,
     "console.sweep_alerts": 60.0,
     "documents.send_mails": 60.0,
     "documents.sweep_webhooks": 15.0,

@@ -2,10 +2,10 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.db import connection
-from django.db.models import Max, Q, Sum
+from django.db.models import Max, Sum
 
 from apps.accounts.models import Organisation
 from apps.ledger.domain.chart import Role, account_code
@@ -35,36 +35,50 @@ def balance(*, entity_id: int, role: Role, currency: str, party: int | None = No
     return Decimal(0) if total is None else Decimal(total)
 
 
-def trial_balance(*, entity: Organisation, first: date = date.min, end: date = date.max) -> list[TrialBalanceRow]:
-    """Return what each used account had, took and has per currency, by code, of days in ``first <= posted_on < end``.
+_TRIAL_BALANCE: Final = """
+    SELECT s.account_id, s.currency, sum(s.debit - s.credit) FILTER (WHERE s.month < %(first)s),
+        sum(s.debit) FILTER (WHERE s.month >= %(first)s), sum(s.credit) FILTER (WHERE s.month >= %(first)s)
+    FROM ledger_month_sums s JOIN ledger_account a ON a.id = s.account_id
+    WHERE s.entity_id = %(entity)s AND s.month < %(end)s
+    GROUP BY a.code, s.account_id, s.currency ORDER BY a.code, s.currency
+"""
 
-    Opening and closing balances add up to zero per currency.
+
+def trial_balance(*, entity: Organisation, first: date = date.min, end: date = date.max) -> list[TrialBalanceRow]:
+    """Return what each used account had, took and has per currency, by code, from one month until another.
+
+    Months of posting, each told by its first day. Opening and closing balances add up to zero per currency.
     """
     accounts = {account.pk: account for account in Account.objects.filter(entity=entity)}
-    in_period = Q(journal__posted_on__gte=first)
-    sums = (
-        LedgerEntry.objects.filter(journal__entity=entity, journal__posted_on__lt=end)
-        .order_by("account__code", "currency")
-        .values("account_id", "account__code", "currency")
-        .annotate(
-            opening=Sum("amount", filter=~in_period),
-            debit=Sum("amount", filter=in_period & Q(amount__gt=0)),
-            credit=Sum("amount", filter=in_period & Q(amount__lt=0)),
-            closing=Sum("amount"),
+    with connection.cursor() as cursor:
+        cursor.execute(_TRIAL_BALANCE, {"entity": entity.pk, "first": first, "end": end})
+        found = cursor.fetchall()
+    rows = []
+    for account_id, currency, *sums in found:
+        opening, debit, credit = (Decimal(each or 0) for each in sums)
+        rows.append(
+            TrialBalanceRow(
+                account=accounts[account_id],
+                currency=currency,
+                opening=opening,
+                debit=debit,
+                credit=credit,
+                balance=opening + debit - credit,
+            )
         )
-    )
-    zero = Decimal(0)
-    return [
-        TrialBalanceRow(
-            account=accounts[row["account_id"]],
-            currency=row["currency"],
-            opening=row["opening"] or zero,
-            debit=row["debit"] or zero,
-            credit=-(row["credit"] or zero),
-            balance=row["closing"],
+    return rows
+
+
+def vat_codes(*, entity: Organisation, end: date) -> list[tuple[int, str, str]]:
+    """Return which accounts were used under which VAT before a month: (account, its code, ``Vat.code`` or blank)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT s.account_id, a.code, s.vat FROM ledger_month_sums s "
+            "JOIN ledger_account a ON a.id = s.account_id WHERE s.entity_id = %s AND s.month < %s",
+            [entity.pk, end],
         )
-        for row in sums
-    ]
+        found: list[tuple[int, str, str]] = cursor.fetchall()
+    return found
 
 
 def first_open_day(*, entity_id: int, day: date) -> date:

@@ -15,7 +15,7 @@ from apps.core.words import rate
 from apps.ledger.domain.chart import CHART, Role, role_of
 from apps.ledger.domain.vat import Vat
 from apps.ledger.models import Account, Closing, LedgerEntry
-from apps.ledger.selectors import numbering_on, trial_balance
+from apps.ledger.selectors import numbering_on, trial_balance, vat_codes
 
 _ZERO: Final = Decimal(0)
 _CATEGORIES: Final = {"S": "taxed", "AE": "reverse charge", "E": "exempt", "O": "not taxable", "Z": "zero rate"}
@@ -64,8 +64,7 @@ def trial_balance_sheet(entity: Organisation, period: Period) -> Sheet:
 def _numbers(entity: Organisation, period: Period) -> dict[int, set[str]]:
     """Return the accountant's numbers of each account's entries up to the end of a period."""
     numbering, found = numbering_on(entity=entity, day=period.last), defaultdict(set)
-    entries = LedgerEntry.objects.filter(journal__entity=entity, journal__posted_on__lt=period.end).order_by()
-    for account, code, vat in entries.values_list("account", "account__code", "vat").distinct():
+    for account, code, vat in vat_codes(entity=entity, end=period.end):
         found[account].add(numbering.account(role_of(code), vat).number)
     return found
 

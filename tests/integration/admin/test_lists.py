@@ -13,6 +13,7 @@ from apps.accounts import tenant_admin
 from apps.accounts.domain.roles import Role
 from apps.accounts.models import SavedView
 from apps.contracts.models import IdToken
+from apps.ledger.services.sums import add_up
 from tests.factories import make_member, make_token, make_user
 from tests.integration.tenants import CANARY, answer, registered_models, signed_in
 
@@ -204,3 +205,15 @@ class TestCounting:
             False,
             True,
         )
+
+
+def test_the_list_of_accounts_shows_balances_of_old_entries_and_new(ours, owner):
+    page = "/admin/ledger/account/"
+    before = owner.get(page).content.decode()
+
+    add_up(entity_id=ours.owner.pk)
+    after = owner.get(page).content.decode()
+
+    balances = [account.balances for account in owner.get(page).context["cl"].result_list]
+    assert any(pair["total"] for balance in balances for pair in balance)
+    assert before.count("€") == after.count("€") > 0

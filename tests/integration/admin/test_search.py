@@ -62,17 +62,16 @@ class TestASearch:
 
 class TestFrames:
     def test_are_found_by_their_station_and_what_they_say_of_it_or_lately(self, ours, owner, monkeypatch):
-        old, new = Frame.objects.filter(station__location__owner=ours.owner).order_by("pk")[:2]
-        Frame.objects.filter(pk=old.pk)._raw_delete("default")
-        old.pk, old.message_id = 1, "long-ago"
-        old.save(force_insert=True)
-        monkeypatch.setattr(ocpp_admin, "RECENT", Frame.objects.latest("pk").pk - 1)
+        mine = Frame.objects.filter(station__location__owner=ours.owner)
+        old, newest = mine.earliest("pk"), Frame.objects.latest("pk")
+        monkeypatch.setattr(ocpp_admin, "RECENT", newest.pk - old.pk)
         station = old.station
 
-        assert found(owner, Frame, "long-ago") == []
-        assert found(owner, Frame, f"{station.identity} long-ago") == [old.pk]
-        assert found(owner, Frame, "long-ago", station__id__exact=station.pk) == [old.pk]
-        assert new.pk in found(owner, Frame, new.message_id)
+        assert old.pk not in found(owner, Frame, old.action)
+        assert old.pk in found(owner, Frame, station.identity)
+        assert old.pk in found(owner, Frame, f"{station.identity} {old.action}")
+        assert old.pk in found(owner, Frame, old.action, station__id__exact=station.pk)
+        assert found(owner, Frame, f"{station.identity} nowhere") == []
 
 
 def test_a_filter_offers_what_the_newest_rows_say_and_what_was_chosen(ours, owner, monkeypatch):
