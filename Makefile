@@ -8,6 +8,8 @@ STORY_ARGS ?=
 LOCK_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
+# What was compiled is kept, whatever the shell says: the suite starts a hundred processes of the same code.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo run test screens axe check bench lock stripe-stories
 
@@ -28,7 +30,7 @@ run: setup ## every process in the foreground (PORT=8000)
 	@exec $(PYTHON) manage.py run --port $(PORT)
 
 test: setup-tests ## all tests (TEST_ARGS="-k invoices")
-	@exec $(PYTHON) -m pytest -n 3 --dist loadfile $(TEST_ARGS)
+	@exec $(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 screens: setup-tests ## a picture of every page under docs/screens (SCREENS=portal: some, by their names)
 	@exec $(PYTHON) -m pytest tests/integration/faces/screens.py

@@ -12,6 +12,7 @@ from apps.contracts.domain.electronic import InvoiceFormat
 from apps.invoices import writers
 from apps.invoices.domain.einvoice.terms import EInvoice
 from tests.emptying import empty_database
+from tests.order import places_of_files
 from tests.own_keys import forget_own_keys
 from tests.shared_rows import SHARED, is_committing, shared_by
 from tests.template import migrated_template
@@ -31,13 +32,17 @@ def django_db_modify_db_settings(
 
 
 def pytest_collection_modifyitems(items):
-    """Let tests of a file follow each other that share the same rows, and have these before their own transaction."""
+    """Let long files go first, and tests of a file follow each other that share the same rows.
+
+    Rows that tests share are there before a test's own transaction.
+    """
+    files = places_of_files(items)
     places: dict[object, int] = {}
     for item in items:
         places.setdefault((item.path, is_committing(item)), len(places))
         if shared_by(item):
             item.fixturenames.insert(0, "_shared_rows")
-    items.sort(key=lambda item: (places[item.path, is_committing(item)], sorted(shared_by(item))))
+    items.sort(key=lambda item: (files[item.path], places[item.path, is_committing(item)], sorted(shared_by(item))))
 
 
 @pytest.hookimpl(tryfirst=True)
