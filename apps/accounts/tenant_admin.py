@@ -11,9 +11,8 @@ from itertools import chain
 from typing import Any, ClassVar, Final, NoReturn
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import AllValuesFieldListFilter, FieldListFilter, RelatedFieldListFilter
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +22,7 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from apps.accounts.admin_found import complete
 from apps.accounts.admin_history import HistoryOfChanges
 from apps.accounts.admin_lists import ListTools
 from apps.accounts.admin_search import searched
@@ -179,14 +179,6 @@ def choice_field(queryset: Any, **kwargs: Any) -> forms.ModelChoiceField:
     return forms.ModelChoiceField(queryset, widget=UnfoldAdminSelectWidget, **kwargs)
 
 
-def found_field(queryset: Any, *, key: Any, **kwargs: Any) -> forms.ModelChoiceField:
-    """Return a field in which one of many rows is typed and completed; whatever is not in ``queryset`` is refused.
-
-    key  a foreign key to the same model: the admin offers what its list finds, the tenant's own
-    """
-    return forms.ModelChoiceField(queryset, widget=AutocompleteSelect(key, admin.site), **kwargs)
-
-
 class _TenantRows:
     """What admins and inlines share: whose rows, whose choices, who may change them."""
 
@@ -303,6 +295,8 @@ class TenantAdmin(HistoryOfChanges, ListTools, _TenantRows, ModelAdmin):
         facts  what to know before one decides: name and value
         """
         form = form_class(request.POST if request.method == "POST" else None, initial=initial)
+        if (completed := complete(request, form)) is not None:
+            return completed
         if request.method == "POST" and form.is_valid():
             try:
                 outcome = do(form.cleaned_data)

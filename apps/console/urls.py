@@ -10,6 +10,7 @@ from apps.console import (
     customers,
     disputed_lines,
     finding,
+    giving_back,
     home,
     onboarding,
     payers,
@@ -76,6 +77,6 @@ urlpatterns = [
     path("figures/<slug:what>.csv", admin.site.admin_view(home.figures_file), name="figures"),
     path("find-charge/", admin.site.admin_view(finding.find_charge), name="find-charge"),
     path("unpaid/", admin.site.admin_view(views.unpaid), name="unpaid"),
-    path("to-give-back/", admin.site.admin_view(views.to_give_back), name="to-give-back"),
-    path("to-give-back/<uuid:uid>/", admin.site.admin_view(views.refund_again), name="refund-again"),
+    path("to-give-back/", admin.site.admin_view(giving_back.to_give_back), name="to-give-back"),
+    path("to-give-back/<uuid:uid>/", admin.site.admin_view(giving_back.refund_again), name="refund-again"),
 ]

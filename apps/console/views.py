@@ -14,12 +14,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES, SUPPORT_ROLES
-from apps.accounts.scope import has_role, operated_rows, operator_of
-from apps.console.selectors import overpaid_documents, unpaid_invoices
+from apps.accounts.scope import has_role, operated_rows
+from apps.console.selectors import unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
 from apps.contracts.models import Contract
@@ -27,10 +27,8 @@ from apps.core import clock
 from apps.core.keyed import KeyedPaginator
 from apps.documents import renderer
 from apps.documents.downloads import shown_inline
-from apps.invoices.models import Invoice
 from apps.payments.models import Wallet
 from apps.payments.reminders import next_steps, remindable
-from apps.payments.services.refunds import refund_credited
 from apps.sessions import transparency
 from apps.sessions.models import ChargingSession, SignedRecord
 from apps.stations.models import Evse, Location, PayCode
@@ -89,30 +87,6 @@ def unpaid(request: HttpRequest) -> HttpResponse:
     for invoice in page:
         invoice.next_step = steps.get(invoice.pk)
     return _page(request, "console/unpaid.html", title="Unpaid invoices", page=page, is_overdue=is_overdue, today=today)
-
-
-@require_GET
-def to_give_back(request: HttpRequest) -> HttpResponse:
-    """List what was paid beyond what is owed and does not go back by itself."""
-    if not has_role(request, OPERATOR_ROLES):
-        raise PermissionDenied
-    may_decide = has_role(request, MONEY_ROLES)
-    page = KeyedPaginator(overpaid_documents(request), 50).get_page(request.GET.get("page"))
-    return _page(request, "console/to_give_back.html", title="To give back", page=page, may_decide=may_decide)
-
-
-@require_POST
-def refund_again(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Ask for another refund of what came back."""
-    if not has_role(request, MONEY_ROLES):
-        raise PermissionDenied
-    document = get_object_or_404(operated_rows(request, Invoice.objects.all()), uid=uid)
-    refunds = refund_credited(invoice_id=document.pk, at=clock.now(), by=operator_of(request))
-    if refunds:
-        messages.success(request, f"The refund of {document} is asked for again.")
-    else:
-        messages.error(request, f"Nothing of {document} can go back now: something is under way, or it is settled.")
-    return redirect("console:to-give-back")
 
 
 # The days beside the first and the last one that can be written are no days on every clock.

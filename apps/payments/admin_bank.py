@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from apps.accounts.admin_found import FoundField
 from apps.accounts.domain.roles import MONEY_ROLES
 from apps.accounts.models import Organisation
 from apps.accounts.scope import acting_membership, has_role, operated_rows, operator_of
@@ -24,8 +25,6 @@ from apps.accounts.tenant_admin import (
     RelatedOnlyFieldListFilter,
     TenantAdmin,
     TenantTabular,
-    choice_field,
-    found_field,
 )
 from apps.contracts.models import Customer
 from apps.core import clock
@@ -53,6 +52,7 @@ from apps.payments.services.bank import (
 )
 
 _CUSTOMER: Final = BankReceipt._meta.get_field("customer")
+_INVOICE: Final = Allocation._meta.get_field("invoice")
 _NOTE_IT: Final = "Note it here when the bank has."
 
 
@@ -65,6 +65,12 @@ class MoneyActs(TenantAdmin):
     def has_own_money_permission(self, request: HttpRequest) -> bool:
         """Tell whether the person acts for a seller: what is written anew needs one."""
         return acting_membership(request) is not None and has_role(request, MONEY_ROLES)
+
+
+def with_open_amount(document: Any) -> str:
+    """Say which document it is, whose, and what of it is open."""
+    left = in_words(document.open_amount, document.currency)
+    return f"{document} · {document.customer or 'a driver'} · {left} open"
 
 
 def _today(seller: Organisation) -> date:
@@ -89,7 +95,7 @@ def _receipt_form(request: HttpRequest, seller: Organisation) -> type[forms.Form
             widget=UnfoldAdminTextInputWidget,
             help_text="The text as the bank tells it. An invoice it names is settled first.",
         )
-        customer = found_field(
+        customer = FoundField(
             operated_rows(request, Customer.objects.filter(seller=seller)),
             key=_CUSTOMER,
             required=False,
@@ -254,7 +260,7 @@ class BankReceiptAdmin(MoneyActs):
         customers = operated_rows(request, Customer.objects.filter(seller=receipt.seller_id))
 
         class CustomerForm(ActForm):
-            customer = found_field(customers, key=_CUSTOMER)
+            customer = FoundField(customers, key=_CUSTOMER)
 
         def do(cleaned: dict[str, Any]) -> HttpResponse:
             assigned = assign_receipt(receipt_id=receipt.pk, customer=cleaned["customer"], at=clock.now())
@@ -275,10 +281,10 @@ class BankReceiptAdmin(MoneyActs):
     def allocate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         receipt = self.get_object_or_404(request, object_id)
         owner = {"customer": receipt.customer_id} if receipt.customer_id else {}
-        found = open_invoices(seller=receipt.seller_id, currency=receipt.currency, **owner)
+        found = open_invoices(seller=receipt.seller_id, currency=receipt.currency, **owner).select_related("customer")
 
         class InvoiceForm(ActForm):
-            invoice = choice_field(found)
+            invoice = FoundField(found, key=_INVOICE, in_words=with_open_amount)
             amount = forms.DecimalField(
                 required=False,
                 min_value=0,

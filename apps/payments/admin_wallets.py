@@ -12,9 +12,10 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from apps.accounts.admin_found import FoundField
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, MONEY_ROLES
 from apps.accounts.scope import has_role, operated_rows, operator_of
-from apps.accounts.tenant_admin import ActForm, ReasonForm, TenantAdmin, TenantTabular, found_field
+from apps.accounts.tenant_admin import ActForm, ReasonForm, TenantAdmin, TenantTabular
 from apps.contracts.models import Contract
 from apps.core import clock
 from apps.core.words import amount as in_words
@@ -133,7 +134,7 @@ class WalletAdmin(TenantAdmin):
         contracts = operated_rows(request, _not_prepaid())
 
         class OpenForm(_ContractForm):
-            contract = found_field(
+            contract = FoundField(
                 contracts,
                 key=Wallet._meta.get_field("contract"),
                 error_messages={"invalid_choice": "This contract is prepaid already, or it has ended."},

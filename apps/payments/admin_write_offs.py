@@ -2,28 +2,21 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget
 
+from apps.accounts.admin_found import FoundField
 from apps.accounts.scope import operated_rows, operator_of
 from apps.accounts.tenant_admin import ReasonForm
 from apps.core import clock
 from apps.core.words import amount as in_words
 from apps.core.words import money
-from apps.payments.admin_bank import MoneyActs
+from apps.payments.admin_bank import MoneyActs, with_open_amount
 from apps.payments.models import WriteOff
 from apps.payments.selectors import documents_to_give_up
 from apps.payments.services.write_offs import NotWrittenOff, write_off
-
-
-class _DocumentField(forms.ModelChoiceField):
-    def label_from_instance(self, document: Any) -> str:
-        left = in_words(document.open_amount, document.currency)
-        return f"{document} · {document.customer or 'a driver'} · {left} open"
 
 
 @admin.register(WriteOff)
@@ -56,7 +49,12 @@ class WriteOffAdmin(MoneyActs):
         documents = operated_rows(request, documents_to_give_up().select_related("customer"))
 
         class WriteOffForm(ReasonForm):
-            document = _DocumentField(documents, widget=UnfoldAdminSelectWidget)
+            document = FoundField(
+                documents,
+                key=WriteOff._meta.get_field("invoice"),
+                in_words=with_open_amount,
+                help_text="Type its number or the customer’s name.",
+            )
             field_order = ("document", "reason")
 
         def do(cleaned: dict[str, Any]) -> HttpResponse:

@@ -1,5 +1,5 @@
 /* Names for what the admin leaves nameless to screen readers: boxes that search as one types, fields in tables, and
-   controls that are an icon alone. */
+   controls that are an icon alone. And the first field of a new row has the focus, whatever comes first. */
 "use strict";
 
 (() => {
@@ -42,11 +42,25 @@
     }
   };
 
+  // The admin's own script does so too, but finds no field before the styles are there, and one that becomes a box
+  // that searches as one types is hidden afterwards.
+  const focusFirst = () => {
+    const name = document.getElementById("django-admin-form-add-constants")?.dataset.modelName;
+    const fields = name ? Array.from(document.getElementById(`${name}_form`).elements) : [];
+    const first = fields.find((field) => field.matches("button, input, select, textarea") && !field.disabled && field.offsetParent);
+    if (!first || ![document.body, first].includes(document.activeElement)) return;
+    (first.classList.contains("select2-hidden-accessible") ? first.nextElementSibling.querySelector("[role=combobox]") : first).focus();
+  };
+
   window.addEventListener("load", () => {
     nameAll(document);
     hideIcons(document);
+    focusFirst();
     // Boxes that search as one types are made by jQuery when it is ready, which may be after this.
-    window.django?.jQuery?.(() => nameAll(document));
+    window.django?.jQuery?.(() => {
+      nameAll(document);
+      focusFirst();
+    });
   });
   document.addEventListener("formset:added", (event) => setTimeout(() => {
     nameAll(event.target);

@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from apps.accounts.admin_found import FoundField
 from apps.accounts.domain.roles import MASTER_DATA_ROLES
 from apps.accounts.tenant_admin import (
     ActForm,
@@ -24,7 +25,6 @@ from apps.accounts.tenant_admin import (
     TenantAdmin,
     TenantForm,
     TenantTabular,
-    found_field,
     operated_rows,
 )
 from apps.contracts.admin.day_rows import DayRowsFormSet
@@ -104,7 +104,7 @@ class MoveForm(ActForm):
         runs = operated_rows(request, Contract.objects.filter(seller=unit.customer.seller)).filter(
             status__in=[Contract.Status.ACTIVE, Contract.Status.SUSPENDED]
         )
-        contract = found_field(
+        contract = FoundField(
             runs,
             key=Occupancy._meta.get_field("contract"),
             required=False,

@@ -6,16 +6,15 @@ from dataclasses import replace
 
 import pytest
 from django.http import HttpResponse
-from PIL import Image, ImageChops
+from PIL import Image
 
 from apps.adhoc.first_style import FIRST_STYLE_SOURCE
 from tests.integration.addresses import Address
-from tests.integration.faces.gallery import Gallery, Picture
+from tests.integration.faces.gallery import Gallery, Picture, alike
 from tests.journeys.browser import CHROMIUM, Browser
 
 from .conftest import NOW, Driver, phone, sell_under, set_station, text_of
 
-SHADES = 32
 LATER_SHEETS = re.compile(rb'<link rel="stylesheet"[^>]*>')
 SEVERAL = [
     {
@@ -67,10 +66,10 @@ def _differences(browser: Browser, shown: dict[str, HttpResponse]) -> list[str]:
     for dark in (False, True):
         gallery = Gallery(browser, width=390, dark=dark)
         for name, response in shown.items():
-            whole = Picture(Address(name, "/"), response.content, dict(response.headers))
+            whole = Picture.of(Address(name, "/"), response)
             first = replace(whole, html=LATER_SHEETS.sub(b"", whole.html))
             assert first.html != whole.html
-            if not _alike(_look(gallery, first), _look(gallery, whole)):
+            if not alike(_look(gallery, first), _look(gallery, whole)):
                 differ.append(f"{name}{' in dark' if dark else ''}")
         gallery.close()
     return differ
@@ -81,10 +80,3 @@ def _look(gallery: Gallery, picture: Picture) -> Image.Image:
     for details in page.locator("details").all():
         details.evaluate("details => details.open = true")
     return Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-
-
-def _alike(one: Image.Image, other: Image.Image) -> bool:
-    """Whether two pictures show the same; edges of letters and boxes are not drawn to the last shade each time."""
-    if one.size != other.size:
-        return False
-    return ImageChops.difference(one, other).point(lambda shade: shade // SHADES).getbbox() is None

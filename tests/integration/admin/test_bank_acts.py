@@ -101,10 +101,7 @@ class TestMoneyNobodyKnows:
 
         foreign = make_customer()
         asked = owner.get(page).content.decode()
-        offered = owner.get(
-            reverse("admin:autocomplete"),
-            {"app_label": "payments", "model_name": "bankreceipt", "field_name": "customer", "term": ""},
-        ).json()["results"]
+        offered = owner.get(page, {"term": ""}).json()["results"]
         refused = owner.post(page, {"customer": foreign.pk}).content.decode()
         owner.post(page, {"customer": ours.site.customer.pk})
 
@@ -115,11 +112,17 @@ class TestMoneyNobodyKnows:
         assert "Select a valid choice" in refused
         assert [row.invoice for row in unknown.allocations.all()] == [ours.invoice]
 
-    def test_is_allocated_to_a_chosen_invoice_taken_back_and_paid_back(self, ours, owner, unknown):
-        owner.post(
-            reverse("admin:payments_bankreceipt_allocate", args=[unknown.pk]),
-            {"invoice": ours.invoice.pk, "amount": "0.20"},
-        )
+    def test_is_allocated_to_a_chosen_invoice_taken_back_and_paid_back(self, ours, theirs, owner, unknown):
+        page = reverse("admin:payments_bankreceipt_allocate", args=[unknown.pk])
+        asked = owner.get(page).content.decode()
+        typed = owner.get(page, {"term": ours.site.customer.name}).json()["results"]
+        foreign = [owner.get(page, {"term": text}).json()["results"] for text in (CANARY, theirs.invoice.number)]
+        owner.post(page, {"invoice": ours.invoice.pk, "amount": "0.20"})
+
+        # Found by typing, among what is open of one's own, with what is open of it.
+        assert ours.invoice.number not in asked
+        assert [(each["id"], " open" in each["text"]) for each in typed] == [(str(ours.invoice.pk), True)]
+        assert theirs.invoice.pk not in [int(row["id"]) for rows in foreign for row in rows]
         allocation = unknown.allocations.get()
         owner.post(reverse("admin:payments_allocation_take_back", args=[allocation.pk]), {"reason": "not theirs"})
         owner.post(reverse("admin:payments_bankreceipt_pay_back", args=[unknown.pk]), {"reason": "sent in error"})
@@ -136,14 +139,19 @@ class TestMoneyNobodyKnows:
 
 class TestWritingOff:
     def test_is_offered_where_the_unpaid_are_listed_and_closes_the_invoice(self, ours, owner):
+        def typed() -> list[str]:
+            answer = owner.get(page, {"term": ours.invoice.number})
+            return [each["id"] for each in answer.json()["results"]]
+
         page = reverse("admin:payments_writeoff_give_up")
         asked = owner.get(page, {"document": ours.invoice.pk}).content.decode()
         assert f"{page}?document={ours.invoice.pk}" in owner.get(reverse("console:unpaid")).content.decode()
         assert ours.invoice.number in asked
+        assert typed() == [str(ours.invoice.pk)]
 
         owner.post(page, {"document": ours.invoice.pk, "reason": "insolvent"})
 
-        assert open_amount(ours.invoice) == 0
+        assert (open_amount(ours.invoice), typed()) == (0, [])
         assert WriteOff.objects.latest("pk").reason == "insolvent"
 
     def test_never_gives_up_anothers_invoice(self, ours, theirs, owner):

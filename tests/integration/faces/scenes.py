@@ -53,7 +53,7 @@ def scene(name: str, response: Any, *, status: int | None = None) -> Picture:
     name  begins with its face's name space
     """
     assert response.status_code in ({status} if status else {200, 422}), f"{name}: {response.status_code}"
-    return Picture(Address(name, "/"), response.content, dict(response.headers))
+    return Picture.of(Address(name, "/"), response)
 
 
 def fill_month(tenant: Tenant) -> None:

@@ -1,14 +1,13 @@
 """`make screens`: a picture of every page, kept under docs/screens so that a change of looks is seen in a review.
 
 Not collected by the suite. One sheet a page: a phone in light and in dark beside a desk's screen at half size, of the
-console the desk alone unless it is used on a phone. Clock and chance stand still, so that a sheet changes only with
-its page.
+console the desk alone unless it is used on a phone. Clock and chance stand still, and a sheet that shows the same as
+the one kept is not written anew, so that a file changes only with its page.
 """
 
 import io
 import os
 import random
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final, NamedTuple
 
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.test import Client
 from PIL import Image
@@ -23,7 +23,7 @@ from PIL import Image
 from tests.factories import Site
 from tests.integration.addresses import addresses
 from tests.integration.adhoc.conftest import Driver, driver, pay_code, sandbox, site
-from tests.integration.faces.gallery import Gallery, Picture, pictures
+from tests.integration.faces.gallery import Gallery, Picture, alike, pictures
 from tests.integration.faces.scenes import (
     console_scenes,
     driver_refusals,
@@ -41,6 +41,8 @@ FOLDER: Final = settings.BASE_DIR / "docs" / "screens"
 NOW: Final = datetime(2026, 7, 15, 9, 30, tzinfo=UTC)
 HIGHEST: Final = 1800
 GAP: Final = 12
+# The menu's scroll bar fades away within a second after a page was opened.
+AT_REST: Final = ".simplebar-scrollbar::before { opacity: 0 !important }"
 
 
 class View(NamedTuple):
@@ -72,8 +74,14 @@ def traveller(monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Travelle
     chance = random.Random(2026).randbytes
     monkeypatch.setattr(os, "urandom", chance)
     monkeypatch.setattr(random, "_urandom", chance)
+    # OpenSSL takes its chance elsewhere.
+    monkeypatch.setattr(ec, "generate_private_key", lambda curve: ec.derive_private_key(_number(chance(31)), curve))
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
+
+
+def _number(chance: bytes) -> int:
+    return int.from_bytes(chance, "big")
 
 
 @pytest.fixture
@@ -96,13 +104,12 @@ def hung(traveller: time_machine.Traveller, driver: Driver, site: Site) -> list[
 
 
 def test_every_page_has_its_picture(hung):
-    if not os.environ.get("SCREENS"):
-        shutil.rmtree(FOLDER, ignore_errors=True)
-
     with Browser() as browser:
         browser.do(lambda: _hang(browser, hung))
 
     if not os.environ.get("SCREENS"):
+        for file in set(FOLDER.rglob("*.webp")) - {FOLDER / _file_of(picture) for picture in hung}:
+            file.unlink()
         (FOLDER / "README.md").write_text(_index(hung))
 
 
@@ -113,9 +120,7 @@ def _hang(browser: Browser, hung: list[Picture]) -> None:
     }
     for picture in hung:
         shots = [_shot(rooms[view], view, picture) for view in _views(picture)]
-        file = FOLDER / _file_of(picture)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _sheet(shots).save(file, "WEBP", quality=40, method=4)
+        _keep(_sheet(shots), FOLDER / _file_of(picture))
     for room in rooms.values():
         room.close()
 
@@ -128,9 +133,14 @@ def _views(picture: Picture) -> tuple[View, ...]:
 
 def _shot(room: Gallery, view: View, picture: Picture) -> Image.Image:
     page = room.show(picture)
-    high = min(HIGHEST, page.evaluate("document.documentElement.scrollHeight"))
-    clip = {"x": 0, "y": 0, "width": view.width, "height": high}
-    shot = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip)))  # type: ignore[arg-type]
+    high = min(HIGHEST, page.evaluate("document.fonts.ready.then(() => document.documentElement.scrollHeight)"))
+    taken = page.screenshot(
+        full_page=True,
+        clip={"x": 0, "y": 0, "width": view.width, "height": high},
+        animations="disabled",
+        style=AT_REST,
+    )
+    shot = Image.open(io.BytesIO(taken))
     return shot.convert("RGB").reduce(view.shrink)
 
 
@@ -143,6 +153,16 @@ def _sheet(shots: list[Image.Image]) -> Image.Image:
         sheet.paste(shot, (left, GAP))
         left += shot.width + GAP
     return sheet
+
+
+def _keep(sheet: Image.Image, file: Path) -> None:
+    """Write a sheet down, unless the one that is kept shows the same."""
+    drawn = io.BytesIO()
+    sheet.save(drawn, "WEBP", quality=40, method=4)
+    if file.exists() and alike(Image.open(file).convert("RGB"), Image.open(drawn).convert("RGB")):
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(drawn.getvalue())
 
 
 def _file_of(picture: Picture) -> Path:

@@ -96,6 +96,10 @@ class TestWhatACardPaidForWhatARunCredited:
 
         again = reverse("console:refund-again", args=[paid_and_credited.uid])
         clerk, stranger = (signed_in(make_member(organisation=one, role=Role.FINANCE).user) for one in seen)
+        asked = clerk.get(again).content.decode()
+        assert ("Came back" in asked, "Give €58.31 back" in asked) == (True, True)
+        assert stranger.get(again).status_code == 404
+        assert given_back(sandbox) == [5831]
         answers = [clerk.post(again).status_code, stranger.post(again).status_code, clerk.post(again).status_code]
         assert (answers, given_back(sandbox)) == ([302, 404, 302], [5831, 5831])
         assert (open_amount(paid_and_credited), violations()) == (0, [])
