@@ -46,8 +46,8 @@ def record_boot(
 def record_connector_statuses(updates: tuple[ConnectorStatusUpdate, ...]) -> None:
     """Store the newest status of each connector, in one statement.
 
-    Older than what is stored changes nothing, nor does a report on the whole station or on an unknown EVSE. What a clock
-    that ran ahead dated into the future gives way to whatever is told next; else it would hide it until then.
+    Older than what is stored changes nothing, nor does a report on the whole station or on an unknown EVSE. What a
+    clock that ran ahead dated into the future gives way to whatever is told next; else it would hide it until then.
     """
     newest: dict[tuple[int, int, int | None], ConnectorStatusUpdate] = {}
     for update in sorted(updates, key=lambda update: min(update.at, update.received_at)):
@@ -59,7 +59,9 @@ def record_connector_statuses(updates: tuple[ConnectorStatusUpdate, ...]) -> Non
         cursor.execute(
             """
             WITH told AS (
-                SELECT * FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+                SELECT * FROM unnest(
+                    %s::bigint[], %s::int[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[]
+                )
                     AS t (station_id, evse_number, connector_number, status, at, received_at)
             ), locked AS (
                 SELECT c.id, told.status, told.at
