@@ -154,6 +154,7 @@ def record_connector_states(commands: tuple[ConnectorStateCommand, ...]) -> tupl
                 connector_number=command.connector_number,
                 status=_STATUS_OF[command.status],
                 at=believed_at(command.at, command.received_at),
+                received_at=command.received_at,
             )
             for command in commands
             if command.status in _STATUS_OF

@@ -55,6 +55,7 @@ def _updates(placed: Iterable[tuple[ChargingSession, VehicleStateCommand]]) -> I
                 connector_number=number,
                 status=command.connector_status,
                 at=believed_at(command.at, command.received_at),
+                received_at=command.received_at,
             )
 
 

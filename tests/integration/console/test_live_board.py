@@ -147,9 +147,9 @@ def member(two_owners) -> Membership:
 
 
 def report(station: ChargingStation, status: ConnectorStatus) -> None:
-    record_connector_statuses(
-        (ConnectorStatusUpdate(station_id=station.pk, evse_number=1, status=status, at=clock.now()),)
-    )
+    at = clock.now()
+    update = ConnectorStatusUpdate(station_id=station.pk, evse_number=1, status=status, at=at, received_at=at)
+    record_connector_statuses((update,))
 
 
 class TestItsSocket:

@@ -137,7 +137,8 @@ def test_a_stations_socket_opens_to_its_own_charger_alone(address, sites, cookie
 
 
 def report(station: ChargingStation) -> None:
+    at = clock.now()
     update = ConnectorStatusUpdate(
-        station_id=station.pk, evse_number=1, status=ConnectorStatus.CHARGING, at=clock.now()
+        station_id=station.pk, evse_number=1, status=ConnectorStatus.CHARGING, at=at, received_at=at
     )
     record_connector_statuses((update,))

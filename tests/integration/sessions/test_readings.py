@@ -160,7 +160,7 @@ class TestRecordConnectorStates:
 
         services.record_connector_states(
             (
-                wire.status("Charging", NOON),
+                wire.status("Charging", NOON, received_at=LATER),
                 wire.status("Dancing", LATER + timedelta(minutes=1)),
                 wire.status("Faulted", LATER + timedelta(minutes=1), evse_number=0),
             )
@@ -175,6 +175,15 @@ class TestRecordConnectorStates:
         services.record_connector_states((wire.status("Available", LATER),))
 
         assert Connector.objects.get().status == "Available"
+
+    def test_what_a_clock_ahead_dated_into_the_future_hides_nothing_told_since(self, wire):
+        wire.begin()
+        services.record_connector_states((wire.status("Available", NOON + timedelta(minutes=9), received_at=NOON),))
+
+        services.record_connector_states((wire.status("Charging", NOON + timedelta(seconds=30)),))
+
+        connector = Connector.objects.get()
+        assert (connector.status, connector.status_at) == ("Charging", NOON + timedelta(seconds=30))
 
     def test_settles_the_ended_session_when_the_connector_is_available(self, wire):
         session = wire.finish(wire.begin().transaction_id)

@@ -208,8 +208,9 @@ class TestRecordConnectorStatuses:
         other = make_evse()
 
         def update(status: ConnectorStatus, number: int = 1, seconds: int = 0) -> ConnectorStatusUpdate:
+            at, received_at = NOON + timedelta(seconds=seconds), NOON + timedelta(seconds=9)
             return ConnectorStatusUpdate(
-                station_id=evse.station_id, evse_number=number, status=status, at=NOON + timedelta(seconds=seconds)
+                station_id=evse.station_id, evse_number=number, status=status, at=at, received_at=received_at
             )
 
         with django_assert_num_queries(1):
