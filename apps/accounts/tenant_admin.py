@@ -91,7 +91,8 @@ class RecentValuesFieldListFilter(AllValuesFieldListFilter):
         super().__init__(field, request, params, model, model_admin, field_path)
         newest = model_admin.get_queryset(request).order_by("-pk").values_list(field_path, flat=True)[:MOST_LOOKED_AT]
         # What a link chose is named, so that it can be taken off again.
-        self.lookup_choices = sorted({*newest, *(self.lookup_val or ())}, key=str)
+        offered: Any = sorted({*newest, *(self.lookup_val or ())}, key=str)
+        self.lookup_choices = offered
 
 
 FieldListFilter.register(

@@ -37,6 +37,7 @@ _PATHS: Final = {
     "contract": "contract",
     "site": "station__location",
 }
+Choices = list[tuple[Any, Any]]
 _DAY: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -56,10 +57,15 @@ class SessionFilter(forms.Form):
         asks = any(name in data for name in self.base_fields)
         super().__init__(data if asks else {"first": recent_since(membership).isoformat()})
         self.membership = membership
-        for name, choices in (*_choices_for(membership).items(), ("site", lambda: self._places)):
-            field: Any = self.fields[name]
-            field.choices = _with_all(choices)
-            field.error_messages["invalid_choice"] = _("Choose one of the list.")
+        for name, choices in _choices_for(membership).items():
+            self._offer(name, [("", _("All")), *choices])
+        # Asked for when it is looked at: the days are known then.
+        self._offer("site", lambda: [("", _("All")), *self._places])
+
+    def _offer(self, name: str, choices: Choices | Callable[[], Choices]) -> None:
+        field: Any = self.fields[name]
+        field.choices = choices
+        field.error_messages["invalid_choice"] = _("Choose one of the list.")
 
     @cached_property
     def _places(self) -> list[tuple[str, str]]:
@@ -130,14 +136,6 @@ def _is(path: str, value: str) -> Q:
     if value != NONE:
         return Q(**{path: value})
     return Q(token__isnull=True) | Q(token__driver="") if path == "token__driver" else Q(**{f"{path}__isnull": True})
-
-
-Choices = list[tuple[Any, Any]]
-
-
-def _with_all(choices: Choices | Callable[[], Choices]) -> Callable[[], Choices]:
-    """Return choices with "all" before them, gathered when they are first looked at."""
-    return lambda: [("", _("All")), *(choices() if callable(choices) else choices)]
 
 
 def _choices_for(membership: Membership) -> dict[str, Choices]:
