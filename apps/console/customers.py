@@ -107,7 +107,8 @@ def page_of(request: HttpRequest, customer_id: int, *, at: datetime) -> Customer
     open_items = list(unpaid.order_by("due_date", "pk"))
     opening_items = list(operated_rows(request, openings.open_items(customer=found)))
     budgets = operated_rows(request, Budget.objects.filter(contract__customer=found))
-    sessions = operated_rows(request, ChargingSession.objects.filter(contract__customer=found)).select_related(
+    # Told, the contracts say how many sessions there are; joined, a large fleet's are taken for the average's.
+    sessions = operated_rows(request, ChargingSession.objects.filter(contract__in=contracts)).select_related(
         "station__location", "evse", "vehicle"
     )
     return CustomerPage(
@@ -121,7 +122,7 @@ def page_of(request: HttpRequest, customer_id: int, *, at: datetime) -> Customer
         cards=operated_rows(request, IdToken.objects.filter(contract__customer=found))
         .select_related("contract", "vehicle", "cost_centre")
         .order_by("-pk")[:FEW],
-        sessions=list(first_of(sessions.order_by("-started_at"), FEW)),
+        sessions=list(first_of(sessions.order_by("-started_at", "-pk"), FEW)),
         invoices=operated_rows(request, Invoice.objects.filter(customer=found)).order_by("-pk")[:FEW],
         payments=operated_rows(request, Payment.objects.filter(customer=found))
         .select_related("invoice", "attempt")
