@@ -6,6 +6,7 @@ gone before a test that does not ask for them, or that really commits, so that n
 
 import copy
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,40 +14,47 @@ from django.db import connection, transaction
 
 
 class SharedRows:
-    """The rows that are there now, in the one database of this process, and how they are made."""
+    """The rows that are there now, in the one database of this process, and how they are made.
+
+    Always in one order, each in a transaction inside that of the one before: the last may go and the others stay.
+    """
 
     def __init__(self) -> None:
         self.makers: dict[str, Callable[[], Any]] = {}
         self._made: dict[str, Any] = {}
-        self._around: transaction.Atomic | None = None
+        self._around: list[transaction.Atomic] = []
         self._blocker: Any = None
 
     def have(self, names: frozenset[str], *, blocker: Any) -> None:
-        """Make the rows of these names, unless it is just these that are there."""
-        if self._made.keys() == names:
-            return
-        self.remove()
-        with blocker.unblock():
-            around = transaction.atomic()
-            # Like those of a test: services that want to be outermost may be called in it.
-            around._from_testcase = True
-            around.__enter__()
-            self._around, self._blocker = around, blocker
-            self._made = {name: self.makers[name]() for name in sorted(names)}
-            connection.check_constraints()
+        """Make the rows of these names that are not there yet, and take away those of others."""
+        self.remove_other_than(names)
+        self._blocker = blocker
+        for name in sorted(names)[len(self._made) :]:
+            with blocker.unblock():
+                self._make(name)
 
-    def remove(self) -> None:
-        """Roll back to a database without them."""
-        if self._around is None:
-            return
-        around, self._around, self._made = self._around, None, {}
-        with self._blocker.unblock():
-            transaction.set_rollback(True)
-            around.__exit__(None, None, None)
+    def _make(self, name: str) -> None:
+        around = transaction.atomic()
+        # Like those of a test: services that want to be outermost may be called in it.
+        around._from_testcase = True
+        with ExitStack() as unless_made:
+            unless_made.enter_context(around)
+            made = self.makers[name]()
+            connection.check_constraints()
+            unless_made.pop_all()
+        self._around.append(around)
+        self._made[name] = made
 
     def remove_other_than(self, names: frozenset[str]) -> None:
-        if self._made.keys() != names:
-            self.remove()
+        """Roll back to a database that holds of these names what was made first, and nothing else."""
+        while list(self._made) != sorted(names)[: len(self._made)]:
+            self._made.popitem()
+            with self._blocker.unblock():
+                transaction.set_rollback(True)
+                self._around.pop().__exit__(None, None, None)
+
+    def remove(self) -> None:
+        self.remove_other_than(frozenset())
 
     def copy_of(self, name: str) -> Any:
         """Return objects of a test's own for the rows: it may change them."""
