@@ -42,6 +42,7 @@ SENSITIVE: Final[Mapping[str, frozenset[Role]]] = {
     "admin:accounts_membership_change": PEOPLE_ROLES,
     "admin:accounts_membership_delete": PEOPLE_ROLES,
     "admin:accounts_user_change": _PLATFORM,
+    "console:factor-off": PEOPLE_ROLES,
     "portal:person-invite": _CUSTOMERS_ADMINISTRATORS,
     "portal:person-role": _CUSTOMERS_ADMINISTRATORS,
     "portal:person-remove": _CUSTOMERS_ADMINISTRATORS,

@@ -8,12 +8,13 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from apps.accounts import admin_keys, admin_people, services  # noqa: F401
 from apps.accounts.domain.roles import MASTER_DATA_ROLES, PEOPLE_ROLES, Role
 from apps.accounts.models import Membership, Organisation, TaxRegistration, User
 from apps.accounts.scope import has_role, is_platform_operator, operated_rows, operator_of
+from apps.accounts.second_factors import has_one
 from apps.accounts.tenant_admin import TenantAdmin, TenantTabular
 
 # Rights come from roles in an organisation (apps.accounts.domain.roles), never from Django's groups.
@@ -73,8 +74,9 @@ class MembershipAdmin(TenantAdmin):
     list_filter = ("role",)
     search_fields = ("user__email", "user__name")
     list_select_related = ("user", "organisation")
-    fields = ("user", "role")
+    fields = ("user", "role", "second_factor")
     actions_list = ("invite",)
+    actions_detail = ("take_factor_off",)
     empty_hint = "Invite the people who work for you: finance, support, technicians. Each sees only your organisation."
 
     @admin.display(ordering="user__email")
@@ -85,7 +87,11 @@ class MembershipAdmin(TenantAdmin):
         return is_platform_operator(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj is None else ("user",)
+        return ("second_factor",) if obj is None else ("user", "second_factor")
+
+    @display(description="second factor", boolean=True)
+    def second_factor(self, membership: Membership) -> bool:
+        return membership.pk is not None and has_one(membership.user)
 
     def may_touch(self, request: HttpRequest, obj: Membership | None) -> bool:
         """Nobody changes or ends their own membership: an organisation would lose its last owner by a slip."""
@@ -103,6 +109,19 @@ class MembershipAdmin(TenantAdmin):
     @action(description="Invite a person", url_path="invite", permissions=["invite"], icon="person_add")
     def invite(self, request: HttpRequest) -> HttpResponse:
         return redirect("console:invite")
+
+    def has_take_factor_off_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        membership = self.get_object(request, object_id) if object_id else None
+        return has_role(request, PEOPLE_ROLES) and membership is not None and self.may_touch(request, membership)
+
+    @action(
+        description="Take second factor off",
+        url_path="second-factor-off",
+        permissions=["take_factor_off"],
+        icon="phonelink_erase",
+    )
+    def take_factor_off(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("console:factor-off", self.get_object_or_404(request, object_id).pk)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return self._or_say_why(request, super().changeform_view, *args, **kwargs)

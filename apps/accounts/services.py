@@ -1,9 +1,14 @@
-"""Who works where: changing a member's role, letting them go. How somebody comes: ``invitations``."""
+"""Who works where: changing a member's role, letting them go, helping them back in.
 
+How somebody comes: ``invitations``.
+"""
+
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from apps.accounts.domain.roles import MANAGES, OPERATOR_ROLES, Role, may_manage
 from apps.accounts.models import Membership, Organisation, User
+from apps.accounts.second_factors import has_one
 from apps.accounts.sign_ins import end_sign_ins
 
 
@@ -36,6 +41,32 @@ def end_membership(*, membership_id: int, by: User) -> None:
     _refuse_nobody_in_charge(membership.organisation_id, membership.role)
     let_in_or_out(user=membership.user)
     end_sign_ins(user=membership.user)
+
+
+@transaction.atomic
+def take_factor_off(*, membership_id: int, by: User) -> User:
+    """Take a member's second factor off, for whoever lost phone and codes; they are signed out everywhere.
+
+    The account is one for all organisations that a person works for: ``by`` has to decide about them in each.
+
+    :raises MemberRefused: it is one's own, not in one's charge everywhere, or there is none
+    """
+    membership = _locked(membership_id, by=by)
+    person = User.objects.select_for_update(no_key=True).get(pk=membership.user_id)
+    if not by.is_superuser and (person.is_superuser or _works_elsewhere(person, by=by)):
+        raise MemberRefused("This account opens more than your organisation. Ask whoever operates the platform.")
+    if not has_one(person):
+        raise MemberRefused("This person has no second factor: the password alone signs them in.")
+    Authenticator.objects.filter(user=person).delete()
+    end_sign_ins(user=person)
+    return person
+
+
+def _works_elsewhere(person: User, *, by: User) -> bool:
+    """Whether a person has a role about which ``by`` does not decide."""
+    mine = {one.organisation_id: Role(one.role) for one in Membership.objects.filter(user=by)}
+    theirs = Membership.objects.filter(user=person).values_list("organisation_id", "role")
+    return not all(where in mine and may_manage(mine[where], Role(role)) for where, role in theirs)
 
 
 def _locked(membership_id: int, *, by: User, roles: list[Role] | None = None) -> Membership:

@@ -1,4 +1,4 @@
-"""How often a password may be tried: by one network for one account, and by one network for all of them.
+"""How often a password may be tried, or a link for a new one asked for: by one network for one account, and for all.
 
 Only the network that guesses has to wait, and only for minutes, so that nobody can lock the real person out from
 elsewhere. An account that does not exist is counted like one that does.
@@ -21,10 +21,13 @@ TRIES_AN_ACCOUNT: Final = 10
 TRIES_A_NETWORK: Final = 100
 
 
-def count_try(*, email: str, address: str, at: datetime) -> int:
-    """Count a try before it is looked at; return for how many seconds it has to wait, 0: it may go on."""
+def count_try(*, email: str, address: str, at: datetime, what: str = "sign-in") -> int:
+    """Count a try before it is looked at; return for how many seconds it has to wait, 0: it may go on.
+
+    what  is tried; each is counted by itself, so that whoever guessed too often may still ask for a link
+    """
     window, gone = divmod(int(at.timestamp()), WINDOW_S)
-    of_account, of_network = _keys(email, address, window)
+    of_account, of_network = _keys(email, address, window, what)
     # Both are counted whatever the other says.
     tries, all_tries = _count(of_account), _count(of_network)
     return WINDOW_S - gone if tries > TRIES_AN_ACCOUNT or all_tries > TRIES_A_NETWORK else 0
@@ -33,15 +36,15 @@ def count_try(*, email: str, address: str, at: datetime) -> int:
 def forget_tries(*, email: str, address: str, at: datetime) -> None:
     """Begin anew for an account whose password was right; its network is counted on."""
     try:
-        cache.delete(_keys(email, address, int(at.timestamp()) // WINDOW_S)[0])
+        cache.delete(_keys(email, address, int(at.timestamp()) // WINDOW_S, "sign-in")[0])
     except RedisError as error:
         log.warning("sign-ins are not counted: %s", error)
 
 
-def _keys(email: str, address: str, window: int) -> tuple[str, str]:
+def _keys(email: str, address: str, window: int, what: str) -> tuple[str, str]:
     network = network_of(address)
     of_account = sha256(f"{email.strip().lower()}\n{network}".encode()).hexdigest()[:32]
-    return f"sign-in:{of_account}:{window}", f"sign-in-network:{sha256(network.encode()).hexdigest()[:32]}:{window}"
+    return f"{what}:{of_account}:{window}", f"{what}-network:{sha256(network.encode()).hexdigest()[:32]}:{window}"
 
 
 def _count(key: str) -> int:

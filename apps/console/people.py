@@ -1,4 +1,4 @@
-"""Inviting a person to the organisation that one acts for, or a customer's first person into the portal."""
+"""People: invited to the organisation that one acts for or to a customer's portal, helped in without second factor."""
 
 from typing import Any
 
@@ -16,15 +16,17 @@ from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from apps.accounts.admin_history import add_line
-from apps.accounts.domain.roles import CUSTOMER_ROLES, MASTER_DATA_ROLES, OPERATOR_ROLES, Role
+from apps.accounts.domain.roles import CUSTOMER_ROLES, MASTER_DATA_ROLES, OPERATOR_ROLES, PEOPLE_ROLES, Role
 from apps.accounts.invitations import InvitationRefused, may_invite
-from apps.accounts.models import Organisation
+from apps.accounts.models import Membership, Organisation
 from apps.accounts.scope import acting_membership, has_role, is_platform_operator, operated_rows, operator_of
-from apps.accounts.tenant_admin import choice_field
+from apps.accounts.services import MemberRefused
+from apps.accounts.tenant_admin import ActForm, choice_field
 from apps.contracts.first_administrators import invite_first_administrator
 from apps.contracts.models import Customer
 from apps.core import clock
 from apps.documents.inviting import invitation_link, invite_by_mail
+from apps.documents.personal_mails import take_factor_off_by_mail
 
 
 class InvitationForm(forms.Form):
@@ -113,6 +115,37 @@ def invite_customer(request: HttpRequest, customer_id: int) -> HttpResponse:
         "submit_label": "Invite",
         "form": form,
         "back": reverse("console:customer", args=[customer.pk]),
+    }
+    return TemplateResponse(request, "admin/act.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def factor_off(request: HttpRequest, membership_id: int) -> HttpResponse:
+    """Ask whether a person's second factor goes (GET); take it off and tell them by mail (POST)."""
+    if not has_role(request, PEOPLE_ROLES):
+        raise PermissionDenied
+    membership = get_object_or_404(operated_rows(request, Membership.objects.select_related("user")), pk=membership_id)
+    back = reverse("admin:accounts_membership_change", args=[membership.pk])
+    form = ActForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        by = operator_of(request)
+        try:
+            with transaction.atomic():
+                person = take_factor_off_by_mail(membership_id=membership.pk, by=by, at=clock.now())
+                add_line(membership, by_id=by.pk, flag=CHANGE, told="Took the second factor off.")
+        except MemberRefused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"The password alone signs {person} in now. They are told by mail.")
+            return redirect(back)
+    context = {
+        **admin.site.each_context(request),
+        "title": f"Take the second factor of {membership.user} off",
+        "text": "For somebody who lost phone and recovery codes. Be sure that it is they who ask: call them, do not "
+        "trust a mail. They are signed out everywhere, and set a new one up when they have signed in.",
+        "submit_label": "Take second factor off",
+        "form": form,
+        "back": back,
     }
     return TemplateResponse(request, "admin/act.html", context)
 

@@ -57,6 +57,7 @@ urlpatterns = [
         "stations/<int:station_id>/any/<slug:name>/", admin.site.admin_view(station_views.action), name="station-action"
     ),
     path("people/invite/", admin.site.admin_view(people.invite), name="invite"),
+    path("people/<int:membership_id>/second-factor/", admin.site.admin_view(people.factor_off), name="factor-off"),
     path("strangers/", admin.site.admin_view(strangers.strangers), name="strangers"),
     path("adopt/", admin.site.admin_view(strangers.adopt), name="adopt"),
     path("review/", admin.site.admin_view(review.reviews), name="reviews"),

@@ -34,8 +34,8 @@ class DocumentAdmin(TenantAdmin):
         return as_download(self.get_object_or_404(request, object_id))
 
 
-# The part of a link that accepts an invitation or an offer.
-_LETS_IN: Final = re.compile(r"(/portal/(?:invitations|offers)/)[^/\s]+")
+# The part of a link that accepts an invitation or an offer, or sets a password.
+_LETS_IN: Final = re.compile(r"(/portal/(?:invitations|offers|password/new/[^/\s]+)/)[^/\s]+")
 
 
 STATES: Final = {"sent": "success", "waits": "warning", "came back": "danger", "given up": "danger"}

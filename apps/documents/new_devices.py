@@ -10,15 +10,12 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import SignIn
 from apps.core.words import moment
-from apps.documents.mails import enqueue_mail
+from apps.documents.personal_mails import mail_person, zone_of
 
 
 @transaction.atomic
 def tell_new_devices(*, at: datetime, limit: int = 100) -> int:
-    """Mail each person whose sign-in by a new device nobody told them of; return how many sign-ins were looked at.
-
-    The mail is kept with the person's first organisation; somebody without one gets none.
-    """
+    """Mail each person whose sign-in by a new device nobody told them of; return how many sign-ins were looked at."""
     waiting = SignIn.objects.filter(is_untold=True).select_for_update(skip_locked=True, of=("self",))
     rows = list(waiting.select_related("user").order_by("pk")[:limit])
     for row in rows:
@@ -28,17 +25,13 @@ def tell_new_devices(*, at: datetime, limit: int = 100) -> int:
 
 
 def _tell(row: SignIn, *, at: datetime) -> None:
-    membership = row.user.memberships.select_related("organisation").order_by("pk").first()
-    if membership is None:
-        return
     with translation.override(row.language):
-        enqueue_mail(
-            organisation_id=membership.organisation_id,
-            recipient=row.user.email,
+        mail_person(
+            row.user,
             kind="new-device",
             language=row.language,
             subject=_("A new device signed in to your account"),
-            body=_body(row, zone=membership.organisation.time_zone),
+            body=_body(row, zone=zone_of(row.user)),
             at=at,
             keys=[f"sign-in:{row.pk}"],
         )

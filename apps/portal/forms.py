@@ -1,9 +1,9 @@
 """The portal's forms."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -11,6 +11,23 @@ from django.utils.translation import ngettext
 from apps.accounts.models import User
 from apps.accounts.sign_in_limits import count_try, forget_tries
 from apps.core import clock
+
+
+def refuse_too_often(wait_s: int) -> None:
+    """Refuse a form for so many seconds, said in minutes; 0: it may go on.
+
+    :raises ValidationError: it was sent too often
+    """
+    if minutes := -(-wait_s // 60):
+        raise forms.ValidationError(
+            ngettext(
+                "That was tried too often from here. Please wait %(minutes)s minute, then try again.",
+                "That was tried too often from here. Please wait %(minutes)s minutes, then try again.",
+                minutes,
+            )
+            % {"minutes": minutes},
+            code="too_often",
+        )
 
 
 class SignInForm(AuthenticationForm):
@@ -33,20 +50,38 @@ class SignInForm(AuthenticationForm):
             "address": self.request.META.get("REMOTE_ADDR", "") if self.request else "",
             "at": clock.now(),
         }
-        if wait_s := count_try(**tried):
-            minutes = -(-wait_s // 60)
-            raise forms.ValidationError(
-                ngettext(
-                    "That was tried too often from here. Please wait %(minutes)s minute, then try again.",
-                    "That was tried too often from here. Please wait %(minutes)s minutes, then try again.",
-                    minutes,
-                )
-                % {"minutes": minutes},
-                code="too_often",
-            )
+        refuse_too_often(count_try(**tried))
         cleaned: dict[str, Any] = super().clean()
         forget_tries(**tried)
         return cleaned
+
+
+class ForgottenPasswordForm(forms.Form):
+    """Whose password is forgotten; counted for an unknown address like for one that has an account."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+
+    def __init__(self, data: Any, *, address: str) -> None:
+        super().__init__(data)
+        self.address = address
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        refuse_too_often(count_try(email=email, address=self.address, at=clock.now(), what="password-link"))
+        return email
+
+
+PASSWORD_ADVICE: Final = _("Ten characters or more. Several words that you remember are better than few signs.")
+
+
+class NewPasswordForm(SetPasswordForm):
+    """Django's own, with our advice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = PASSWORD_ADVICE
 
 
 class NewAccountForm(forms.Form):
@@ -57,7 +92,7 @@ class NewAccountForm(forms.Form):
         label=_("Choose a password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("Ten characters or more. Several words that you remember are better than few signs."),
+        help_text=PASSWORD_ADVICE,
     )
 
     def __init__(self, data: Any, *, user: User) -> None:

@@ -1,4 +1,4 @@
-"""Signing in, for the console and the portal alike; where one is signed in; the password.
+"""Signing in, for the console and the portal alike, and where one is signed in.
 
 Password first, then the second factor where there is one: allauth asks for it before anybody is signed in.
 """
@@ -14,7 +14,6 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -46,19 +45,6 @@ class SignIn(auth_views.LoginView):
         user = form.get_user()
         login = Login(user=user, redirect_url=self.get_success_url())
         return perform_password_login(self.request, {"email": user.email}, login)
-
-
-class ChangePassword(auth_views.PasswordChangeView):
-    """A new password signs the person out everywhere else: whoever knew the old one too."""
-
-    template_name = "portal/password.html"
-    success_url = reverse_lazy("portal:sign-ins")
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
-        end_sign_ins(user=form.user, but=self.request.session.session_key or "")
-        messages.success(self.request, _("The password is changed. Everywhere else you are signed out."))
-        return response
 
 
 @never_cache

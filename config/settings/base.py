@@ -197,6 +197,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "portal:login"
 LOGIN_REDIRECT_URL = "root"
+# Seconds for which the link to a new password is good; its mail says so.
+PASSWORD_RESET_TIMEOUT = 60 * 60
 LOGOUT_REDIRECT_URL = "portal:login"
 # Second factors are allauth's; everything else of signing in is ours (docs/sign-in.md).
 ACCOUNT_ADAPTER = "apps.accounts.second_factors.AccountAdapter"

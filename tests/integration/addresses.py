@@ -10,7 +10,10 @@ from functools import cache
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.tokens import default_token_generator
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from apps.accounts.domain.roles import Role
 from apps.accounts.invitations import NewInvitation, invite
@@ -185,6 +188,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "console:refund": _invoice,
     "console:preview": lambda tenant: {"contract_id": tenant.site.contract.pk},
     "console:customer": lambda tenant: {"customer_id": tenant.site.customer.pk},
+    "console:factor-off": lambda tenant: {"membership_id": tenant.operator.pk},
     "console:customer-invite": lambda tenant: {"customer_id": tenant.site.customer.pk},
     "console:community": lambda tenant: {"customer_id": _first("unit", tenant).customer_id},
     "console:station": _station,
@@ -223,6 +227,10 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "mfa_edit_webauthn": lambda tenant: {"pk": 0},
     "mfa_remove_webauthn": lambda tenant: {"pk": 0},
     "portal:invitation": lambda tenant: {"token": _invitation(tenant).token},
+    "portal:password-new": lambda tenant: {
+        "uidb64": urlsafe_base64_encode(force_bytes(tenant.fleet.user_id)),
+        "token": default_token_generator.make_token(tenant.fleet.user),
+    },
     "portal:sign-in-end": lambda tenant: {"sign_in_id": _first("signin", tenant).pk},
     "portal:card": lambda tenant: {"uid": tenant.site.token.public_uid},
     "portal:card-replace": lambda tenant: {"uid": tenant.site.token.public_uid},
