@@ -81,7 +81,9 @@ class HomeDriver(TenantModel):
     agreement = models.ForeignKey(HomeAgreement, on_delete=models.PROTECT, related_name="drivers")
     name = models.CharField(max_length=70, help_text="The account holder, as the bank knows them.")
     email = models.EmailField(blank=True)
-    language = models.CharField(max_length=2, choices=[("en", "English"), ("de", "German")], default="en")
+    language = models.CharField(
+        max_length=2, choices=[("en", "English"), ("de", "German"), ("fr", "French"), ("nl", "Dutch")], default="en"
+    )
     iban = models.CharField(
         "IBAN", max_length=34, blank=True, validators=[validate_iban], help_text="Needed to pay by bank transfer."
     )

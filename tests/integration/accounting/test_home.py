@@ -18,7 +18,7 @@ from apps.accounting.home_sheets import (
 )
 from apps.accounting.models import HomeLine, HomeStatement
 from apps.accounting.services.home import HomeRefused, due_statements
-from apps.contracts.models import HomeAgreement, HomeCharger, HomeDriver
+from apps.contracts.models import HomeAgreement, HomeCharger
 from apps.documents.models import Mail
 from apps.invoices.models import Invoice
 from apps.invoices.services.billing import run_billing
@@ -194,16 +194,26 @@ class TestAStatement:
         assert driver_pdf(statement).media_type == fleet_pdf(found).media_type == "application/pdf"
         assert driver.masked_iban == "DE…3000"
 
-    def test_is_mailed_to_the_driver_with_the_file_that_is_kept(self, home, driver):
-        HomeDriver.objects.update(email="joerg@example.com", language="de")
+    @pytest.mark.parametrize(
+        ("language", "subject", "said"),
+        [
+            ("de", "Laden zu Hause, März 2026", "20,000 kWh, 6,40\xa0€"),
+            ("fr", "Recharge à domicile, mars 2026", "20,000 kWh"),
+            ("nl", "Thuisladen, maart 2026", "20,000 kWh"),
+        ],
+    )
+    def test_is_mailed_to_the_driver_with_the_file_that_is_kept(self, home, driver, language, subject, said):
+        driver.email, driver.language = "joerg@example.com", language
+        driver.full_clean()
+        driver.save()
         charge(home)
 
         statement = state(driver)
         state(driver)
 
         mail = Mail.objects.get(kind="home_statement")
-        assert (mail.recipient, mail.subject) == ("joerg@example.com", "Laden zu Hause, März 2026")
-        assert "20,000 kWh, 6,40\xa0€" in mail.body
+        assert (mail.recipient, mail.subject) == ("joerg@example.com", subject)
+        assert said in mail.body
         assert unrendered_ids() == [statement.pk]
         first = render_home_statement(statement_id=statement.pk, at=APRIL)
         assert render_home_statement(statement_id=statement.pk, at=MAY) == first
