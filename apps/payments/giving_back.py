@@ -33,7 +33,7 @@ def to_give_back_by_hand(documents: QuerySet[Any]) -> QuerySet[Any]:
     """Narrow documents to those of which a person has to give money back, with ``too_much`` (gross, > 0), oldest first.
 
     Annotated with why: ``came_back`` (a refund did), ``is_disputed`` (its bank has not decided yet); neither: it is a
-    driver's, and no card paid it.
+    driver’s, and was only credited.
     """
     told = _overpaid(documents).annotate(came_back=Exists(_came_back()), is_disputed=Exists(_disputes()))
     return told.filter(Q(came_back=True) | Q(is_disputed=True) | Q(customer__isnull=True)).order_by("pk")

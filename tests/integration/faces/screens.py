@@ -20,10 +20,12 @@ from django.conf import settings
 from django.test import Client
 from PIL import Image
 
+from apps.payments.sandbox import Sandbox
 from tests.factories import Site
 from tests.integration.addresses import addresses
 from tests.integration.adhoc.conftest import Driver, driver, pay_code, sandbox, site
 from tests.integration.faces.gallery import Gallery, Picture, alike, pictures
+from tests.integration.faces.money_scenes import giving_back_scenes, long_list_scene
 from tests.integration.faces.scenes import (
     console_scenes,
     driver_refusals,
@@ -63,6 +65,7 @@ CONSOLE_PHONE: Final = View(390, height=844)
 ON_A_PHONE: Final = {
     *("admin:index", "console:live", "console:onboarding", "console:reviews", "console:review", "console:station"),
     *("console:station-live", "console:session", "console:find-charge", "console:customer", "console:refund"),
+    *("console:to-give-back-three", "console:refund-again"),
 }
 # Pages that are the same for every model.
 SAME_FOR_ALL: Final = ("_delete", "_history", "_autocomplete")
@@ -85,7 +88,7 @@ def _number(chance: bytes) -> int:
 
 
 @pytest.fixture
-def hung(traveller: time_machine.Traveller, driver: Driver, site: Site) -> list[Picture]:
+def hung(traveller: time_machine.Traveller, driver: Driver, site: Site, sandbox: Sandbox) -> list[Picture]:
     """Every page whose name has SCREENS in it."""
     wanted = os.environ.get("SCREENS", "")
     # First, while this charge is the only one.
@@ -99,7 +102,8 @@ def hung(traveller: time_machine.Traveller, driver: Driver, site: Site) -> list[
         if not address.name.endswith(SAME_FOR_ALL) and wanted in address.name and address.face in readers
         for picture in pictures([address], readers[address.face])
     ]
-    scenes = (*charge, *driver_refusals(), *portal_scenes(tenant), *second_factor_scenes(), *console_scenes())
+    scenes = [*charge, *driver_refusals(), *portal_scenes(tenant), *second_factor_scenes(), *console_scenes()]
+    scenes += [long_list_scene(tenant), *giving_back_scenes(sandbox)]
     return [*found, *(scene for scene in scenes if wanted in scene.address.name)]
 
 
