@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 from djmoney.money import Money
+from unfold.views import ChangeList
 
 from apps.accounts.domain.roles import OPERATOR_ROLES, Role
 from apps.accounts.models import Membership, SavedView
@@ -58,6 +59,15 @@ class Done:
     is_done: bool
 
 
+class CountedList(ChangeList):
+    """A list that offers to show all only where a search or a filter leaves some out."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.get_filters_params():
+            self.full_result_count = self.result_count
+
+
 class ListTools:
     """Saved views, CSV and acts on many rows, for an admin class.
 
@@ -70,6 +80,9 @@ class ListTools:
     # Of Django's ModelAdmin.
     opts: Any
     admin_site: Any
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CountedList
 
     def get_urls(self) -> list[Any]:
         name, wrap = self.list_name, self.admin_site.admin_view

@@ -198,6 +198,7 @@ class TestCounting:
             make_token(contract=ours.site.contract, uid=f"COUNTED{number}")
         desk = colleague(ours)
         whole = desk.get(page(f"{CARDS}_changelist")).content.decode()
+        searched = desk.get(page(f"{CARDS}_changelist"), {"q": "COUNTED1"}).content.decode()
         monkeypatch.setattr(tenant_admin, "MOST_COUNTED", 2)
         cut = desk.get(page(f"{CARDS}_changelist")).content.decode()
 
@@ -205,6 +206,7 @@ class TestCounting:
             False,
             True,
         )
+        assert ("Show all" in whole, "Show all" in searched) == (False, True)
 
 
 def test_the_list_of_accounts_shows_balances_of_old_entries_and_new(ours, owner):
