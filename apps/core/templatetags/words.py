@@ -57,6 +57,12 @@ def quoted(text: str) -> str:
 
 
 @register.filter
+def spaced(name: str) -> str:
+    """Write a name of another system as words: ``requires_action`` as ``requires action``."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def percent(number: int) -> str:
     """Write a whole number of percents."""
     return words.percent(number)

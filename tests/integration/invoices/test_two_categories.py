@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from apps.invoices.services.crediting import credit_invoice
 from apps.invoices.services.issuing import issue_invoice
 from apps.invoices.services.receipts import issue_receipt
 from apps.invoices.services.rendering import print_html
+from apps.sessions.price_choice import why_this_tariff
 from tests.factories import Site, make_member, make_site
 from tests.integration.invoices.world import (
     APRIL,
@@ -127,6 +129,7 @@ class TestAnInvoice:
 
         assert [page.status_code for page in pages] == [200] * 4
         assert all("1.00" in page.content.decode() for page in pages)
+        assert why_this_tariff(session).choice.reasons[0] in unescape(pages[2].content.decode())
 
 
 class TestAReceipt:

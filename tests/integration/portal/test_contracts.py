@@ -8,7 +8,7 @@ from apps.accounts.domain.roles import Role
 from apps.contracts.models import ContractVersion
 from apps.contracts.offers import offer_token, withdraw_version
 from apps.core import clock
-from tests.factories import make_cost_centre, make_member, make_user
+from tests.factories import assign_tariff, make_cost_centre, make_member, make_user
 from tests.integration.tenants import CANARY, signed_in
 
 
@@ -33,11 +33,14 @@ class TestTheContractsPage:
         assert "to accept" in page
         assert CANARY not in page
 
-    def test_shows_cards_with_driver_vehicle_and_cost_centre(self, ours, fleet):
+    def test_shows_its_prices_and_cards_with_driver_vehicle_and_cost_centre(self, ours, fleet):
+        assign_tariff(tariff=ours.site.tariff, contract=ours.site.contract)
+
         page = fleet.get(reverse("portal:contract", args=[ours.site.contract.pk])).content.decode()
 
         for text in ("OURS Driver", "OURS 1", "OURS Sales", "OURS Plan", "Offered to you"):
             assert text in page
+        assert "0.50 €/kWh" in page.partition("Your prices today")[2]
         assert ours.site.token.uid not in page
 
     def test_speaks_german(self, ours, fleet):
