@@ -30,6 +30,7 @@ from apps.stations.selectors import find_pay_code, find_start_commands
 from apps.tariffs.domain.facts import VehicleState
 from apps.tariffs.domain.matching import reachable_at
 from apps.tariffs.domain.price_text import LineKind, PriceLine, price_text
+from apps.tariffs.domain.rated import AdjustmentKind
 from apps.tariffs.domain.sentences import Language
 from apps.tariffs.domain.terms import Dimension
 from apps.tariffs.models import TariffVersion
@@ -301,11 +302,13 @@ class Settled:
 
     charged   by the receipt; while it is not collected, what was paid all the same
     released  what the hold did not pay · refunded: given back later, for a credit note or as paid too much
+    is_waived  it came to less than a card payment has to
     """
 
     charged: Decimal
     released: Decimal
     refunded: Decimal
+    is_waived: bool
 
 
 def settled_money(attempt: PaymentAttempt, receipt: Invoice) -> Settled:
@@ -321,4 +324,10 @@ def settled_money(attempt: PaymentAttempt, receipt: Invoice) -> Settled:
         charged=receipt.gross.amount if is_settled else paid,
         released=max(attempt.hold_amount.amount - (receipt.gross.amount if is_settled else held), Decimal(0)),
         refunded=sum((refund.amount.amount for refund in given_back), start=Decimal(0)),
+        is_waived=not receipt.gross.amount and not attempt.is_free and _is_waived(receipt),
     )
+
+
+def _is_waived(receipt: Invoice) -> bool:
+    line = receipt.lines.filter(cdr__isnull=False).select_related("cdr").first()
+    return line is not None and any(part["kind"] == AdjustmentKind.FLOOR for part in line.cdr.document["adjustments"])

@@ -19,12 +19,11 @@ from apps.accounts.scope import has_role, operated_rows
 from apps.console.acts import ACTS, Act
 from apps.console.stations import (
     CommandRow,
-    RunningSession,
     command_rows,
     find_stations,
     live_sessions,
-    running_sessions,
 )
+from apps.sessions.selectors import RunningSession, running_sessions
 from apps.stations.models import ChargingStation, Connector, Evse, Location, StationCommand
 
 PAGE: Final = 24

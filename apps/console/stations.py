@@ -3,25 +3,20 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
-from apps.console.domain.power import power_w
 from apps.contracts.groups import groups_at
 from apps.contracts.models import ASSIGNMENT_PLACES, TariffAssignment
-from apps.core.clock import to_epoch_ms
 from apps.ocpp.admin import pretty
 from apps.ocpp.models import Direction, Frame
 from apps.sessions.domain.status import SessionStatus
-from apps.sessions.evidence import Evidence, gather
-from apps.sessions.granted import running_terms
 from apps.sessions.models import ChargingSession
-from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
+from apps.sessions.selectors import RunningSession, running_sessions, to_be_priced
 from apps.stations.domain.display import shown_by
 from apps.stations.domain.redaction import redact_text
 from apps.stations.domain.wording import command_in_words
@@ -37,22 +32,6 @@ _SHOWN: Final = {
     "offset": "time zone",
 }
 _SHOWN_AT_AN_EVSE: Final = r"^(price|cost|final):"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningSession:
-    """A live session as of its last reading; an amount that cannot be told yet is None, and ``problem`` says why.
-
-    power_w  what it draws; None: its meter has not said so lately
-    """
-
-    session: ChargingSession
-    energy_milliwh: int | None
-    power_w: int | None
-    gross: Decimal | None
-    currency: str
-    lasts: timedelta
-    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +109,7 @@ def standing_of(request: HttpRequest, station: ChargingStation, *, at: datetime,
 def live_sessions(request: HttpRequest) -> QuerySet[ChargingSession]:
     """Return who charges at the organisation's stations now, with all that pricing them reads."""
     live = operated_rows(request, ChargingSession.objects.filter(status=SessionStatus.LIVE))
-    loaded: QuerySet[ChargingSession] = live.select_related(
-        "evse__station__location", "contract__customer", "vehicle", "tariff_version", "grant", "seller"
-    ).prefetch_related("seller__tax_registrations")
-    return loaded
+    return to_be_priced(live).select_related("contract__customer", "vehicle")
 
 
 def commands_of(station: ChargingStation) -> QuerySet[StationCommand]:
@@ -193,31 +169,6 @@ def command_rows(commands: Iterable[StationCommand], *, is_online: bool) -> list
         )
         for command in commands
     ]
-
-
-def running_sessions(sessions: Iterable[ChargingSession], *, at: datetime) -> list[RunningSession]:
-    """Say how far live sessions are; ``sessions`` as ``live_sessions`` loads them."""
-    found = list(sessions)
-    return [_running(evidence, at) for evidence in gather(found)] if found else []
-
-
-def _running(evidence: Evidence, at: datetime) -> RunningSession:
-    session, energy, gross, problem = evidence.session, None, None, ""
-    try:
-        register = register_so_far(evidence)
-        energy = register[-1].energy_milliwh - register[0].energy_milliwh
-        gross = gross_so_far(evidence, grant=running_terms(session))
-    except CannotBePriced as error:
-        problem = str(error)
-    return RunningSession(
-        session=session,
-        energy_milliwh=energy,
-        power_w=power_w(readings=evidence.readings, measured=evidence.powers, now_ms=to_epoch_ms(at)),
-        gross=gross,
-        currency=session.tariff_version.currency if session.tariff_version else "",
-        lasts=max(at - session.started_at, timedelta()),
-        problem=problem,
-    )
 
 
 def find_stations(request: HttpRequest, *, text: str, state: str, at: datetime) -> QuerySet[ChargingStation]:

@@ -38,7 +38,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "opening_items": selectors.opening_items_of(membership),
         "credits": selectors.credits_of(membership),
         "wallets": selectors.wallets_of(membership),
-        "sessions": first_of(selectors.sessions_of(membership), 5),
+        "sessions": selectors.with_running(first_of(selectors.sessions_of(membership), 5), at=now),
         "disputes": selectors.disputes_of(membership),
         "budgets": budgets,
         "may_pay": is_administrator(membership),

@@ -1,5 +1,6 @@
 """What the portal's pages list: a customer's sessions, prices and documents, each through the acting membership."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,8 +25,10 @@ from apps.payments.papers import with_letters
 from apps.payments.reminder_fees import open_fees
 from apps.payments.selectors import payment_states, with_open_amounts
 from apps.sessions.budgets import BudgetUse, use_of
+from apps.sessions.domain.status import SessionStatus
 from apps.sessions.explanation import current_revisions
 from apps.sessions.models import Budget, Cdr, ChargingSession
+from apps.sessions.selectors import running_sessions, to_be_priced
 from apps.stations.models import Location
 
 
@@ -73,6 +76,17 @@ def sessions_of(membership: Membership) -> Any:
     return sessions.select_related(
         "station__location", "evse", "vehicle", "cost_centre", "token", "contract", "seller"
     ).prefetch_related(Prefetch("cdrs", queryset=records, to_attr="current_cdrs"))
+
+
+def with_running(sessions: Iterable[Any], *, at: datetime) -> list[Any]:
+    """Return sessions with how far each live one is as ``running``; None where it runs no more."""
+    found = list(sessions)
+    live = [one.pk for one in found if one.status == SessionStatus.LIVE]
+    asked = to_be_priced(ChargingSession.objects.filter(pk__in=live)) if live else ()
+    running = {one.session.pk: one for one in running_sessions(asked, at=at)}
+    for one in found:
+        one.running = running.get(one.pk)
+    return found
 
 
 def sums_of(sessions: Any) -> list[Sums]:

@@ -43,6 +43,7 @@ def sessions(request: HttpRequest, *, membership: Membership) -> HttpResponse:
     context = {
         **_asked(form, membership),
         "page": page,
+        "rows": selectors.with_running(page.object_list, at=clock.now()),
         "sums": selectors.sums_of(found),
         "has_charged": bool(page.object_list) or selectors.sessions_of(membership).exists(),
         "has_payers": selectors.drives_on_anothers_card(membership),
@@ -90,6 +91,7 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
     explained = explain_cdr(record, readings=readings, language=page_language()) if record else None
     version = record.tariff_version if record else found.tariff_version
     decision = decision_of(found)
+    selectors.with_running([found], at=clock.now())
     context = {
         "session": found,
         "explained": explained,
@@ -101,6 +103,17 @@ def session(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpR
         "prices": price_text(version.terms(), language=page_language()),
     }
     return page_for(request, "portal/session.html", membership, **context)
+
+
+@require_GET
+@customer_page
+def session_row(request: HttpRequest, uid: UUID, *, membership: Membership) -> HttpResponse:
+    """Return one session's row of a list, for htmx: how far it is while it runs, its price in the end."""
+    found = selectors.sessions_of(membership).filter(uid=uid).first()
+    if found is None:
+        raise Http404("no such session")
+    selectors.with_running([found], at=clock.now())
+    return page_for(request, "portal/session_row.html", membership, session=found)
 
 
 @require_GET

@@ -44,6 +44,7 @@ urlpatterns = [
     path("sessions/places/", session_views.places, name="places"),
     path("sessions/sheet.csv", session_views.sheet, name="sessions-sheet"),
     path("sessions/<uuid:uid>/", session_views.session, name="session"),
+    path("sessions/<uuid:uid>/row/", session_views.session_row, name="session-row"),
     path("sessions/<uuid:uid>/signed.xml", session_views.signed_values, name="signed-values"),
     path("invoices/", invoice_views.invoices, name="invoices"),
     path("invoices/<uuid:uid>/", invoice_views.invoice, name="invoice"),

@@ -1,13 +1,15 @@
 """What pages show of a session while it runs and after, what a station keeps, and which raw frames are still needed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from apps.core.clock import from_epoch_ms
+from apps.core.clock import from_epoch_ms, to_epoch_ms
 from apps.sessions.domain.commands import AuthorisationStatus
+from apps.sessions.domain.power import power_w
 from apps.sessions.domain.reservations import ReservationStatus
 from apps.sessions.domain.states import VEHICLE_STATE
 from apps.sessions.domain.status import SessionStatus
@@ -50,6 +52,22 @@ class LiveSession:
     idle_price: IdlePrice | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningSession:
+    """A live session as of its last reading; an amount that cannot be told yet is None, and ``problem`` says why.
+
+    power_w  what it draws; None: its meter has not said so lately
+    """
+
+    session: ChargingSession
+    energy_milliwh: int | None
+    power_w: int | None
+    gross: Decimal | None
+    currency: str
+    lasts: timedelta
+    problem: str
+
+
 def claimed_session(evse_id: int) -> ChargingSession | None:
     """Return the live session on an EVSE, if somebody has asked to charge.
 
@@ -85,6 +103,39 @@ def live_session(grant_id: int, at: datetime) -> LiveSession | None:
         last_reading_at=from_epoch_ms(readings[-1].at_ms) if readings else None,
         readings=len(readings),
         idle_price=None if cdr else _idle_price(evidence, at),
+    )
+
+
+def to_be_priced(sessions: QuerySet[ChargingSession]) -> QuerySet[ChargingSession]:
+    """Load with live sessions all that pricing them so far reads."""
+    loaded: QuerySet[ChargingSession] = sessions.select_related(
+        "evse__station__location", "tariff_version", "grant", "seller"
+    ).prefetch_related("seller__tax_registrations")
+    return loaded
+
+
+def running_sessions(sessions: Iterable[ChargingSession], *, at: datetime) -> list[RunningSession]:
+    """Say how far live sessions are; ``sessions`` as ``to_be_priced`` loads them."""
+    found = list(sessions)
+    return [_running(evidence, at) for evidence in gather(found)] if found else []
+
+
+def _running(evidence: Evidence, at: datetime) -> RunningSession:
+    session, energy, gross, problem = evidence.session, None, None, ""
+    try:
+        register = register_so_far(evidence)
+        energy = register[-1].energy_milliwh - register[0].energy_milliwh
+        gross = gross_so_far(evidence, grant=running_terms(session))
+    except CannotBePriced as error:
+        problem = str(error)
+    return RunningSession(
+        session=session,
+        energy_milliwh=energy,
+        power_w=power_w(readings=evidence.readings, measured=evidence.powers, now_ms=to_epoch_ms(at)),
+        gross=gross,
+        currency=session.tariff_version.currency if session.tariff_version else "",
+        lasts=max(at - session.started_at, timedelta()),
+        problem=problem,
     )
 
 

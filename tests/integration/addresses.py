@@ -213,6 +213,7 @@ _ROWS: dict[str, Callable[[Tenant], Rows]] = {
     "console:figures": lambda tenant: {"what": "day"},
     "console:report": lambda tenant: {"name": "trial-balance"},
     "portal:session": _session,
+    "portal:session-row": _session,
     "portal:signed-values": _session,
     "portal:payer-mark": _session,
     "portal:invoice": _invoice,

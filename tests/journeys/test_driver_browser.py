@@ -79,6 +79,8 @@ def ten_seconds_without_network(phone: Phone) -> tuple[str, str]:
     offline = wait_for("the note", lambda: said if "No connection." in (said := phone.text()) else None)
     time.sleep(max(0.0, 10 - (time.monotonic() - lost_at)))
     energy = phone.figure("Energy")
+    phone.press("Stop charging")
+    offline = phone.wait_for("Not stopped: no connection.")
     phone.shoot("3-offline")
     phone.find_network()
     phone.wait_for_figure("Energy", other_than=energy)
@@ -126,6 +128,7 @@ class TestADriver:
         assert Decimal(more_energy) > Decimal(energy) > 0
         assert Decimal(more_cost) > Decimal(cost) > 0
         assert re.search(r"You see how it stood at \d\d:\d\d:\d\d\.", offline)
+        assert "Not stopped: no connection. Try again, or stop at the car." in offline
         assert "No connection." not in again
         assert Decimal(charged) == attempt.receipt.gross.amount == attempt.payment.amount_received.amount
         assert Decimal(charged) + Decimal(released) == attempt.hold_amount.amount

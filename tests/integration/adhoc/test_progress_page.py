@@ -288,6 +288,7 @@ class TestAfterCharging:
 
         assert "€0.00" in page
         assert "€60.00" in page
+        assert "this charge is on us" in page
 
     def test_a_session_in_review_says_that_a_person_looks(self, driver, attempt, charge):
         charge.begin().end(-5 * KWH, at=NOW)

@@ -2,7 +2,7 @@
 
 import csv
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 
@@ -10,6 +10,9 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.domain.roles import Role
+from apps.core import clock
+from apps.sessions.domain.commands import EndCommand, MeterSample, ReadingsCommand
+from apps.sessions.services import end_sessions, record_readings
 from apps.sessions.services.rating import rate_settled
 from tests.factories import (
     make_contract,
@@ -18,6 +21,7 @@ from tests.factories import (
     make_location,
     make_member,
     make_neighbour,
+    make_session,
     make_site,
     make_station,
     make_token,
@@ -27,6 +31,7 @@ from tests.integration.tenants import make_ended_session, signed_in
 
 pytestmark = pytest.mark.django_db
 SESSIONS = "portal:sessions"
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -175,3 +180,57 @@ class TestTheTable:
         answer = browser.get(reverse("portal:sessions-sheet"), {"first": "x"}, follow=True)
 
         assert "cannot be read, so nothing is shown" in answer.content.decode()
+
+
+class TestARunningCharge:
+    def test_says_how_much_and_for_how_much_so_far_in_lists_and_on_its_page_to_its_customer_alone(self, fleet):
+        site, _, browser = fleet
+        at = clock.now()
+        running = make_session(site=site, started_at=at - 30 * MINUTE, start_received_at=at - 30 * MINUTE)
+        for minutes, energy_milliwh in ((15, 5_000_000), (0, 10_000_000)):
+            deliver(site, running, energy_milliwh=energy_milliwh, at=at - minutes * MINUTE)
+        row = reverse("portal:session-row", args=[running.uid])
+        stranger = signed_in(make_member(organisation=make_site().customer.organisation, role=Role.FLEET_USER).user)
+
+        pages = [page_of(browser, address) for address in (reverse(SESSIONS), reverse("portal:home"), row)]
+        page = page_of(browser, reverse("portal:session", args=[running.uid]))
+
+        assert all("10.000 kWh" in each and "€5.95" in each and "20.0 kW" in each for each in (*pages, page))
+        assert all(f'hx-get="{row}"' in each for each in pages)
+        assert "Cost so far" in page
+        assert 'hx-select="#facts"' in page
+        assert stranger.get(row).status_code == 404
+        end(site, running, energy_milliwh=10_000_000, at=at)
+        assert "hx-get" not in page_of(browser, row)
+
+
+def page_of(browser, address: str) -> str:
+    return browser.get(address).content.decode()
+
+
+def deliver(site, session, *, energy_milliwh: int, at: datetime) -> None:
+    sample = MeterSample(at=at, energy_milliwh=session.meter_start_milliwh + energy_milliwh)
+    command = ReadingsCommand(
+        station_id=site.station.pk,
+        evse_number=site.evse.number,
+        transaction_id=session.transaction_id,
+        samples=(sample,),
+        received_at=at,
+        frame_id=2,
+    )
+    record_readings((command,))
+
+
+def end(site, session, *, energy_milliwh: int, at: datetime) -> None:
+    command = EndCommand(
+        station_id=site.station.pk,
+        transaction_id=session.transaction_id,
+        id_token=None,
+        meter_stop_milliwh=session.meter_start_milliwh + energy_milliwh,
+        ended_at=at,
+        reason="Local",
+        samples=(),
+        received_at=at,
+        frame_id=3,
+    )
+    end_sessions((command,))

@@ -1,6 +1,6 @@
 """What a vehicle draws, told from its register or from what was measured."""
 
-from apps.console.domain.power import FRESH_MS, power_w
+from apps.sessions.domain.power import FRESH_MS, power_w
 from apps.tariffs.domain.facts import Measured, Reading
 
 MINUTE_MS = 60_000
