@@ -24,7 +24,7 @@ from apps.sessions.models import ChargingSession
 from apps.sessions.running import CannotBePriced, gross_so_far, register_so_far
 from apps.stations.domain.display import shown_by
 from apps.stations.domain.redaction import redact_text
-from apps.stations.domain.wording import command_in_words
+from apps.stations.domain.wording import asked_in_words, command_in_words
 from apps.stations.models import ChargingStation, Connector, Evse, StationCommand
 from apps.stations.selectors import online
 
@@ -57,9 +57,10 @@ class RunningSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRow:
-    """A command, and how it stands in a sentence."""
+    """A command, what it asks for in a word or two, and how it stands in a sentence."""
 
     command: StationCommand
+    asked: str
     words: str
 
 
@@ -183,6 +184,7 @@ def command_rows(commands: Iterable[StationCommand], *, is_online: bool) -> list
     return [
         CommandRow(
             command=command,
+            asked=asked_in_words(command.action),
             words=command_in_words(
                 action=command.action,
                 status=command.status,
