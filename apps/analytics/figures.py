@@ -156,15 +156,14 @@ def rankings(sums: Sums, *, most: int) -> dict[str, Ranking]:
 
 def _ranked(sums: Sums, most: int) -> list[tuple[str, int, int, int, int]]:
     """Return (by, key, how many keys, place from the top, place from the bottom) of the first and the last."""
-    columns = ("by", "key", "energy_milliwh")
-    parts = [rows.exclude(by=DayFigure.By.HOUR).values(*columns) for rows in sums.parts if not rows.query.is_empty()]
-    if not parts:
-        return []
-    texts, given = zip(*(part.query.sql_with_params() for part in parts), strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_RANKING.format(rows=" UNION ALL ".join(texts)), [*chain.from_iterable(given), most, most])
-        rows: list[tuple[str, int, int, int, int]] = cursor.fetchall()
-    return rows
+    beside_hours = [rows.exclude(by=DayFigure.By.HOUR) for rows in sums.parts]
+    return _asked(_RANKING, beside_hours, ("by", "key", "energy_milliwh"), most, most)
+
+
+_SHOWN: Final = """
+    SELECT by, key, currency, sum(sessions)::bigint, sum(energy_milliwh)::bigint, sum(in_use_ms)::bigint, sum(net)
+    FROM ({rows}) part GROUP BY by, key, currency
+"""
 
 
 def _shown(sums: Sums, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Figures]:
@@ -172,11 +171,25 @@ def _shown(sums: Sums, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int],
     wanted: dict[str, list[int]] = {}
     for by, key in keys:
         wanted.setdefault(by, []).append(key)
+    if not wanted:
+        return {}
+    is_wanted = reduce(or_, (Q(by=by, key__in=some) for by, some in wanted.items()))
+    of_keys = [rows.filter(is_wanted) for rows in sums.parts]
     found: dict[tuple[str, int], Figures] = {}
-    for rows in sums.parts if wanted else ():
-        of_keys = rows.filter(reduce(or_, (Q(by=by, key__in=some) for by, some in wanted.items())))
-        for row in of_keys.values("by", "key", "currency").annotate(**_SUMS):
-            found.setdefault((row["by"], row["key"]), Figures()).add(_of(row))
+    for by, key, currency, sessions, energy, used, net in _asked(_SHOWN, of_keys, ("by", "key", "currency", *_SUMS)):
+        found.setdefault((by, key), Figures()).add(Figures(sessions, energy, used, {currency: net}))
+    return found
+
+
+def _asked(question: str, parts: Iterable[QuerySet[Any]], columns: Sequence[str], *given: int) -> list[Any]:
+    """Ask a question of the rows of several querysets together, as one statement."""
+    asked = [rows.values(*columns).query.sql_with_params() for rows in parts if not rows.query.is_empty()]
+    if not asked:
+        return []
+    texts, values = zip(*asked, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(question.format(rows=" UNION ALL ".join(texts)), [*chain.from_iterable(values), *given])
+        found: list[Any] = cursor.fetchall()
     return found
 
 

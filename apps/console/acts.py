@@ -230,7 +230,7 @@ class _SessionField(forms.ModelChoiceField):
         return super().to_python(value)
 
     def label_from_instance(self, obj: Any) -> str:
-        return f"EVSE {obj.evse.number} · {obj.contract or 'driver without a contract'}"
+        return f"EVSE {obj.evse.number} · {obj.payer}"
 
 
 class Unlock(Act):

@@ -224,7 +224,7 @@ class Performance:
         return [
             Row(
                 key=key,
-                name=names.get(key, "Nobody by contract" if by == By.CUSTOMER else "None"),
+                name=names.get(key, "Drivers without a contract" if by == By.CUSTOMER else "None"),
                 url=self._sessions(self.period.first, self.period.last, {LOOKUPS[By(by)]: key}) if key else "",
                 figures=sums,
                 bar=percent(sums.energy_milliwh, longest),

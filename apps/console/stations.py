@@ -19,7 +19,7 @@ from apps.sessions.models import ChargingSession
 from apps.sessions.selectors import RunningSession, running_sessions, to_be_priced
 from apps.stations.domain.display import shown_by
 from apps.stations.domain.redaction import redact_text
-from apps.stations.domain.wording import command_in_words
+from apps.stations.domain.wording import asked_in_words, command_in_words
 from apps.stations.models import ChargingStation, Connector, Evse, StationCommand
 from apps.stations.selectors import online
 
@@ -36,9 +36,10 @@ _SHOWN_AT_AN_EVSE: Final = r"^(price|cost|final):"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRow:
-    """A command, and how it stands in a sentence."""
+    """A command, what it asks for in a word or two, and how it stands in a sentence."""
 
     command: StationCommand
+    asked: str
     words: str
 
 
@@ -159,6 +160,7 @@ def command_rows(commands: Iterable[StationCommand], *, is_online: bool) -> list
     return [
         CommandRow(
             command=command,
+            asked=asked_in_words(command.action),
             words=command_in_words(
                 action=command.action,
                 status=command.status,

@@ -5,6 +5,7 @@ Every read is narrowed to what the acting organisation operates. A station's pay
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -12,6 +13,7 @@ from django.http import Http404, HttpRequest
 
 from apps.accounts.scope import operated_rows
 from apps.console.curve import Curve, Span, curve_of
+from apps.console.stations import RunningSession, running_sessions
 from apps.contracts.services import TariffExplanation
 from apps.core.clock import to_epoch_ms
 from apps.core.words import amount
@@ -35,6 +37,7 @@ class SessionTrace:
     """What there is of a session, in the order it happened.
 
     choice   why its tariff was chosen; None: that cannot be told any more
+    so_far   what it costs as of its last reading while it has no record; None: it has one, or nobody pays
     curve    its register with the prices of the current record behind it; None: no reading came
     records  revisions, current first · signed: the meter's signed values; None: there are none
     lines    document lines that bill or credit one of the records · documents: the files of their documents
@@ -43,6 +46,7 @@ class SessionTrace:
     session: ChargingSession
     grant: StartGrant | None
     choice: TariffExplanation | None
+    so_far: RunningSession | None
     curve: Curve | None
     records: tuple[CdrExplained, ...]
     readings: Sequence[MeterReading]
@@ -76,7 +80,7 @@ class InvoiceTrace:
     not_electronic: Sequence[str]
 
 
-def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
+def trace_session(request: HttpRequest, *, uid: str, at: datetime) -> SessionTrace:
     """Gather a session's trace.
 
     :raises Http404: no such session among those the organisation operates
@@ -94,10 +98,12 @@ def trace_session(request: HttpRequest, *, uid: str) -> SessionTrace:
     explained = tuple(explain_cdr(cdr, readings=readings) for cdr in records.order_by("-revision"))
     lines = _lines_of(request, session)
     invoice_ids = {line.invoice_id for line in lines}
-    payments = _payments_of(request, invoice_ids)
+    grant = getattr(session, "grant", None)
+    payments = _payments_of(request, invoice_ids, grant=grant)
     return SessionTrace(
         session=session,
-        grant=getattr(session, "grant", None),
+        grant=grant,
+        so_far=running_sessions([session], at=at)[0] if session.is_billable and not explained else None,
         choice=why_this_tariff(session),
         curve=_curve(readings, explained[0] if explained else None),
         records=explained,
@@ -193,12 +199,14 @@ def _lines_of(request: HttpRequest, session: ChargingSession) -> list[InvoiceLin
     ]
 
 
-def _payments_of(request: HttpRequest, invoice_ids: set[int]) -> list[Payment]:
-    """Return whatever pays for a document: a collection, a link, a driver's hold."""
+def _payments_of(request: HttpRequest, invoice_ids: set[int], *, grant: StartGrant | None = None) -> list[Payment]:
+    """Return whatever pays for a document: a collection, a link, a driver's hold; the hold of a grant before that."""
     paying = Payment.objects.filter(
         Q(invoice__in=invoice_ids) | Q(attempt__receipt__in=invoice_ids) | Q(allocations__invoice__in=invoice_ids)
     )
-    payments = Payment.objects.filter(pk__in=paying.values("pk")).select_related("invoice", "attempt__receipt")
+    held = Payment.objects.filter(attempt__grant=grant) if grant is not None else Payment.objects.none()
+    payments = Payment.objects.filter(Q(pk__in=paying.values("pk")) | Q(pk__in=held.values("pk")))
+    payments = payments.select_related("invoice", "attempt__receipt")
     payments = payments.prefetch_related("allocations__invoice", "refunds__credit_note")
     return list(operated_rows(request, payments).order_by("pk"))
 

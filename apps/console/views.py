@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.domain.roles import MONEY_ROLES, OPERATOR_ROLES, SUPPORT_ROLES
 from apps.accounts.scope import has_role, operated_rows
+from apps.console.acts import ACTS
 from apps.console.selectors import unpaid_invoices
 from apps.console.trace import trace_invoice, trace_session
 from apps.console.which_tariff import answer, find_card, find_connector
@@ -30,6 +31,7 @@ from apps.documents.downloads import shown_inline
 from apps.payments.models import Wallet
 from apps.payments.reminders import next_steps, remindable
 from apps.sessions import transparency
+from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import ChargingSession, SignedRecord
 from apps.stations.models import Evse, Location, PayCode
 from apps.stations.selectors import codes_to_print
@@ -39,11 +41,14 @@ from apps.stations.stickers import sticker_sheet_html
 @require_GET
 def session(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Show every step from the raw frames of a session to the money."""
-    trace = trace_session(request, uid=str(uid))
-    may_refund = has_role(request, SUPPORT_ROLES)
+    trace = trace_session(request, uid=str(uid), at=clock.now())
+    may = {
+        "may_refund": has_role(request, SUPPORT_ROLES),
+        "may_stop": trace.session.status == SessionStatus.LIVE and has_role(request, ACTS["stop"].roles),
+    }
     started_at = trace.session.started_at.astimezone(ZoneInfo(trace.session.time_zone))
     title = f"{trace.session.station} · {started_at:%Y-%m-%d %H:%M %Z}"
-    return _page(request, "console/session.html", title=title, trace=trace, may_refund=may_refund)
+    return _page(request, "console/session.html", title=title, trace=trace, **may)
 
 
 @require_GET

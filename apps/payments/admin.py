@@ -36,6 +36,9 @@ from apps.payments.models import (
 )
 
 ATTEMPT_LABELS = {
+    "created": "",
+    "checkout_expired": "",
+    "released": "",
     "captured": "success",
     "authorised": "info",
     "capturing": "info",
@@ -47,6 +50,9 @@ ATTEMPT_LABELS = {
 }
 
 PAYMENT_LABELS = {
+    "new": "",
+    "requires_confirmation": "",
+    "requires_capture": "info",
     "succeeded": "success",
     "processing": "info",
     "requires_payment_method": "danger",
@@ -61,9 +67,13 @@ OPERATION_LABELS = {"done": "success", "rejected": "danger", "unknown": "warning
 class OperationInline(TenantTabular):
     model = PaymentOperation
     fk_name = "payment"
-    fields = ("created_at", "kind", "status", "attempts", "next_try_at", "ended_at", "error")
+    fields = ("created_at", "what", "status", "attempts", "next_try_at", "ended_at", "error")
     readonly_fields = fields
     show_change_link = True
+
+    @admin.display(description="what")
+    def what(self, operation: PaymentOperation) -> str:
+        return operation.asks
 
 
 class AllocationInline(TenantTabular):
@@ -122,8 +132,8 @@ class PaymentAttemptAdmin(TenantAdmin):
     actions_detail = ("refund",)
 
     @display(description="status", label=ATTEMPT_LABELS, ordering="status")
-    def state(self, attempt: PaymentAttempt) -> str:
-        return attempt.status.replace("_", " ")
+    def state(self, attempt: PaymentAttempt) -> tuple[str, str]:
+        return attempt.status, attempt.stands
 
     @admin.display(description="held", ordering="hold_amount")
     def holds(self, attempt: PaymentAttempt) -> str:
@@ -164,7 +174,7 @@ class PaymentAttemptAdmin(TenantAdmin):
         rows = (
             (
                 reverse("admin:payments_paymentoperation_change", args=[call.pk]),
-                call.kind.replace("_", " "),
+                call.asks,
                 call.status,
                 f"{call.created_at:%Y-%m-%d %H:%M:%S}",
                 call.error,
@@ -230,8 +240,8 @@ class PaymentAdmin(TenantAdmin):
     inlines = (AllocationInline, RefundInline, OperationInline)
 
     @display(description="status", label=PAYMENT_LABELS, ordering="status")
-    def state(self, payment: Payment) -> str:
-        return payment.status
+    def state(self, payment: Payment) -> tuple[str, str]:
+        return payment.status, payment.stands
 
     @admin.display(description="pays", ordering="invoice__number")
     def pays(self, payment: Payment) -> str:
@@ -254,7 +264,7 @@ class PaymentAdmin(TenantAdmin):
 @admin.register(PaymentOperation)
 class PaymentOperationAdmin(TenantAdmin):
     empty_hint = "Each call to Stripe stands here under its idempotency key until it is known how it ended."
-    list_display = ("created_at", "kind", "state", "payment", "customer", "attempts", "next_try_at", "error")
+    list_display = ("created_at", "what", "state", "payment", "customer", "attempts", "next_try_at", "error")
     list_filter = ("status", "kind")
     list_select_related = ("payment__invoice", "customer")
     search_fields = ("idempotency_key__startswith", "payment__invoice__number", "customer__name")
@@ -268,6 +278,10 @@ class PaymentOperationAdmin(TenantAdmin):
         ("next_try_at", "ended_at"),
         "error",
     )
+
+    @admin.display(description="what", ordering="kind")
+    def what(self, operation: PaymentOperation) -> str:
+        return operation.asks
 
     @display(description="status", label=OPERATION_LABELS, ordering="status")
     def state(self, operation: PaymentOperation) -> str:

@@ -158,7 +158,7 @@ class ChargingSessionAdmin(TenantAdmin):
 
     @admin.display(description="customer", ordering="contract__customer__name")
     def who(self, session: ChargingSession) -> str:
-        return session.contract.customer.name if session.contract else "nobody by itself"
+        return session.contract.customer.name if session.contract else session.payer
 
     @admin.display(description="energy")
     def energy(self, session: ChargingSession) -> str:

@@ -13,6 +13,7 @@ from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.core.triggers import frozen
 from apps.payments.domain.status import ATTEMPT_ENDS, BEFORE_MONEY, AttemptStatus, advance_attempt
+from apps.payments.domain.status_words import attempt_in_words
 
 _BEFORE_MONEY: Final = sorted(status.value for status in BEFORE_MONEY)
 _ENDS: Final = sorted(status.value for status in ATTEMPT_ENDS)
@@ -189,6 +190,11 @@ class PaymentAttempt(TenantModel):
                 """,
             ),
         ]
+
+    @property
+    def stands(self) -> str:
+        """Say where the money is, to people of the console."""
+        return attempt_in_words(self.status)
 
     def __str__(self) -> str:
         return f"attempt {self.pk} ({self.status})"

@@ -9,6 +9,7 @@ from django.db.models import Q
 from apps.accounts.tenancy import TenantModel
 from apps.core.triggers import frozen
 from apps.payments.domain.status import UNFINISHED, OperationKind, OperationStatus
+from apps.payments.domain.status_words import operation_in_words
 from apps.payments.models.disputes import Dispute
 from apps.payments.models.methods import SavedMethod
 from apps.payments.models.payments import Payment
@@ -156,6 +157,11 @@ class PaymentOperation(TenantModel):
             ),
             *frozen("operation_frozen_when_ended", what="ended operations", once="OLD.ended_at IS NOT NULL"),
         ]
+
+    @property
+    def asks(self) -> str:
+        """Say what the call is for, to people of the console."""
+        return operation_in_words(self.kind)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} ({self.status})"

@@ -12,6 +12,7 @@ from djmoney.models.fields import MoneyField
 from apps.accounts.tenancy import TenantModel
 from apps.core.constraints import is_rounded_money
 from apps.payments.domain.status import OPEN_PAYMENT, PaymentStatus
+from apps.payments.domain.status_words import payment_in_words
 from apps.payments.models.attempts import PaymentAttempt
 
 _OPEN: Final = sorted(status.value for status in OPEN_PAYMENT)
@@ -224,6 +225,11 @@ class Payment(TenantModel):
                 """,
             ),
         ]
+
+    @property
+    def stands(self) -> str:
+        """Say how it stands, to people of the console."""
+        return payment_in_words(self.status)
 
     def __str__(self) -> str:
         if self.wallet_id:

@@ -32,7 +32,7 @@ class ChargingSession(TenantModel):
     begun_at, claimed_at  of a 2.0.1 transaction: what its Started event said, null = it has not come; and since when an
                     id token was told in it, null = none was, or only with its end. ``started_at`` is the latter if
                     known, else the former: nobody pays for what is before they asked
-    contract        who pays; null = nobody by itself (unknown card), or an anonymous driver's grant
+    contract        who pays; null = nobody (an unknown card), or a driver without a contract
     home_charger    the driver's wallbox at home: what it delivers is paid back, never billed
     tariff_version, time_zone  stored at the start; a change never reprices a running session
     review_reasons  sentences for an operator, collected from the start on; any leads to review when the session is
@@ -184,6 +184,13 @@ class ChargingSession(TenantModel):
     def is_anonymous(self) -> bool:
         """Whether a driver without a contract pays, from what was held on a card."""
         return self.is_billable and self.contract_id is None
+
+    @property
+    def payer(self) -> str:
+        """Say who pays, to whoever runs the station."""
+        if self.contract is not None:
+            return str(self.contract)
+        return "a driver without a contract" if self.is_anonymous else "nobody: it began without contract or payment"
 
     @property
     def record_purpose(self) -> str:

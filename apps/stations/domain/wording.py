@@ -32,6 +32,33 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 
 
+_ASKED: Final[Mapping[str, str]] = {
+    "RemoteStartTransaction": "Start",
+    "RequestStartTransaction": "Start",
+    "RemoteStopTransaction": "Stop",
+    "RequestStopTransaction": "Stop",
+    "UnlockConnector": "Unlock",
+    "Reset": "Restart",
+    "ChangeAvailability": "Availability",
+    "ReserveNow": "Reserve",
+    "CancelReservation": "Cancel the reservation",
+    "ClearCache": "Forget cards",
+    "SendLocalList": "Local list",
+    "GetLocalListVersion": "Local list's version",
+    "ChangeConfiguration": "Settings",
+    "GetConfiguration": "Settings",
+    "SetVariables": "Settings",
+    "GetVariables": "Settings",
+    "TriggerMessage": "Report",
+    "UpdateFirmware": "Firmware",
+}
+
+
+def asked_in_words(action: str) -> str:
+    """Say what a command asks for, as its button does; the message's own name where it has no button."""
+    return _ASKED.get(action, action)
+
+
 def command_in_words(
     *, action: str, status: str, answer: Mapping[str, Any] | None, was_sent: bool, is_online: bool
 ) -> str:

@@ -76,7 +76,7 @@ class TestHomesFigures:
         performance = response.context["performance"]
         assert (performance.total.sessions, performance.revenue) == (3, "CHF2.00 + €15.00")
         assert [row.figures.sessions for row in performance.sites] == [2, 1]
-        assert [row.name for row in performance.customers] == [site.customer.name, "Nobody by contract"]
+        assert [row.name for row in performance.customers] == [site.customer.name, "Drivers without a contract"]
         best, least = performance.connectors()
         assert [row.figures.energy_milliwh // 10**6 for row in best] == [30, 4]
         assert [row.name for row in least] == [f"{site.station} / 9"]
