@@ -1,7 +1,7 @@
 """The first page: what needs somebody, what the month comes to and by what, what is open, what happened last."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
@@ -16,22 +16,28 @@ from apps.portal.alerts import alerts_of
 from apps.portal.pages import page_for
 from apps.portal.spending import By, records_of, shares_of, spend_of
 
+SHOWN_MONTHS: Final = 6
+
 
 @require_GET
 @customer_page
 def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
-    """Show this month, by one thing (``?by=vehicle``), what is open and what waits for somebody."""
+    """Show a month (``?month=2026-11``; this one), by one thing (``?by=vehicle``), what is open and what waits."""
     now = clock.now()
     today = now.astimezone(selectors.zone_of(membership)).date()
-    month = today.replace(day=1)
+    months = [add_months(today.replace(day=1), -back) for back in range(SHOWN_MONTHS)]
+    month = next((one for one in months if f"{one:%Y-%m}" == request.GET.get("month")), months[0])
+    last_day = add_months(month, 1) - timedelta(days=1)
     invoices = list(selectors.open_invoices_of(membership)[:10])
-    budgets = selectors.budgets_of(membership, month=month)
+    budgets = selectors.budgets_of(membership, month=months[0])
     by = By(request.GET["by"]) if request.GET.get("by") in set(By) else By.VEHICLE
     context = {
         "month": month,
+        "months": months,
+        "is_over": month != months[0],
         "today": today,
-        "last_day": add_months(month, 1) - timedelta(days=1),
-        "spend": spend_of(membership, today=today),
+        "last_day": last_day,
+        "spend": spend_of(membership, today=min(today, last_day)),
         "by": by,
         "shares": _shares(membership, by=by, month=month),
         "invoices": selectors.with_states(invoices),
@@ -40,7 +46,7 @@ def home(request: HttpRequest, *, membership: Membership) -> HttpResponse:
         "wallets": selectors.wallets_of(membership),
         "sessions": selectors.with_running(first_of(selectors.sessions_of(membership), 5), at=now),
         "disputes": selectors.disputes_of(membership),
-        "budgets": budgets,
+        "budgets": budgets if month == months[0] else selectors.budgets_of(membership, month=month),
         "may_pay": is_administrator(membership),
         "alerts": alerts_of(membership, invoices=invoices, budgets=budgets, today=today, at=now),
     }

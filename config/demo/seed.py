@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -193,8 +194,9 @@ def _seed_fleet(seller: Organisation, fleet: Fleet) -> Contract:
             "language": fleet.language,
         },
     )
+    since = SINCE.replace(tzinfo=ZoneInfo(seller.time_zone))
     contract, _ = Contract.objects.get_or_create(
-        seller=seller, number=fleet.contract_number, defaults={"customer": customer, "valid_from": SINCE}
+        seller=seller, number=fleet.contract_number, defaults={"customer": customer, "valid_from": since}
     )
     for token in fleet.tokens:
         vehicle, _ = Vehicle.objects.get_or_create(

@@ -1,6 +1,6 @@
 """Template filters over ``apps.core.words``."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,13 @@ def price(number: str, currency: str) -> str:
 def local(at: datetime | None, zone: str) -> str:
     """Write an instant on the wall clock of ``zone`` (IANA name)."""
     return "–" if at is None else formats.date_format(timezone.localtime(at, ZoneInfo(zone)), "DATETIME_FORMAT")
+
+
+@register.filter
+def local_day(at: datetime, zone: str) -> str:
+    """Write from or until when something holds in ``zone``: the day where it is midnight there, else the time too."""
+    there = timezone.localtime(at, ZoneInfo(zone))
+    return formats.date_format(there, "DATETIME_FORMAT" if there.time() != time() else "DATE_FORMAT")
 
 
 @register.filter

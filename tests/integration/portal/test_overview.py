@@ -117,6 +117,22 @@ class TestTheFirstPage:
         assert f"Contract {ours.site.contract.number} ends on {date_format(date(2026, 8, 11))}." in told
         assert not [words for words in told if "CANARY" in words]
 
+    def test_opens_each_of_the_last_months_with_its_shares(self, two_months, django_assert_max_num_queries):
+        _, member = two_months
+        browser = signed_in(member.user)
+
+        with time_machine.travel(datetime(2026, 6, 10, 12, tzinfo=UTC)), django_assert_max_num_queries(60):
+            may, june = (
+                browser.get(reverse("portal:home"), {"month": month, "by": "site"}).content.decode()
+                for month in ("2026-05", "2031-01")
+            )
+
+        assert "first=2026-05-01&amp;last=2026-05-31" in may
+        assert "first=2026-06-01&amp;last=2026-06-30" in june
+        assert all('href="?month=2026-05&amp;by=site"' in page for page in (may, june))
+        assert 'href="?month=2026-05&amp;by=driver#shares"' in may
+        assert ["by the same day last month" in page for page in (may, june)] == [False, True]
+
     def test_offers_to_pay_to_whoever_may(self, ours):
         looker = make_member(organisation=ours.fleet.organisation, role=Role.FLEET_USER).user
         address = reverse("portal:invoice-pay", args=[ours.invoice.uid])
