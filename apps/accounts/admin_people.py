@@ -14,6 +14,7 @@ from apps.accounts.scope import has_role
 from apps.accounts.sign_ins import end_sign_in, live_sign_ins
 from apps.accounts.tenant_admin import TenantAdmin
 from apps.core import clock
+from apps.core.domain.browsers import browser_and_system
 
 
 @admin.register(Invitation)
@@ -70,15 +71,20 @@ class SignInAdmin(TenantAdmin):
     """Where the organisation's people are signed in now; for whoever decides about them."""
 
     empty_hint = "Nobody is signed in but you."
-    list_display = ("user", "device", "address", "first_seen_at", "last_seen_at")
+    list_display = ("user", "browser", "address", "first_seen_at", "last_seen_at")
     list_select_related = ("user",)
     search_fields = ("user__email", "user__name")
-    fields = ("user", "device", "address", ("first_seen_at", "last_seen_at"))
+    fields = ("user", "browser", "device", "address", ("first_seen_at", "last_seen_at"))
+    readonly_fields = ("browser",)
     actions_detail = ("end",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request).filter(pk__in=live_sign_ins(at=clock.now()).values("pk"))
         return rows.defer("session_key")
+
+    @display(description="browser", ordering="device")
+    def browser(self, found: SignIn) -> str:
+        return browser_and_system(found.device)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return has_role(request, PEOPLE_ROLES)
@@ -102,8 +108,8 @@ class SignInAdmin(TenantAdmin):
             request,
             obj=found,
             title=f"Sign {found.user} out",
-            text=f"Of the browser {found.device or 'without a name'}. They may sign in again; to keep them out, end "
-            "their membership.",
+            text=f"Of the browser {browser_and_system(found.device) or 'without a name'}. They may sign in again; "
+            "to keep them out, end their membership.",
             submit="Sign out",
             do=do,
         )

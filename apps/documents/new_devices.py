@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import SignIn
+from apps.core.domain.browsers import browser_and_system
 from apps.core.words import moment
 from apps.documents.personal_mails import mail_person, zone_of
 
@@ -46,7 +47,7 @@ def _body(row: SignIn, *, zone: str) -> str:
         "It was not? Sign that device out and change your password:\n"
         "%(link)s\n"
     ) % {
-        "device": row.device or _("unknown browser"),
+        "device": browser_and_system(row.device) or _("unknown browser"),
         "address": row.address or _("unknown address"),
         "seen": moment(row.first_seen_at, zone),
         "link": f"{settings.PUBLIC_URL}{reverse('portal:sign-ins')}",

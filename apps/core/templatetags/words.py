@@ -8,6 +8,7 @@ from django import template
 from django.utils import formats, timezone
 
 from apps.core import words
+from apps.core.domain.browsers import browser_and_system
 
 register = template.Library()
 register.filter("kwh", words.kwh)
@@ -15,6 +16,7 @@ register.filter("kw", words.kw)
 register.filter("money", words.money)
 register.filter("rate", words.rate)
 register.filter("duration", words.duration)
+register.filter("browser", browser_and_system)
 
 
 @register.filter
