@@ -183,9 +183,11 @@ class TestALostSecondFactor:
             return signed_in(by.user).post(reverse("console:factor-off", args=[whose.pk]))
 
         refused = [ask(finance, shared).status_code, ask(owner, other).status_code]
+        act = reverse("admin:accounts_membership_take_factor_off", args=[other.pk])
+        refused.append(signed_in(owner.user).get(act).status_code)
         told = [words(ask(owner, whose)) for whose in (owner, platform, shared)]
 
-        assert refused == [403, 404]
+        assert refused == [403, 404, 404]
         assert "Nobody changes or ends their own membership" in told[0]
         assert all("opens more than your organisation" in page for page in told[1:])
         assert Authenticator.objects.count() == 10
