@@ -1,4 +1,7 @@
-"""The console's sidebar, grouped by what people do; an item shows to whoever may look at its rows."""
+"""The console's sidebar, grouped by what people do; a role is offered what it works with.
+
+What else it may look at stays where it is: by address, by the search's rows and by links between pages.
+"""
 
 from typing import Any
 
@@ -7,7 +10,16 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from apps.accounts.domain.roles import OPERATOR_ROLES, PEOPLE_ROLES
+from apps.accounts.domain.roles import (
+    HARDWARE_ROLES,
+    INTEGRATION_ROLES,
+    MASTER_DATA_ROLES,
+    MONEY_ROLES,
+    OPERATOR_ROLES,
+    PEOPLE_ROLES,
+    SUPPORT_ROLES,
+    Role,
+)
 from apps.accounts.scope import has_role, is_platform_operator
 
 
@@ -15,13 +27,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return unfold's navigation (setting UNFOLD, SIDEBAR)."""
     if not has_role(request, OPERATOR_ROLES):
         return []
-    return [
-        {"items": [{"title": _("Home"), "icon": "home", "link": reverse("admin:index")}]},
-        *_work(),
-        *_customers(),
-        *_money(),
-        _settings(request),
-    ]
+    groups = [{"items": [{"title": _("Home"), "icon": "home", "link": reverse("admin:index")}]}, *_work()]
+    if has_role(request, SUPPORT_ROLES | {Role.READ_ONLY}):
+        groups += [*_customers(), _payments()]
+    if has_role(request, MONEY_ROLES | {Role.READ_ONLY}):
+        groups += _books()
+    return [*groups, _settings(request)]
 
 
 def _work() -> list[dict[str, Any]]:
@@ -93,32 +104,35 @@ def _customers() -> list[dict[str, Any]]:
     ]
 
 
-def _money() -> list[dict[str, Any]]:
+def _payments() -> dict[str, Any]:
+    return _group(
+        _("Money"),
+        {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
+        {"title": _("Find a driver's charge"), "icon": "search", "link": reverse("console:find-charge")},
+        _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
+        _row(_("Charge searches"), "manage_search", "payments_chargesearch"),
+        _row(_("Payments"), "payments", "payments_payment"),
+        _row(_("Refunds to confirm"), "how_to_reg", "payments_refundrequest"),
+        _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
+        _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),
+        _row(_("Opening items"), "move_to_inbox", "payments_openingitem"),
+        _row(_("Money by bank"), "account_balance", "payments_bankreceipt"),
+        _row(_("To be paid back"), "undo", "payments_bankrepayment"),
+        _row(_("What settles what"), "call_split", "payments_allocation"),
+        _row(_("Reminders"), "notifications", "payments_dunningstep"),
+        _row(_("Write-offs"), "money_off", "payments_writeoff"),
+        _row(_("Disputes"), "gavel", "payments_dispute"),
+        _row(_("Payouts"), "outbound", "accounting_payout"),
+        _row(_("Stripe's balance"), "list_alt", "accounting_balanceentry"),
+        _row(_("Discrepancies"), "difference", "accounting_discrepancy"),
+        _row(_("Calls to Stripe"), "sync_alt", "payments_paymentoperation"),
+        _row(_("Stripe events"), "webhook", "payments_stripeevent"),
+        _row(_("Saved cards"), "credit_card", "payments_savedmethod"),
+    )
+
+
+def _books() -> list[dict[str, Any]]:
     return [
-        _group(
-            _("Money"),
-            {"title": _("Unpaid"), "icon": "hourglass", "link": reverse("console:unpaid")},
-            {"title": _("Find a driver's charge"), "icon": "search", "link": reverse("console:find-charge")},
-            _row(_("Drivers' payments"), "ev_station", "payments_paymentattempt"),
-            _row(_("Charge searches"), "manage_search", "payments_chargesearch"),
-            _row(_("Payments"), "payments", "payments_payment"),
-            _row(_("Refunds to confirm"), "how_to_reg", "payments_refundrequest"),
-            _row(_("Bank statements"), "upload_file", "accounting_bankstatement"),
-            _row(_("Lines of statements"), "list", "accounting_bankstatementrow"),
-            _row(_("Opening items"), "move_to_inbox", "payments_openingitem"),
-            _row(_("Money by bank"), "account_balance", "payments_bankreceipt"),
-            _row(_("To be paid back"), "undo", "payments_bankrepayment"),
-            _row(_("What settles what"), "call_split", "payments_allocation"),
-            _row(_("Reminders"), "notifications", "payments_dunningstep"),
-            _row(_("Write-offs"), "money_off", "payments_writeoff"),
-            _row(_("Disputes"), "gavel", "payments_dispute"),
-            _row(_("Payouts"), "outbound", "accounting_payout"),
-            _row(_("Stripe's balance"), "list_alt", "accounting_balanceentry"),
-            _row(_("Discrepancies"), "difference", "accounting_discrepancy"),
-            _row(_("Calls to Stripe"), "sync_alt", "payments_paymentoperation"),
-            _row(_("Stripe events"), "webhook", "payments_stripeevent"),
-            _row(_("Saved cards"), "credit_card", "payments_savedmethod"),
-        ),
         _group(
             _("Charging at home"),
             _row(_("Agreements"), "handshake", "contracts_homeagreement"),
@@ -152,22 +166,23 @@ def _money() -> list[dict[str, Any]]:
 def _settings(request: HttpRequest) -> dict[str, Any]:
     people = [
         _row(_("People"), "groups", "accounts_membership"),
-        _row(_("Invitations"), "person_add", "accounts_invitation"),
         _row(_("Company"), "domain", "accounts_organisation"),
     ]
     if has_role(request, PEOPLE_ROLES):
+        people.append(_row(_("Invitations"), "person_add", "accounts_invitation"))
         people.append(_row(_("Sign-ins"), "devices", "accounts_signin"))
     if is_platform_operator(request):
         people.append(_row(_("Accounts"), "person", "accounts_user"))
         people.append({"title": _("Refused at the door"), "icon": "door_front", "link": reverse("console:strangers")})
-    return _group(
-        _("Settings"),
-        {"title": _("First steps"), "icon": "checklist", "link": reverse("console:onboarding")},
-        *people,
-        _row(_("API keys"), "key", "accounts_apikey"),
-        _row(_("Webhooks"), "webhook", "documents_webhookendpoint"),
-        _row(_("Sent by webhook"), "outgoing_mail", "documents_webhookdelivery"),
-    )
+    if has_role(request, MASTER_DATA_ROLES | HARDWARE_ROLES):
+        people.insert(0, {"title": _("First steps"), "icon": "checklist", "link": reverse("console:onboarding")})
+    if has_role(request, INTEGRATION_ROLES):
+        people += [
+            _row(_("API keys"), "key", "accounts_apikey"),
+            _row(_("Webhooks"), "webhook", "documents_webhookendpoint"),
+            _row(_("Sent by webhook"), "outgoing_mail", "documents_webhookdelivery"),
+        ]
+    return _group(_("Settings"), *people)
 
 
 def account(request: HttpRequest) -> list[dict[str, Any]]:

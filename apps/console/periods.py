@@ -14,6 +14,7 @@ OFFERED: Final = {
     Preset.DAYS_7: "7 days",
     Preset.DAYS_30: "30 days",
     Preset.MONTH: "This month",
+    Preset.LAST_MONTH: "Last month",
     Preset.QUARTER: "This quarter",
     Preset.YEAR: "This year",
 }

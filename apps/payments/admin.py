@@ -24,6 +24,7 @@ from apps.payments import (  # noqa: F401 their classes register themselves
     admin_wallets,
     admin_write_offs,
 )
+from apps.payments.domain.status_words import attempt_in_words, payment_in_words
 from apps.payments.models import (
     Allocation,
     Payment,
@@ -36,28 +37,28 @@ from apps.payments.models import (
 )
 
 ATTEMPT_LABELS = {
-    "created": "",
-    "checkout_expired": "",
-    "released": "",
-    "captured": "success",
-    "authorised": "info",
-    "capturing": "info",
-    "checkout_open": "info",
-    "hold_expired": "danger",
-    "capture_failed": "danger",
-    "payment_failed": "danger",
-    "releasing": "warning",
+    attempt_in_words("created"): "",
+    attempt_in_words("checkout_expired"): "",
+    attempt_in_words("released"): "",
+    attempt_in_words("captured"): "success",
+    attempt_in_words("authorised"): "info",
+    attempt_in_words("capturing"): "info",
+    attempt_in_words("checkout_open"): "info",
+    attempt_in_words("hold_expired"): "danger",
+    attempt_in_words("capture_failed"): "danger",
+    attempt_in_words("payment_failed"): "danger",
+    attempt_in_words("releasing"): "warning",
 }
 
 PAYMENT_LABELS = {
-    "new": "",
-    "requires_confirmation": "",
-    "requires_capture": "info",
-    "succeeded": "success",
-    "processing": "info",
-    "requires_payment_method": "danger",
-    "requires_action": "warning",
-    "canceled": "warning",
+    payment_in_words("new"): "",
+    payment_in_words("requires_confirmation"): "",
+    payment_in_words("requires_capture"): "info",
+    payment_in_words("succeeded"): "success",
+    payment_in_words("processing"): "info",
+    payment_in_words("requires_payment_method"): "danger",
+    payment_in_words("requires_action"): "warning",
+    payment_in_words("canceled"): "warning",
 }
 ACCOUNT_FIELDS = ("country", "bank_code", "mandate_reference")
 METHOD_TIMES = ("requested_at", "activated_at", "ended_at", "ended_why")
@@ -131,9 +132,13 @@ class PaymentAttemptAdmin(TenantAdmin):
     readonly_fields = ("state", "holds", "captured", "held_until", "why", "session", "payment_page", "calls")
     actions_detail = ("refund",)
 
-    @display(description="status", label=ATTEMPT_LABELS, ordering="status")
-    def state(self, attempt: PaymentAttempt) -> tuple[str, str]:
-        return attempt.status, attempt.stands
+    @display(
+        description="status",
+        label=ATTEMPT_LABELS,
+        ordering="status",
+    )
+    def state(self, attempt: PaymentAttempt) -> str:
+        return attempt.stands
 
     @admin.display(description="held", ordering="hold_amount")
     def holds(self, attempt: PaymentAttempt) -> str:
@@ -239,9 +244,13 @@ class PaymentAdmin(TenantAdmin):
     readonly_fields = ("pays", "state", "asked", "still_held", "received")
     inlines = (AllocationInline, RefundInline, OperationInline)
 
-    @display(description="status", label=PAYMENT_LABELS, ordering="status")
-    def state(self, payment: Payment) -> tuple[str, str]:
-        return payment.status, payment.stands
+    @display(
+        description="status",
+        label=PAYMENT_LABELS,
+        ordering="status",
+    )
+    def state(self, payment: Payment) -> str:
+        return payment.stands
 
     @admin.display(description="pays", ordering="invoice__number")
     def pays(self, payment: Payment) -> str:
