@@ -89,9 +89,10 @@ def checklist_of(request: HttpRequest) -> Checklist | None:
 
 def _checklist(owner: Organisation, *, paid: bool) -> Checklist:
     known = _Known.of(owner)
-    steps = steps_of(facts_of(owner, known, paid=paid, at=clock.now()))
+    facts = facts_of(owner, known, paid=paid, at=clock.now())
+    steps = steps_of(facts)
     first = next_step(steps)
-    links = _links(owner, known)
+    links = _links(owner, known, has_bare=facts.bare_stations > 0)
     return Checklist(
         steps=tuple(
             LinkedStep(step=step, url=links[step.slug][0], label=links[step.slug][1], is_next=step is first)
@@ -170,11 +171,12 @@ def _has_been_paid(owner: Organisation) -> bool:
     return paid.filter(Q(attempt__receipt__isnull=False) | Q(invoice__kind=Invoice.Kind.INVOICE)).exists()
 
 
-def _links(owner: Organisation, known: _Known) -> Mapping[Slug, tuple[str, str]]:
+def _links(owner: Organisation, known: _Known, *, has_bare: bool) -> Mapping[Slug, tuple[str, str]]:
     """Return for each step the address of the right form, filled in as far as can be known, and the button's words."""
     company = reverse("admin:accounts_organisation_change", args=[owner.pk])
-    stations, site, draft = ChargingStation.objects.filter(location__owner=owner), known.newest_site, known.newest_draft
-    bare = stations.filter(~Exists(_CONNECTORS)).order_by("pk").values_list("pk", flat=True).first()
+    site, draft = known.newest_site, known.newest_draft
+    stations = ChargingStation.objects.filter(~Exists(_CONNECTORS), location__owner=owner).order_by("pk")
+    bare = stations.values_list("pk", flat=True).first() if has_bare else None
     code = PayCode.objects.filter(connector__evse__station__location__owner=owner, revoked_at=None).first()
     return {
         Slug.LEGAL: (company, "Open the company's data"),
