@@ -86,11 +86,13 @@ def _between(rows: QuerySet[Any], days: Days) -> QuerySet[Any]:
     return rows.filter(local_date__gte=days[0], local_date__lte=days[1]).order_by()
 
 
-def until_hour(hours: QuerySet[SessionHour], *, days: Sequence[date], hour: int) -> list[Figures]:
-    """Return what each of some days came to before an hour of its clock."""
-    rows = hours.filter(local_date__in=days, local_hour__lt=hour)
-    found = _grouped(rows.order_by(), "local_date")
-    return [found.get(day, Figures()) for day in days]
+def until_hour(hours: QuerySet[SessionHour], *, days: Sequence[date], hour: int) -> dict[date, dict[int, Figures]]:
+    """Return what each of some days came to before an hour of its clock: day → hour → figures, where there are any."""
+    rows = hours.filter(local_date__in=days, local_hour__lt=hour).order_by()
+    found: dict[date, dict[int, Figures]] = {day: {} for day in days}
+    for row in rows.values("local_date", "local_hour", "currency").annotate(**_SUMS):
+        found[row["local_date"]].setdefault(row["local_hour"], Figures()).add(_of(row))
+    return found
 
 
 def by_day(rows: QuerySet[DayFigure], days: Days) -> dict[date, Figures]:
@@ -98,11 +100,13 @@ def by_day(rows: QuerySet[DayFigure], days: Days) -> dict[date, Figures]:
     return _grouped(_between(rows.filter(by=DayFigure.By.HOUR), days), "local_date")
 
 
-def by_hour_of_week(rows: QuerySet[DayFigure], days: Days) -> dict[tuple[int, int], int]:
-    """Return (ISO weekday, hour) → milliseconds in use."""
+def by_hour_of_week(rows: QuerySet[DayFigure], days: Days) -> dict[tuple[int, int], Figures]:
+    """Return what each (ISO weekday, hour) that has any came to."""
     hours = _between(rows.filter(by=DayFigure.By.HOUR), days)
-    found = hours.values_list("local_date__iso_week_day", "key").annotate(used=Sum("in_use_ms"))
-    return {(weekday, hour): used for weekday, hour, used in found}
+    found: dict[tuple[int, int], Figures] = {}
+    for row in hours.values("local_date__iso_week_day", "key", "currency").annotate(**_SUMS):
+        found.setdefault((row["local_date__iso_week_day"], row["key"]), Figures()).add(_of(row))
+    return found
 
 
 def by_key(sums: Sums, by: str) -> dict[int, Figures]:

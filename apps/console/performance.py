@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -20,7 +20,8 @@ from apps.analytics import figures
 from apps.analytics.domain.spans import instants_of, year_before
 from apps.analytics.figures import Figures, Ranking
 from apps.analytics.models import DayFigure, MonthFigure, SessionHour, StaleMonth, StationDay
-from apps.console.charts import Chart, Point, bars_of, level, percent
+from apps.console.charts import Chart, Point, bars_of, percent
+from apps.console.heat import Heat, heat_of, heat_rows
 from apps.console.periods import Period
 from apps.contracts.models import Customer
 from apps.core.words import amount, kwh
@@ -32,19 +33,22 @@ MOST_ROWS: Final = 8
 MOST_BARS: Final = 100
 """Above so many days the bars are months."""
 _HOUR_MS: Final = 3_600_000
-EXPORTS: Final = frozenset({"day", "uptime", *DayFigure.By.values} - {DayFigure.By.HOUR})
-WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+EXPORTS: Final = frozenset({"day", "heat", "uptime", *DayFigure.By.values} - {DayFigure.By.HOUR})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of a table. url: the sessions behind it, "" where there is no such list · bar: percent of the longest."""
+    """A line of a table. url: the sessions behind it, "" where there is no such list · bar: percent of the longest.
+
+    utilised  how much of its connectors' time a vehicle stood there; "" where it has none of its own
+    """
 
     key: int
     name: str
     url: str
     figures: Figures
     bar: int
+    utilised: str = ""
 
     @property
     def revenue(self) -> str:
@@ -81,9 +85,9 @@ class Performance:
         )
         self.total = Figures.sum(self.by_day.values())
 
-    def utilisation(self, in_use_ms: int, span_ms: int) -> str:
-        """Write how much of the connectors' time a vehicle stood there; the connectors are those of today."""
-        whole = span_ms * self.evses
+    def utilisation(self, in_use_ms: int, span_ms: int, evses: int | None = None) -> str:
+        """Write how much of the time of connectors, all by default, a vehicle stood there; they are those of today."""
+        whole = span_ms * (self.evses if evses is None else evses)
         return f"{Decimal(in_use_ms * 1000 // whole) / 10} %" if whole else "–"
 
     @property
@@ -105,12 +109,18 @@ class Performance:
         begin, _end = instants_of(self.period.today, self.period.today, time_zone=self.period.time_zone)
         return begin + timedelta(hours=self.period.hour)
 
-    def compared(self) -> list[Compared]:
-        """Return today beside the same weekday of last week and the same day last year, all until the full hour."""
-        today, hour = self.period.today, self.period.hour
+    @cached_property
+    def _lately(self) -> Mapping[date, Mapping[int, Figures]]:
+        """Return today, the same weekday of last week and the same day last year, by hour, until the full hour."""
+        today = self.period.today
         hours = operated_rows(self._request, SessionHour.objects.all())
         asked = (today, today - timedelta(days=7), year_before(today))
-        days = figures.until_hour(hours, days=asked, hour=hour)
+        return figures.until_hour(hours, days=asked, hour=self.period.hour)
+
+    def compared(self) -> list[Compared]:
+        """Return today beside the two other days."""
+        hour = self.period.hour
+        days = [Figures.sum(hours.values()) for hours in self._lately.values()]
         currencies = sorted({currency for day in days for currency in day.net})
         return [
             Compared(label="Energy", values=_three(kwh(day.energy_milliwh) for day in days)),
@@ -127,6 +137,32 @@ class Performance:
                 values=_three(self.utilisation(day.in_use_ms, hour * _HOUR_MS) for day in days),
             ),
         ]
+
+    def compared_days(self) -> list[tuple[str, str]]:
+        """Return the heads of the three days, each with the list of the sessions that began on it."""
+        names = ("Today", "A week ago", "A year ago")
+        return [(name, self._sessions(day, day)) for name, day in zip(names, self._lately, strict=True)]
+
+    def today_by_hour(self) -> Chart | None:
+        """Return today's energy hour by hour; None: nothing has flowed yet."""
+        hours = self._lately[self.period.today]
+        if not any(sums.energy_milliwh for sums in hours.values()):
+            return None
+        points = [
+            self._point(
+                (self.period.today, self.period.today, f"{hour}:00"),
+                hours.get(hour, Figures()),
+                hours.get(hour, Figures()).energy_milliwh,
+                kwh(hours.get(hour, Figures()).energy_milliwh),
+            )
+            for hour in range(24)
+        ]
+        return bars_of("Energy today, by hour", points)
+
+    @property
+    def sessions_url(self) -> str:
+        """Where the sessions of the whole period are listed."""
+        return self._sessions(self.period.first, self.period.last)
 
     def charts(self) -> list[Chart]:
         """Return energy and each currency's revenue by day, or by month of a long period."""
@@ -145,7 +181,7 @@ class Performance:
 
     def _steps(self) -> list[tuple[tuple[date, date, str], Figures]]:
         """Return the period's days, or its months, each with its first and last day and its name."""
-        days = [self.period.first + timedelta(days=n) for n in range((self.period.last - self.period.first).days + 1)]
+        days = self._days()
         if len(days) <= MOST_BARS:
             return [((day, day, f"{day:%a %d %b}"), self.by_day.get(day, Figures())) for day in days]
         months: dict[date, list[date]] = {}
@@ -158,6 +194,9 @@ class Performance:
             )
             for month, within in months.items()
         ]
+
+    def _days(self) -> list[date]:
+        return [self.period.first + timedelta(days=n) for n in range((self.period.last - self.period.first).days + 1)]
 
     def table_of_days(self) -> list[Row]:
         steps = self._steps()
@@ -174,16 +213,16 @@ class Performance:
         ]
 
     @cached_property
-    def heat(self) -> list[tuple[str, list[tuple[int, str, int]]]]:
-        """Return for each weekday its name and hours: (shade, utilisation, hour)."""
-        used = figures.by_hour_of_week(self._rows, self.period.days)
-        most = max(used.values(), default=0)
-
-        def cell(weekday: int, hour: int) -> tuple[int, str, int]:
-            in_use_ms = used.get((weekday, hour), 0)
-            return level(in_use_ms, most), self.utilisation(in_use_ms, self._count_of(weekday, hour) * _HOUR_MS), hour
-
-        return [(name, [cell(day, hour) for hour in range(24)]) for day, name in enumerate(WEEKDAYS, start=1)]
+    def heat(self) -> Heat:
+        """Return the hours of the week by what the address asks for (``?heat=``)."""
+        return heat_of(
+            figures.by_hour_of_week(self._rows, self.period.days),
+            asked=self._request.GET.get("heat", ""),
+            currencies=self.total.net,
+            utilisation=lambda in_use_ms, weekday, hour: self.utilisation(
+                in_use_ms, self._count_of(weekday, hour) * _HOUR_MS
+            ),
+        )
 
     def _count_of(self, weekday: int, hour: int) -> int:
         """Return how often an hour of a weekday lies in the period, as far as that is over."""
@@ -200,7 +239,12 @@ class Performance:
     def table(self, by: str) -> list[Row]:
         """Return the largest sites, tariffs, customers or connectors, most energy first."""
         found = self._rankings[by].most
-        return self._named(by, found, NAMES[By(by)](list(found)))
+        if by != By.SITE:
+            return self._named(by, found, NAMES[By(by)](list(found)))
+        sites = Location.objects.filter(pk__in=found).annotate(evses=Count("stations__evses"))
+        told = {site.pk: site for site in sites}
+        names, evses = ({pk: getattr(site, name) for pk, site in told.items()} for name in ("name", "evses"))
+        return self._named(by, found, names, evses=evses)
 
     def whole_table(self, by: str) -> list[Row]:
         """Return all of them."""
@@ -219,7 +263,15 @@ class Performance:
     def customers(self) -> list[Row]:
         return self.table(By.CUSTOMER)
 
-    def _named(self, by: str, found: Mapping[int, Figures], names: Mapping[int, str]) -> list[Row]:
+    def _named(
+        self,
+        by: str,
+        found: Mapping[int, Figures],
+        names: Mapping[int, str],
+        *,
+        evses: Mapping[int, int] | None = None,
+    ) -> list[Row]:
+        """evses: how many EVSEs each key has, where it has any."""
         longest = max((sums.energy_milliwh for sums in found.values()), default=0)
         return [
             Row(
@@ -228,6 +280,7 @@ class Performance:
                 url=self._sessions(self.period.first, self.period.last, {LOOKUPS[By(by)]: key}) if key else "",
                 figures=sums,
                 bar=percent(sums.energy_milliwh, longest),
+                utilised=self.utilisation(sums.in_use_ms, self.span_ms, evses.get(key, 0)) if evses else "",
             )
             for key, sums in found.items()
         ]
@@ -241,7 +294,11 @@ class Performance:
             rest = [key for key in ranking.least if key not in ranking.most]
             least |= {key: ranking.least[key] for key in rest[: MOST_ROWS - len(least)]}
         names = {**_connectors([*ranking.most, *(least.keys() - idle.keys())]), **idle}
-        return self._named(By.CONNECTOR, ranking.most, names), self._named(By.CONNECTOR, least, names)
+        each = dict.fromkeys([*ranking.most, *least], 1)
+        return (
+            self._named(By.CONNECTOR, ranking.most, names, evses=each),
+            self._named(By.CONNECTOR, least, names, evses=each),
+        )
 
     def _idle(self) -> Mapping[int, str]:
         """Return connectors that delivered nothing, as many as a table shows."""
@@ -282,14 +339,20 @@ class Performance:
             for row in self._shares(figures.uptime_by_station(self._station_days(), self.period.days)):
                 yield (row["station__identity"], *(str(row[name]) for name in ("available", "offline", "faulted")))
             return
+        if what == "heat":
+            yield from heat_rows(figures.by_hour_of_week(self._rows, self.period.days))
+            return
         yield (what, "sessions", "energy_kwh", "in_use_hours", "currency", "net")
-        found = self.table_of_days() if what == "day" else self.whole_table(what)
-        for each in found:
-            sums = each.figures
+        named = (
+            ((day.isoformat(), self.by_day.get(day, Figures())) for day in self._days())
+            if what == "day"
+            else ((row.name, row.figures) for row in self.whole_table(what))
+        )
+        for name, sums in named:
             energy = f"{Decimal(sums.energy_milliwh).scaleb(-6):.3f}"
             used = f"{Decimal(sums.in_use_ms) / _HOUR_MS:.2f}"
             for currency, net in sorted(sums.net.items()) or [("", Decimal(0))]:
-                yield (each.name, str(sums.sessions), energy, used, currency, f"{net:f}")
+                yield (name, str(sums.sessions), energy, used, currency, f"{net:f}")
 
 
 def _three(values: Iterator[str]) -> tuple[str, str, str]:

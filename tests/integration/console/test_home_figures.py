@@ -55,6 +55,11 @@ def owner(site) -> Client:
     return client_of(site.owner)
 
 
+def hours_of(day: str, performance):
+    (hours,) = [cells for name, cells in performance.heat.rows if name == day]
+    return hours
+
+
 class TestHomesFigures:
     def test_compare_today_with_the_same_hours_of_last_week_and_last_year(self, owner):
         performance = owner.get(HOME).context["performance"]
@@ -85,8 +90,37 @@ class TestHomesFigures:
             listed = owner.get(rows[0].url)
             assert listed.status_code == 200
             assert listed.context["cl"].result_count == count
-        (thursday,) = [hours for name, hours in performance.heat if name == "Thu"]
-        assert [hour for shade, _share, hour in thursday if shade] == [11, 12]
+        assert [(cell.hour, cell.text) for cell in hours_of("Thu", performance) if cell.shade] == [
+            (11, "22.2"),
+            (12, "11.1"),
+        ]
+        for address in (performance.sessions_url, *(url for _name, url in performance.compared_days())):
+            assert owner.get(address).status_code == 200
+
+    def test_shade_the_hours_of_the_week_by_what_is_asked_for(self, owner):
+        def shown(**asked: str) -> dict[str, list[tuple[int, str]]]:
+            performance = owner.get(HOME, {"period": "7_days", **asked}).context["performance"]
+            return {
+                day: [(cell.hour, cell.words) for cell in hours_of(day, performance) if cell.shade]
+                for day in ("Tue", "Wed", "Thu")
+            }
+
+        # Each session has 40 minutes in one hour and 20 in the next.
+        assert shown(heat="energy")["Wed"] == [(14, "13.333 kWh"), (15, "6.667 kWh")]
+        assert shown(heat="net-CHF") == {"Tue": [(14, "CHF1.33"), (15, "CHF0.67")], "Wed": [], "Thu": []}
+        assert shown(heat="net-EUR")["Wed"] == [(14, "€6.66"), (15, "€3.34")]
+        assert shown(heat="net-XYZ") == shown()
+
+    def test_show_today_hour_by_hour_and_how_much_of_its_time_each_is_used(self, site, owner):
+        performance = owner.get(HOME, {"period": "7_days"}).context["performance"]
+
+        (energy,) = [performance.today_by_hour()]
+        assert [bar.value for bar in energy.bars if bar.value != "0.000 kWh"] == ["6.667 kWh", "3.333 kWh"]
+        assert len(energy.bars) == 24
+        best, least = performance.connectors()
+        assert least[0].utilised == "0 %"
+        assert best[0].utilised != "0 %"
+        assert all(row.utilised for row in performance.sites)
 
     def test_are_sent_as_a_file_whose_cells_compute_nothing(self, site, owner):
         site.location.name = "=HYPERLINK(1)"
@@ -94,11 +128,12 @@ class TestHomesFigures:
 
         files = {
             what: owner.get(reverse("console:figures", args=[what]), {"period": "7_days"}).content.decode().splitlines()
-            for what in ("day", "site", "tariff", "customer", "connector", "uptime")
+            for what in ("day", "site", "tariff", "customer", "connector", "uptime", "heat")
         }
 
         assert files["site"][1] == "'=HYPERLINK(1),2,30.000,2.00,EUR,15.000000"
-        assert [len(rows) for rows in files.values()] == [8, 3, 3, 3, 3, 2]
+        assert [len(rows) for rows in files.values()] == [8, 3, 3, 3, 3, 2, 7]
+        assert files["day"][-1].startswith("2026-10-15,1,10.000,")
         assert files["uptime"][1] == f"{site.station},90.5,9.5,0"
         assert owner.get(reverse("console:figures", args=["hour"])).status_code == 404
 
