@@ -197,6 +197,15 @@ class DiscrepancyAdmin(TenantAdmin):
         ("entry", "payout"),
     )
     readonly_fields = ("state",)
+    csv_columns = {
+        "found_at": lambda row: row.found_at,
+        "subject": lambda row: row.subject,
+        "stripe_says": lambda row: row.stripe_says,
+        "we_say": lambda row: row.we_say,
+        "cause": lambda row: row.cause,
+        "resolved_at": lambda row: row.resolved_at,
+        "note": lambda row: row.note,
+    }
     actions_detail = ("resolve",)
 
     @display(description="state", label=DISCREPANCY_LABELS, ordering="resolved_at")

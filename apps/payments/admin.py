@@ -131,6 +131,21 @@ class PaymentAttemptAdmin(TenantAdmin):
     )
     readonly_fields = ("state", "holds", "captured", "held_until", "why", "session", "payment_page", "calls")
     actions_detail = ("refund",)
+    csv_columns = {
+        "created_at": lambda attempt: attempt.created_at,
+        "ended_at": lambda attempt: attempt.ended_at,
+        "station": lambda attempt: attempt.evse.station.identity,
+        "evse": lambda attempt: attempt.evse.number,
+        "status": lambda attempt: attempt.status,
+        "currency": lambda attempt: attempt.currency,
+        "held": lambda attempt: None if attempt.is_free else attempt.hold_amount,
+        "captured": lambda attempt: None if attempt.is_free else attempt.payment.amount_received,
+        "receipt": lambda attempt: attempt.receipt.number if attempt.receipt else "",
+        "why": lambda attempt: attempt.failure_message or attempt.release_reason,
+    }
+
+    def csv_rows(self, rows: Any) -> Any:
+        return rows.select_related("evse__station", "receipt", "payment")
 
     @display(
         description="status",

@@ -184,12 +184,25 @@ class BankReceiptAdmin(MoneyActs):
         "opening_item",
     )
     readonly_fields = ("came", "is_left")
+    csv_columns = {
+        "booked_on": lambda receipt: receipt.booked_on,
+        "payer": lambda receipt: receipt.payer,
+        "payer_iban": lambda receipt: receipt.payer_iban,
+        "reference": lambda receipt: receipt.reference,
+        "customer": lambda receipt: receipt.customer.number if receipt.customer else "",
+        "currency": lambda receipt: receipt.currency,
+        "amount": lambda receipt: receipt.amount,
+        "left": lambda receipt: receipt.left,
+    }
     inlines = (AllocationRows, OpeningRows, RepaymentRows)
     actions_list = ("record",)
     actions_detail = ("assign", "allocate", "pay_back")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return with_left(super().get_queryset(request))
+
+    def csv_rows(self, rows: Any) -> Any:
+        return rows.select_related("customer")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         receipt = self.get_object(request, object_id)

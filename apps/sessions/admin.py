@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -14,7 +15,7 @@ from unfold.decorators import action, display
 from apps.accounts.domain.roles import SUPPORT_ROLES
 from apps.accounts.scope import has_role
 from apps.accounts.tenant_admin import RelatedOnlyFieldListFilter, TenantAdmin, TenantTabular
-from apps.core.words import duration, kwh
+from apps.core.words import duration, kwh, money
 from apps.sessions import admin_budgets  # noqa: F401 - each subject has a module of its own
 from apps.sessions.domain.status import SessionStatus
 from apps.sessions.models import Cdr, ChargingSession, MeterReading, Reservation, StartGrant, WaitingStop
@@ -68,7 +69,7 @@ class ChargingSessionAdmin(TenantAdmin):
     """Facts from the wire: never added, changed or deleted by hand. What is odd is decided with a reason."""
 
     empty_hint = "Sessions appear as soon as a connected station reports a start."
-    list_display = ("started_at", "station", "evse_number", "who", "state", "energy", "lasted", "trace")
+    list_display = ("started_at", "place", "evse_number", "who", "state", "energy", "price", "lasted", "trace")
     list_display_links = ("started_at",)
     # A date hierarchy would look through all sessions for the years that they have.
     list_filter = (
@@ -79,7 +80,7 @@ class ChargingSessionAdmin(TenantAdmin):
         ("station", RelatedOnlyFieldListFilter),
         ("contract", RelatedOnlyFieldListFilter),
     )
-    list_select_related = ("station", "evse", "contract__customer", "token")
+    list_select_related = ("station__location", "evse", "contract__customer", "token")
     search_fields = (
         "station__identity",
         "id_token__startswith",
@@ -136,13 +137,25 @@ class ChargingSessionAdmin(TenantAdmin):
     }
 
     def csv_rows(self, rows: Any) -> Any:
-        return rows.select_related(
-            "station__location", "evse", "contract__customer", "vehicle", "cost_centre"
-        ).prefetch_related("cdrs")
+        return rows.select_related("station__location", "evse", "contract__customer", "vehicle", "cost_centre")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Let Home's figures lead here by what no filter beside the list offers."""
         return lookup in DRILL_DOWNS or super().lookup_allowed(lookup, value, request)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        # Of each record what a list shows; its documents are long.
+        records = Cdr.objects.only("session", "revision", "currency", "net", "gross")
+        return super().get_queryset(request).prefetch_related(Prefetch("cdrs", queryset=records))
+
+    @admin.display(description="station", ordering="station")
+    def place(self, session: ChargingSession) -> str:
+        return f"{session.station}, {session.station.location.name}"
+
+    @admin.display(description="price, gross")
+    def price(self, session: ChargingSession) -> str:
+        record = _current(session)
+        return money(record.gross) if record else "–"
 
     @display(description="status", label=STATUS_LABELS, ordering="status")
     def state(self, session: ChargingSession) -> str:
@@ -226,6 +239,23 @@ class CdrAdmin(TenantAdmin):
         "trace",
     )
     readonly_fields = ("energy", "net", "tax", "gross", "trace")
+    csv_columns = {
+        "session": lambda cdr: cdr.session.uid,
+        "revision": lambda cdr: cdr.revision,
+        "purpose": lambda cdr: cdr.purpose,
+        "tax_date": lambda cdr: cdr.tax_date,
+        "tariff": lambda cdr: cdr.tariff_version.tariff.name,
+        "energy_kwh": lambda cdr: Decimal(cdr.energy_milliwh) / 1_000_000,
+        "currency": lambda cdr: cdr.currency,
+        "net": lambda cdr: cdr.net,
+        "tax": lambda cdr: cdr.tax,
+        "gross": lambda cdr: cdr.gross,
+        "rated_at": lambda cdr: cdr.rated_at,
+        "reason": lambda cdr: cdr.reason,
+    }
+
+    def csv_rows(self, rows: Any) -> Any:
+        return rows.select_related("session", "tariff_version__tariff").defer("inputs", "document")
 
     @admin.display(description="energy", ordering="energy_milliwh")
     def energy(self, cdr: Cdr) -> str:

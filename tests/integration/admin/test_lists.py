@@ -19,7 +19,10 @@ from tests.integration.tenants import CANARY, answer, registered_models, signed_
 
 SESSIONS = "charging_sessions_chargingsession"
 CARDS = "contracts_idtoken"
-FILES = (SESSIONS, "invoices_invoice", "payments_payment", "stations_chargingstation")
+FILES = (
+    *(SESSIONS, "charging_sessions_cdr", "invoices_invoice", "stations_chargingstation"),
+    *("payments_payment", "payments_paymentattempt", "payments_bankreceipt", "accounting_discrepancy"),
+)
 
 
 def page(name: str, *args: object) -> str:
