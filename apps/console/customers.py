@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -30,7 +31,8 @@ from apps.payments.domain.status import MethodStatus
 from apps.payments.models import BankReceipt, Dispute, OpeningItem, Payment, SavedMethod, Wallet
 from apps.payments.selectors import open_among
 from apps.sessions.budgets import BudgetUse, use_of
-from apps.sessions.models import Budget, ChargingSession
+from apps.sessions.explanation import current_revisions
+from apps.sessions.models import Budget, Cdr, ChargingSession
 
 FEW: Final = 10
 
@@ -111,6 +113,8 @@ def page_of(request: HttpRequest, customer_id: int, *, at: datetime) -> Customer
     sessions = operated_rows(request, ChargingSession.objects.filter(contract__in=contracts)).select_related(
         "station__location", "evse", "vehicle"
     )
+    records = current_revisions(Cdr.objects.filter(purpose=Cdr.Purpose.RETAIL)).defer("inputs", "document")
+    sessions = sessions.prefetch_related(Prefetch("cdrs", queryset=records, to_attr="current_cdrs"))
     return CustomerPage(
         customer=found,
         balances=_balances(request, found, [*open_items, *opening_items], today=today),
