@@ -320,7 +320,7 @@ class TestAPublishedVersion:
         text = owner.get(editor(ours.site.version)).content.decode()
 
         assert "at all times: 0.50 €/kWh, net" in text
-        assert "A session was priced with it on 2026-06-01" in text
+        assert "A session was priced with it on 1 Jun 2026" in text
         assert "tariff-editor" not in text
 
     def test_is_not_deleted(self, owner, ours):
