@@ -69,7 +69,7 @@ class ChargingSessionAdmin(TenantAdmin):
     """Facts from the wire: never added, changed or deleted by hand. What is odd is decided with a reason."""
 
     empty_hint = "Sessions appear as soon as a connected station reports a start."
-    list_display = ("started_at", "place", "evse_number", "who", "state", "energy", "price", "lasted", "trace")
+    list_display = ("started_at", "place", "evse_number", "who", "state", "energy", "gross", "lasted", "trace")
     list_display_links = ("started_at",)
     # A date hierarchy would look through all sessions for the years that they have.
     list_filter = (
@@ -153,7 +153,7 @@ class ChargingSessionAdmin(TenantAdmin):
         return f"{session.station}, {session.station.location.name}"
 
     @admin.display(description="price, gross")
-    def price(self, session: ChargingSession) -> str:
+    def gross(self, session: ChargingSession) -> str:
         record = _current(session)
         return money(record.gross) if record else "–"
 
