@@ -25,6 +25,7 @@ from apps.accounts.models import User
 from apps.console.urls import urlpatterns as console_urls
 from apps.contracts.models import Customer
 from apps.core.clock import now
+from apps.ledger.services.sums import add_up_all
 from apps.portal.urls import urlpatterns as portal_urls
 from apps.sessions.models import ChargingSession
 from apps.stations.models import ChargingStation, PayCode
@@ -60,6 +61,8 @@ def run(options: Namespace) -> dict[str, Any]:
         count = seed_volume(sessions=options.past_sessions, stations=options.past_stations, days=400, at=now())
         seeded_s = time.perf_counter() - begun
         copied = copy_rows(sessions=options.past_sessions)
+        # As the house does by itself every quarter of an hour.
+        add_up_all()
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
             cursor.execute("VACUUM ANALYZE")
