@@ -42,7 +42,9 @@ def complete(request: HttpRequest, form: forms.Form) -> JsonResponse | None:
     if field is None or "term" not in request.GET:
         return None
     rows: Any = field.queryset
-    found, may_repeat = admin.site.get_model_admin(rows.model).get_search_results(request, rows, request.GET["term"])
+    # A character that no column can hold.
+    term = request.GET["term"].replace("\0", "")
+    found, may_repeat = admin.site.get_model_admin(rows.model).get_search_results(request, rows, term)
     page = Paginator(found.distinct() if may_repeat else found, _MOST_AT_ONCE).get_page(request.GET.get("page"))
     results = [{"id": str(row.pk), "text": field.label_from_instance(row)} for row in page]
     return JsonResponse({"results": results, "pagination": {"more": page.has_next()}})

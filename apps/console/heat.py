@@ -47,8 +47,6 @@ def heat_of(
     labels = {"used": "Utilisation", "energy": "Energy"}
     money = sorted(currencies)
     labels |= {f"net-{currency}": "Revenue" if len(money) == 1 else f"Revenue ({currency})" for currency in money}
-    # One currency needs no name in an address.
-    asked = f"net-{money[0]}" if asked == "revenue" and money else asked
     shown = asked if asked in labels else "used"
     currency = shown.removeprefix("net-")
 

@@ -123,6 +123,7 @@ class TestTheFilter:
             {"card": str(theirs.token.public_uid)},
             {"contract": theirs.contract.pk},
             {"site": make_location(owner=theirs.owner).pk},
+            {"site": "9" * 30},
             {"first": "yesterday"},
             {"first": "2026-06-02", "last": "2026-06-01"},
         ):
